@@ -1,0 +1,61 @@
+# Everything a newcomer types. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock schemas clean
+
+CASES ?= 300
+NIGHT ?=
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+JUDGES := tests/contract/javascript/node_modules/.ready
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir]
+	@$(BIN)/gateway demo --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
+
+test: check $(JUDGES) ## run the checks, then every test  [ARGS=… goes to pytest]
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## format, lint, types, layers, dependencies
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-timing
+	$(BIN)/deptry . --no-ansi 2>&1 | tail -n 8
+
+format: $(READY) ## rewrite what the formatter and the linter can
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --fix --quiet .
+
+bench: $(READY) ## measure: medians and ratios of one run, with the machine
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(READY) ## lock all dependencies anew, with hashes and without addresses
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
+
+schemas: $(READY) ## generate the strict FHIR schemas anew from the official definitions
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cd "$$work" \
+	  && npm pack --silent hl7.fhir.r4b.core@4.3.0 >/dev/null && tar -xzf ./*.tgz \
+	  && cd "$(CURDIR)" && $(BIN)/python -m gateway.documents.fhir.generate "$$work/package" schemas/fhir
+
+clean: ## remove what the targets made (the demo's data too)
+	rm -rf .venv .gateway tests/contract/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# ── what the targets need ──────────────────────────────────────────────────────────────────────────────────────────
+$(READY): requirements.lock pyproject.toml .ci/python
+	@.ci/python
+	@echo "installing locked dependencies into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(JUDGES): tests/contract/javascript/package-lock.json $(READY)
+	@echo "installing the JavaScript judges"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/contract/javascript --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

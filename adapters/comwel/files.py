@@ -1,0 +1,118 @@
+"""Files on a drop folder: seen only when complete, written so that nobody ever sees half of one.
+
+A data file `X.dat` is complete when `X.done` (empty, written last) is there; `X.sum` says `<sha256> <bytes> <records>`.
+Writing: a temporary name, fsync, rename, fsync of the folder; then `.sum` the same way, then `.done`.
+It refuses to delete or move anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.errors import TotalsMismatch, WrongLength
+
+_CHUNK = 1 << 20
+_PIECE = 1 << 16
+_CRLF = b"\r\n"
+_LONGEST_SUM = 200
+_SUM = re.compile(rb"([0-9a-f]{64})[ \t]+(\d{1,15})[ \t]+(\d{1,9})\s*\Z")
+
+
+class Sum(NamedTuple):
+    """What a `.sum` file claims: SHA-256 in hex, size in bytes, number of data records."""
+
+    sha256: str
+    size: int
+    records: int
+
+
+def complete(directory: Path, name: re.Pattern[str], *, marked: bool = True) -> list[Path]:
+    """Files of `directory` whose whole name matches, in order of name; with `marked` only those with their `.done`."""
+    if not directory.is_dir():
+        return []
+    found = (p for p in directory.iterdir() if name.fullmatch(p.name) and p.is_file())
+    return sorted(p for p in found if not marked or p.with_suffix(".done").exists())
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file in hex, read in pieces."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def claimed(path: Path) -> Sum:
+    """The `.sum` beside a data file. Raises `TotalsMismatch` when it is missing or not of its form."""
+    try:
+        with path.with_suffix(".sum").open("rb") as file:
+            raw = file.read(_LONGEST_SUM)
+    except OSError:
+        raise TotalsMismatch("the .sum file cannot be read") from None
+    parts = _SUM.match(raw)
+    if not parts:
+        raise TotalsMismatch("the .sum file is not '<sha256> <bytes> <records>'")
+    return Sum(parts[1].decode(), int(parts[2]), int(parts[3]))
+
+
+def lines(path: Path, longest: int) -> Iterator[bytes]:
+    """Lines with their ends, never more than `longest` bytes in memory. Raises `WrongLength` for a longer one."""
+    with path.open("rb") as file:
+        while line := file.readline(longest + 1):
+            if len(line) > longest:
+                raise WrongLength(f"a line is longer than {longest} bytes")
+            yield line
+
+
+def frames(path: Path, size: int, longest: int) -> Iterator[bytes]:
+    """Records of `size` bytes that end with CRLF; where one does not, everything up to the next CRLF, as it is.
+
+    A line feed inside a record stays inside it. Never more than a few pieces are in memory: raises `WrongLength` when
+    no CRLF comes within `longest` bytes.
+    """
+    with path.open("rb") as file:
+        buffer, at = b"", 0
+        while True:
+            if len(buffer) - at < longest:
+                buffer, at = buffer[at:] + file.read(_PIECE), 0
+            if at == len(buffer):
+                return
+            end = at + size
+            if buffer[end - 2 : end] != _CRLF:
+                end = buffer.find(_CRLF, at, at + longest) + 2
+                if end == 1 and len(buffer) - at >= longest:
+                    raise WrongLength(f"a record does not end within {longest} bytes")
+                end = end if end > 1 else len(buffer)
+            yield buffer[at:end]
+            at = end
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` is either absent, old, or wholly new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def deliver(path: Path, data: bytes, records: int) -> str:
+    """Write a data file, its `.sum` and, last, its `.done`. Returns the SHA-256 of the data file in hex."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    write_atomically(path, data)
+    write_atomically(path.with_suffix(".sum"), f"{sha256} {len(data)} {records}\n".encode())
+    write_atomically(path.with_suffix(".done"), b"")
+    return sha256

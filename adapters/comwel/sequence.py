@@ -1,0 +1,47 @@
+"""Does a nightly file follow the files before it? A pure judgement over heads.
+
+1. The same date and number with other bytes: E-DUP (mode R with a number of its own replaces; nothing else does).
+2. A base date before the last good file's: E-ORDER. Resends keep the date of what they replace.
+3. Mode R: when the file `orgFileSeq` of that date was accepted it is replaced, and the file need follow nobody. When it
+   never was (it had been refused), the resend stands in for it and must follow like any other file.
+4. `prvFileSeq` must be the number of the last good file: otherwise E-GAP. The very first file follows nobody: a gateway
+   may begin in the middle of COMWEL's numbering.
+
+The same bytes again are not judged here: they change nothing. Files that were replaced no longer count as good.
+It refuses to repair an order by waiting; a gap is reported and the file may be handed over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.errors import DuplicateFile, Place, SequenceGap, WrongOrder
+from gateway.ports import FileHead, HandoverFile
+
+RESEND = "R"
+
+
+def judge(head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
+    """The id of the accepted file that `head` replaces, or None. `accepted`: good files, oldest first.
+
+    Raises `DuplicateFile`, `WrongOrder` or `SequenceGap`.
+    """
+    if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in accepted):  # 1
+        raise DuplicateFile(place=Place(head.name, field="fileSeq"))
+    if head.mode == RESEND:  # 3
+        replaced = _original(head, accepted)
+        if replaced is not None:
+            return replaced.file_id
+    last = accepted[-1] if accepted else None
+    if last and head.base_date < last.base_date:  # 2
+        raise WrongOrder("the base date is before the last good file's", place=Place(head.name, field="baseDt"))
+    if last and head.previous_seq != last.file_seq:  # 4
+        raise SequenceGap("prvFileSeq is not the last good file's number", place=Place(head.name, field="prvFileSeq"))
+    return None
+
+
+def _original(head: FileHead, accepted: Sequence[HandoverFile]) -> HandoverFile | None:
+    for file in reversed(accepted):
+        if (file.base_date, file.file_seq) == (head.base_date, head.original_seq):
+            return file
+    return None

@@ -1,0 +1,45 @@
+"""The journal: one line of JSON per thing that happened, appended before anybody is told, read back at the start.
+
+`{"what": …, "at": "<UTC>", …}`. The kinds of line are those of `desk.Desk`. A line is written with one system call on a
+file opened for appending, so a killed process loses at most the line it was writing; a torn last line is cut off at the
+next start. It keeps numbers, digests, receipts and what this partner said itself: it refuses to keep what COMWEL wrote
+about a worker, so there is nothing to erase when a consent is withdrawn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+class Journal:
+    """An append-only NDJSON file. Not for two processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._cut_torn_line()
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write one line through to the operating system."""
+        os.write(self._file, orjson.dumps(line) + b"\n")
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every line, oldest first."""
+        with self._path.open("rb") as lines:
+            for raw in lines:
+                yield orjson.loads(raw)
+
+    def close(self) -> None:
+        """Close the file. Nothing may be appended afterwards."""
+        os.close(self._file)
+
+    def _cut_torn_line(self) -> None:
+        content = self._path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.ftruncate(self._file, content.rfind(b"\n") + 1)

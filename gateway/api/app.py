@@ -1,0 +1,91 @@
+"""The partners' door, as a FastAPI application.
+
+Rules: bodies are taken as raw bytes, because signatures are over bytes; the partner is named by the path and proven by
+its signature, never by the body; a refusal is problem+json (RFC 9457), with our receipt where the sender is proven.
+Refuses bodies over the limit while they stream in, and shows no traceback to anybody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from gateway.api.problems import problem, unexpected
+from gateway.assembly import Gateway
+from gateway.documents.strict_json import dumps
+from gateway.errors import DocumentTooLarge, GatewayError
+from gateway.journey.receive import Inbound, Reply, receive
+
+MAX_BODY = 1_048_576
+RECEIPT_HEADER = "Comwel-Receipt-JWS"
+
+
+def build_app(gateway: Gateway) -> FastAPI:
+    """The application over one gateway."""
+    app = FastAPI(title="COMWEL referral gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_exception_handler(GatewayError, lambda _, error: problem(error))
+    app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
+    app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
+
+    @app.post("/partners/{partner}/v1/outcomes")
+    async def outcomes(partner: str, request: Request) -> Response:
+        inbound = Inbound(
+            partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
+        )
+        return _answer(await run_in_threadpool(receive, gateway.world, inbound))
+
+    @app.get("/v1/messages/{mid}/receipt")
+    def receipt(mid: str) -> Response:
+        found = gateway.receipt(mid)
+        return _json(200, {"receipt": found}) if found else unexpected(404)
+
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _json(200, gateway.jwks())
+
+    @app.get("/health/ready")
+    def ready() -> Response:
+        return _json(200, {"ready": gateway.ready()})
+
+    return app
+
+
+def _raw_path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return raw.decode("ascii", "replace") + (f"?{query.decode('ascii', 'replace')}" if query else "")
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Headers by lower-case name; one that comes twice is joined, which no signature of ours survives."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise DocumentTooLarge(f"more than {MAX_BODY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _answer(reply: Reply) -> Response:
+    if reply.refusal:
+        response = problem(reply.refusal, receipt=reply.receipt)
+    else:
+        response = _json(reply.status, {"receipt": reply.receipt})
+    if reply.receipt:
+        response.headers[RECEIPT_HEADER] = reply.receipt
+    return response
+
+
+def _json(status: int, content: Any) -> Response:
+    return Response(dumps(content), status, media_type="application/json")

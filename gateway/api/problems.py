@@ -1,0 +1,41 @@
+"""Refusals as problem+json (RFC 9457): code, sentence, place, remedy, fault; no value of a person, no traceback."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Response
+
+from gateway.documents.strict_json import dumps
+from gateway.errors import Fault, GatewayError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(error: GatewayError, *, receipt: str | None = None) -> Response:
+    """The problem document of one of our errors. 503 says when to come back."""
+    content: dict[str, Any] = {
+        "type": f"https://gateway.example/problems/{error.code}",
+        "title": error.sentence,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail or error.sentence,
+        "remedy": error.remedy,
+        "fault": str(error.fault),
+        "issue": error.issue,
+    }
+    if error.place.field:
+        content["field"] = error.place.field
+    if receipt:
+        content["receipt"] = receipt
+    headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return Response(dumps(content), error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def unexpected(status: int) -> Response:
+    """What the framework says no to, and what we did not foresee, in the same form."""
+    phrase = HTTPStatus(status).phrase
+    fault = Fault.GATEWAY if status >= 500 else Fault.SEND
+    content = {"type": "about:blank", "title": phrase, "status": status, "fault": str(fault)}
+    return Response(dumps(content), status, media_type=MEDIA_TYPE)

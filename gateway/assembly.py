@@ -1,0 +1,253 @@
+"""The composition root: the one place that knows clock, randomness, settings, store and adapters, and introduces them.
+
+Rules: everything is built here, in one function with replaceable parts, and nothing at import; tests and the demo build
+the same gateway with another clock, other channels or another home.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from adapters.comwel import synthetic
+from adapters.comwel.handover import A1Batch, A6Entries
+from adapters.comwel.rtw_register import RtwFiles
+from adapters.partners import channel_for
+from gateway.cases import caseload
+from gateway.cases.legal_basis import LegalBases
+from gateway.cases.ruleset import RuleSet
+from gateway.config import Settings
+from gateway.delivery.schedule import RetrySchedule
+from gateway.documents.fhir.rules import FhirRules
+from gateway.documents.gwmap import Catalogue
+from gateway.documents.schemas import Schemas
+from gateway.errors import SettingsInvalid
+from gateway.journey.world import US, Knowledge, Limits, World
+from gateway.outcomes.definition import RtwDefinition
+from gateway.outcomes.employment import Definitions
+from gateway.partners import profile as profiles
+from gateway.ports import Clock, KeyRow, PartnerChannel
+from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
+from gateway.store.embedded import embedded_postgres
+from gateway.store.keyfiles import own_key, pairwise_secret
+from gateway.store.migrate import migrate
+from gateway.store.units import PostgresKeys, PostgresStore
+
+KST = ZoneInfo("Asia/Seoul")
+KEY_LIFETIME = timedelta(days=730)
+KEYS_KNOWN_FOR_S = 2.0
+
+
+class RealClock:
+    """Both clocks are real."""
+
+    def now(self) -> datetime:
+        """Protocol time."""
+        return datetime.now(UTC)  # noqa: TID251 - the one place
+
+    def business_now(self) -> datetime:
+        """Business time."""
+        return self.now()
+
+    def today(self) -> date:
+        """Business date in Korea."""
+        return self.business_now().astimezone(KST).date()
+
+
+class CompressedClock(RealClock):
+    """Protocol time is real; business time stands at nine in the morning of a day that somebody sets."""
+
+    def __init__(self, today: date) -> None:
+        self._today = today
+
+    def set_today(self, today: date) -> None:
+        """Let another business day begin."""
+        self._today = today
+
+    def business_now(self) -> datetime:
+        """Nine in the morning of the business day, Korean time."""
+        return datetime(self._today.year, self._today.month, self._today.day, 9, tzinfo=KST).astimezone(UTC)
+
+
+def uuid7() -> str:
+    """A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
+    value = (int(time.time() * 1000) << 80) | secrets.randbits(80)
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@dataclass(slots=True)
+class KeyShelf:
+    """Public keys from the store, remembered for two seconds, so that a revocation counts within five."""
+
+    store: PostgresKeys
+    clock: Clock
+    _rings: dict[str, tuple[float, KeyRing]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def finder(self, owner: str) -> KeyFinder:
+        """The key finder bound to one owner (any case)."""
+        name = owner.lower()
+        with self._lock:
+            known = self._rings.get(name)
+            if known is None or time.monotonic() - known[0] > KEYS_KNOWN_FOR_S:
+                known = (time.monotonic(), KeyRing(_verify_key(row) for row in self.store.of(name)))
+                self._rings[name] = known
+        return known[1].of(name)
+
+    def add(self, owner: str, jwk: Mapping[str, Any]) -> None:
+        """Register a public key through the key gate. Raises KeyRefused."""
+        now = self.clock.now()
+        gate_set({"keys": [dict(jwk)]})
+        row = KeyRow(owner.lower(), str(jwk["kid"]), jwk, now - timedelta(minutes=5), now + KEY_LIFETIME, None)
+        _verify_key(row)
+        self.store.add(row)
+        with self._lock:
+            self._rings.pop(owner.lower(), None)
+
+    def jwks(self, owner: str) -> dict[str, Any]:
+        """The public keys of an owner as a JWK set (RFC 7517 §5)."""
+        return {"keys": [dict(row.jwk) for row in self.store.of(owner)]}
+
+
+def _verify_key(row: KeyRow) -> Any:
+    return from_jwk(row.jwk, row.owner, row.not_before, row.not_after, revoked_at=row.revoked_at)
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A gateway that is ready: the world for its verbs, and what the doors need besides."""
+
+    settings: Settings
+    world: World
+    store: PostgresStore
+    shelf: KeyShelf
+    public_url: str
+
+    def jwks(self) -> dict[str, Any]:
+        """Our public keys."""
+        return self.shelf.jwks(US)
+
+    def receipt(self, mid: str) -> str | None:
+        """Our receipt for a message, if there is one."""
+        with self.store.unit() as unit:
+            found = unit.inbox.receipt(mid)
+        return found.jws if found else None
+
+    def ready(self) -> bool:
+        """The database answers. Raises StoreUnavailable."""
+        with self.store.unit() as unit:
+            unit.outbox.waiting()
+        return True
+
+
+def know(settings: Settings) -> Knowledge:
+    """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
+    schemas, mappings = settings.schemas, settings.mappings
+    return Knowledge(
+        catalogue=Catalogue.load(mappings, schemas, tests=True),
+        schemas=Schemas.load(schemas),
+        fhir=FhirRules.load(schemas / "fhir"),
+        rules=RuleSet.load(newest(mappings / "rules" / "screening"), schemas),
+        caseloads=caseload.load_all(mappings / "rules" / "caseload", schemas),
+        bases=LegalBases.load(newest(mappings / "rules" / "legal-basis"), schemas),
+        profiles=profiles.load_all(mappings / "partners", schemas),
+        rtw=RtwDefinition.load(newest(mappings / "measures" / "rtw")),
+        employed=Definitions.load(mappings / "measures" / "employment"),
+    )
+
+
+def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
+    """Write a synthetic night of COMWEL's files into a folder, with its expected verdicts."""
+    synthetic.write_night(folder, cases, seed, base)
+
+
+def newest(folder: Path) -> Path:
+    """The newest version of a data file in a folder."""
+    found = sorted(folder.glob("*.yaml"))
+    if not found:
+        raise SettingsInvalid(f"no data file in {folder.name}")
+    return found[-1]
+
+
+@contextmanager
+def assemble(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    channels: Mapping[str, PartnerChannel] | None = None,
+    knowledge: Knowledge | None = None,
+    rng: Random | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+) -> Iterator[Gateway]:
+    """Build a gateway and keep it while the block lasts: database up and migrated, keys on the shelf, channels open."""
+    with ExitStack() as stack:
+        url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
+        migrate(url)
+        store = PostgresStore(url)
+        stack.callback(store.close)
+        used = clock or RealClock()
+        shelf = KeyShelf(PostgresKeys(store), used)
+        key = own_key(settings.home / "keys", "comwel-1")
+        shelf.add(US, to_jwk(key.verify_key(US, used.now())))
+        known = knowledge or know(settings)
+        open_channels = dict(channels or _channels(settings, known))
+        for channel in open_channels.values():
+            stack.callback(channel.close)
+        attempts = stack.enter_context(
+            ThreadPoolExecutor(settings.deliver_threads * max(1, len(open_channels)), "attempt")
+        )
+        public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+        world = World(
+            store=store,
+            clock=used,
+            ids=uuid7,
+            nonce=lambda: secrets.token_urlsafe(18),
+            rng=rng or Random(secrets.randbits(64)),
+            know=known,
+            limits=_limits(settings),
+            signing_key=key,
+            keys=shelf.finder,
+            secret=pairwise_secret(settings.home / "keys", random),
+            readers=(A1Batch(settings.schemas), A6Entries(settings.schemas)),
+            register=RtwFiles(settings.schemas),
+            channels=open_channels,
+            retry=RetrySchedule().scaled(settings.retry_scale),
+            attempts=attempts,
+        )
+        yield Gateway(settings, world, store, shelf, public_url)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        lease_s=settings.lease_s,
+        attempt_timeout_s=settings.attempt_timeout_s,
+        deliver_batch=settings.deliver_batch,
+        base_url=settings.fhir_base,
+        partner_urls=settings.partner_urls,
+        to_comwel=settings.to_comwel(),
+    )
+
+
+def _channels(settings: Settings, known: Knowledge) -> dict[str, PartnerChannel]:
+    """A channel for every partner that has an address."""
+    return {
+        partner: channel_for(
+            known.profiles[partner], attempt_s=settings.attempt_timeout_s, networks=settings.partner_networks
+        )
+        for partner in settings.partner_urls
+        if partner in known.profiles
+    }

@@ -1,0 +1,119 @@
+"""Consent: whether the worker's permission can carry a message to one recipient at one moment (R-07 … R-11).
+
+A consent is usable when every element the law asks for is there (PIPA 17②, 22①; decree 17②), it names the recipient
+and third-party provision, the Korean calendar day lies in its period (the last day counts to 23:59:59 KST), whoever
+signed could sign, and nobody has withdrawn it. A withdrawal also ends every other consent to the same recipient given
+up to that day: what was given on the day itself cannot be told apart, and is asked for again (R-08).
+COMWEL's own record of consent can only take away: an N, or a period that does not hold today, refuses.
+It refuses to complete, to extend, or to infer a consent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from gateway.cases.facts import completed_years
+from gateway.cases.legal_basis import ConsentTerms
+from gateway.errors import ConsentMissing, Place
+
+KST = timezone(timedelta(hours=9), "KST")
+
+_ELEMENTS = ("no", "recipients", "purpose", "items", "from", "until", "method", "textVersion", "signer")
+
+
+def find(
+    record: Mapping[str, Any],
+    partner: str,
+    terms: ConsentTerms,
+    at: datetime,
+    comwel: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """The youngest usable consent of `record` to `partner` (its id, "KEIS") at the moment `at` (aware).
+
+    `comwel` is COMWEL's own record {"yn": "Y" | "N", "from"?, "until"?} (ISO dates) when it handed one over.
+    ConsentMissing says for each consent to this partner why it cannot be used, without naming the person.
+    """
+    day = at.astimezone(KST).date()
+    if comwel and (why := _comwel_says_no(comwel, day)):
+        raise ConsentMissing(why, place=Place(field="consYn"))
+    named = [c for c in record.get("consent", ()) if partner in c.get("recipients", ())]
+    if not named:
+        raise ConsentMissing(f"none names {partner}", place=Place(field="consent"))
+    withdrawn = _last_withdrawal(named, at)
+    flaws = [flaw(c, record, terms, day, withdrawn) for c in named]
+    usable = [c for c, why in zip(named, flaws, strict=True) if why is None]
+    if not usable:
+        raise ConsentMissing("; ".join(why for why in flaws if why), place=Place(field="consent"))
+    return max(usable, key=lambda c: (c["from"], c["no"]))
+
+
+def flaw(
+    consent: Mapping[str, Any],
+    record: Mapping[str, Any],
+    terms: ConsentTerms,
+    day: date,
+    withdrawn: date | None = None,
+) -> str | None:
+    """Why this consent cannot be used on the Korean calendar day `day`, or None. `withdrawn`: the last withdrawal."""
+    missing = [name for name in _ELEMENTS if not consent.get(name)]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    if consent.get("thirdParty") is not True:
+        return "it does not permit provision to third parties"
+    if consent["method"] not in terms.methods:
+        return "it was not given in a way decree 17② knows"
+    start, end = date.fromisoformat(consent["from"]), date.fromisoformat(consent["until"])
+    if withdrawn and start <= withdrawn:
+        return "it has been withdrawn"
+    if day < start:
+        return "its period has not begun"
+    if day > end:
+        return "its period has passed"
+    return _signer_flaw(consent["signer"], start, record, terms)
+
+
+def _signer_flaw(signer: str, signed: date, record: Mapping[str, Any], terms: ConsentTerms) -> str | None:
+    """Whether whoever signed could sign on the day `signed` (decree 45; PIPA 22-2)."""
+    mandated = [r for r in record.get("representative", ()) if _mandate_covers(r, signed)]
+    if signer == "legal-representative":
+        return None if mandated else "no representative with a mandate for that day is on record"
+    if signer == "delegate":
+        return (
+            None if any(r.get("mandateNo") for r in mandated) else "no delegate with a 위임장 for that day is on record"
+        )
+    if signer != "self":
+        return "nobody known signed it"
+    if completed_years(date.fromisoformat(record["birthDate"]), signed) < terms.child_years:
+        return "a child cannot sign alone"
+    if any(r["relation"] in terms.wards for r in mandated):
+        return "a ward cannot sign alone"
+    return None
+
+
+def _mandate_covers(representative: Mapping[str, Any], day: date) -> bool:
+    start, end = representative.get("from"), representative.get("until")
+    if not start or day < date.fromisoformat(start):
+        return False
+    return not end or day <= date.fromisoformat(end)
+
+
+def _comwel_says_no(comwel: Mapping[str, str], day: date) -> str | None:
+    if comwel.get("yn") == "N":
+        return "COMWEL's record says N"
+    if (start := comwel.get("from")) and day < date.fromisoformat(start):
+        return "the period in COMWEL's record has not begun"
+    if (end := comwel.get("until")) and day > date.fromisoformat(end):
+        return "the period in COMWEL's record has passed"
+    return None
+
+
+def _last_withdrawal(consents: Iterable[Mapping[str, Any]], at: datetime) -> date | None:
+    moments = (_moment(c["withdrawnAt"]) for c in consents if c.get("withdrawnAt"))
+    return max((m.astimezone(KST).date() for m in moments if m <= at), default=None)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=KST)

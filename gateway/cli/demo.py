@@ -1,0 +1,354 @@
+"""The demo: one night of cases through the closed loop, with three pretend partners, over a year of business days.
+
+Rules: nothing is faked but the partners and the calendar: a real database, real HTTP over real sockets, real signatures
+in real time. The loop runs until it is quiet; then both sides' books are compared, and the demo says what does not add
+up. Refuses to run over data that is not a demo's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway.assembly import CompressedClock, Gateway, assemble, make_night
+from gateway.cli.partners import PretendPartners, free_port
+from gateway.cli.serving import Door, listen
+from gateway.config import Settings
+from gateway.errors import SettingsInvalid
+from gateway.journey.deliver import deliver
+from gateway.journey.intake import Taken, take_in
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.journey.track import track
+from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
+
+PARTNERS = ("KEIS", "KEAD", "TRN")
+MARK = "this-is-a-demo"
+BASE = date(2026, 11, 23)
+STEP = timedelta(days=7)
+HORIZON = timedelta(days=460)
+ATTEMPT_TIMEOUT_S = 2.0
+SLOW_S = 2.5
+
+
+@dataclass(slots=True)
+class Report:
+    """What the demo found. `problems` are sentences; the demo is complete when there is none."""
+
+    home: Path
+    night: Path
+    seconds: float = 0.0
+    intake: list[Taken] = field(default_factory=list)
+    cases: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    partners: dict[str, dict[str, Any]] = field(default_factory=dict)
+    verdicts: str | None = None
+    until: date | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Every accepted message is accounted for, and every labelled verdict was met."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "complete": self.complete,
+            "problems": self.problems,
+            "seconds": round(self.seconds, 1),
+            "verdicts": self.verdicts,
+            "until": self.until,
+            "funnel": [list(row) for row in funnel(self)],
+            "counts": self.counts,
+            "partners": self.partners,
+        }
+
+
+def run(settings: Settings, *, cases: int, night: Path | None, seed: int, quiet: bool = False) -> Report:
+    """Run the demo in `settings.home`. Returns the report."""
+    # 1 a clean home, a night of cases
+    # 2 the gateway, its door, and three partners with their keys exchanged
+    # 3 take the night in, screen, refer, deliver
+    # 4 let business days pass until nobody has anything more to say
+    # 5 take the same night in again: nothing changes
+    # 6 compare the books of both sides
+    began = time.monotonic()
+    if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
+        raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
+    home = clean_home(settings.home)  # 1
+    folder = night or invent_night(home / "night", cases, seed)
+    base = base_date(folder)
+    report = Report(home=home, night=folder)
+    with _stage(quiet) as stage, _running(settings, base, seed) as (gateway, partners, clock):  # 2
+        world = gateway.world
+        stage("taking in the night", None)
+        report.intake = take_in(world, folder)  # 3
+        stage("referring", None)
+        until_quiet(world)
+        report.until = pass_days(world, clock, partners, base, stage)  # 4
+        stage("taking the same night in again", None)
+        report.problems += _again(gateway, folder)  # 5
+        _read(report, gateway, partners)
+        report.problems += compare(report)  # 6
+    report.seconds = time.monotonic() - began
+    return report
+
+
+# ── 1 home and night ─────────────────────────────────────────────────────────────────────────────────────────────────
+def clean_home(home: Path) -> Path:
+    """An empty home with the demo's mark. Refuses a home that holds something else than an earlier demo."""
+    mark = home / MARK
+    if home.exists() and any(home.iterdir()) and not mark.exists():
+        raise SettingsInvalid("GATEWAY_HOME holds data that is not a demo's; set GATEWAY_HOME to another folder")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    mark.touch()
+    return home
+
+
+def invent_night(folder: Path, cases: int, seed: int) -> Path:
+    """A synthetic night with labelled edge cases."""
+    folder.mkdir(parents=True)
+    make_night(folder, cases, seed, BASE)
+    return folder
+
+
+def base_date(folder: Path) -> date:
+    """The business date of a night: the newest in its file names. Raises SettingsInvalid when there is none."""
+    found = [p.name.split("_")[2] for p in folder.glob("RHB_CASE_*.dat")]
+    try:
+        return max(date.fromisoformat(text) for text in found)
+    except ValueError:
+        raise SettingsInvalid(f"no RHB_CASE_<date>_<number>.dat in {folder.name}") from None
+
+
+# ── 2 gateway and partners ───────────────────────────────────────────────────────────────────────────────────────────
+@contextmanager
+def _running(settings: Settings, base: date, seed: int) -> Iterator[tuple[Gateway, PretendPartners, CompressedClock]]:
+    clock = CompressedClock(base)
+    ports = {partner: free_port() for partner in PARTNERS}
+    listening = listen("127.0.0.1", 0)
+    door = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    used = settings.model_copy(
+        update={
+            "public_url": door,
+            "partner_urls": {p: f"http://127.0.0.1:{port}/messages" for p, port in ports.items()},
+            "partner_networks": (ip_network("127.0.0.0/8"),),
+            "attempt_timeout_s": ATTEMPT_TIMEOUT_S,
+            "retry_scale": 0.02,
+        }
+    )
+    pretend = PretendPartners(
+        settings.home / "partners", ports, gateway=door, seed=seed, base=base, slow_s=SLOW_S, pace="calendar"
+    )
+    with assemble(used, clock=clock) as gateway, pretend as partners, Door(gateway, listening):
+        partners.start(gateway.jwks())
+        for partner in PARTNERS:
+            for jwk in partners.keys(partner):
+                gateway.shelf.add(partner, jwk)
+        yield gateway, partners, clock
+
+
+# ── 3–4 the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def until_quiet(world: World) -> None:
+    """Walk the journey until nothing is waiting any more."""
+    with ThreadPoolExecutor(len(world.channels)) as side_by_side:
+        while True:
+            done = screen_cases(world) + withdraw(world) + refer(world)
+            done += sum(side_by_side.map(lambda p: deliver(world, p, f"demo-{p}"), world.channels))
+            done += track(world)
+            if done:
+                continue
+            with world.store.unit() as unit:
+                if not unit.outbox.waiting():
+                    return
+            time.sleep(0.05)
+
+
+def pass_days(
+    world: World,
+    clock: CompressedClock,
+    partners: PretendPartners,
+    base: date,
+    stage: Callable[[str, float | None], None],
+) -> date:
+    """Let weeks pass until no partner has anything planned; returns the last business day."""
+    today = base
+    while today < base + HORIZON:
+        today += STEP
+        clock.set_today(today)
+        said = partners.set_today(today)
+        until_quiet(world)
+        stage(f"business day {today}", (today - base) / HORIZON)
+        if all(s.get("next") is None for s in said):
+            break
+    return today
+
+
+def _again(gateway: Gateway, folder: Path) -> list[str]:
+    """Take the same night in a second time; a sentence for everything that changed."""
+    before = _counts(gateway)
+    taken = take_in(gateway.world, folder)
+    until_quiet(gateway.world)
+    after = _counts(gateway)
+    changed = [f"taking the night in again changed '{k}'" for k in after if k != "events" and after[k] != before.get(k)]
+    return changed + [f"{t.name} was {t.verdict} the second time" for t in taken if t.verdict == "accepted"]
+
+
+def _counts(gateway: Gateway) -> dict[str, int]:
+    with gateway.store.unit() as unit:
+        return dict(unit.counts())
+
+
+# ── 6 the books ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def _read(report: Report, gateway: Gateway, partners: PretendPartners) -> None:
+    with gateway.store.unit() as unit:
+        report.cases = [dict(row) for row in unit.cases.report()]
+        report.exchanges = [dict(row) for row in unit.outbox.report()]
+        report.counts = dict(unit.counts())
+    report.partners = {partner: partners.status(partner) for partner in PARTNERS}
+
+
+def compare(report: Report) -> list[str]:
+    """What does not add up, as sentences."""
+    problems = [f"{t.name} was rejected: {t.reason}" for t in report.intake if t.verdict == "rejected"]
+    for exchange in report.exchanges:
+        if exchange["direction"] == "out" and exchange["state"] not in ("delivered", "blocked"):
+            problems.append(f"message {exchange['mid']} to {exchange['partner']} is {exchange['state']}")
+        if exchange["state"] in ("delivered", "applied", "stale", "refused", "quarantined") and not exchange["receipt"]:
+            problems.append(f"message {exchange['mid']} with {exchange['partner']} has no receipt")
+        if exchange["state"] in ("refused", "quarantined"):
+            problems.append(f"message {exchange['mid']} of {exchange['partner']} was refused: {exchange['code']}")
+        if exchange["state"] == "held":
+            problems.append(f"message {exchange['mid']} of {exchange['partner']} still waits for an earlier one")
+    for partner, said in report.partners.items():
+        ours = Counter((e["direction"], e["state"]) for e in report.exchanges if e["partner"] == partner)
+        theirs = sum(said["outcomes"].values())
+        if said["received"] != ours["out", "delivered"]:
+            problems.append(f"{partner} received {said['received']} messages, we count {ours['out', 'delivered']}")
+        if theirs != sum(n for (direction, _), n in ours.items() if direction == "in"):
+            problems.append(f"{partner} sent {theirs} outcomes, we count another number")
+        if said["pending"]:
+            problems.append(f"{partner} still has {said['pending']} messages to send")
+    if report.counts.get("updates waiting"):
+        problems.append("return-to-work updates wait to be written back")
+    return problems + _hold_against_labels(report)
+
+
+def _hold_against_labels(report: Report) -> list[str]:
+    """Compare with the night's own expected verdicts, if it carries them."""
+    path = report.night / "expected.json"
+    if not path.exists():
+        return []
+    labels = orjson.loads(path.read_bytes())["cases"]
+    wanted = {case: want for case, want in labels.items() if want["record"]}  # deleted and merged cases have no verdict
+    got = {row["caseNo"]: row for row in report.cases}
+    wrong = [
+        case
+        for case, want in wanted.items()
+        if any(got.get(case, {}).get(name) != want[name] for name in ("record", "reason", "screening"))
+    ]
+    report.verdicts = f"{len(wanted) - len(wrong)} of {len(wanted)} expected verdicts are met"
+    return [f"case {case}: expected {wanted[case]}, got {_three(got.get(case))}" for case in wrong[:20]]
+
+
+def _three(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return row and {name: row[name] for name in ("record", "reason", "screening")}
+
+
+# ── what people see ──────────────────────────────────────────────────────────────────────────────────────────────────
+def funnel(report: Report) -> Iterator[tuple[str, int, str]]:
+    """From cases to retained: (what, how many, of what kind)."""
+    records = Counter(row["record"] for row in report.cases)
+    reasons = Counter(f"{row['record']} {row['reason']}" for row in report.cases if row["reason"])
+    decisions = Counter(row["decision"] for row in report.cases if row["decision"])
+    legs = [leg for row in report.cases for leg in row["legs"]]
+    out = [e for e in report.exchanges if e["direction"] == "out" and e["type"] == "referral.created"]
+    yield "cases handed over", len(report.cases), _kinds(records)
+    yield "  put aside or not referable", sum(reasons.values()), _kinds(reasons)
+    yield "screened", sum(decisions.values()), _kinds(decisions)
+    yield "cases referred", sum(1 for row in report.cases if row["legs"]), ""
+    yield "legs", len(legs), _kinds(Counter(leg["partner"] for leg in legs))
+    delivered = Counter(e["partner"] for e in out if e["state"] == "delivered")
+    yield "  delivered, with signed receipt", delivered.total(), _kinds(delivered)
+    answered = [leg for leg in legs if leg["business"] not in ("sent", "delivered")]
+    yield "  answered", len(answered), _kinds(Counter(leg["partner"] for leg in answered))
+    declined = [leg for leg in legs if leg["status"] == "rejected"]
+    yield "  declined", len(declined), _kinds(Counter(leg["partner"] for leg in declined))
+    placed = [leg for leg in legs if leg["business"] in ("closed-placed", "placed-reported", "placed-verified")]
+    yield "placed", len(placed), _kinds(Counter(leg["partner"] for leg in placed))
+    for milestone in ("P1M", "P3M", "P6M", "P12M"):
+        results = {k.split(" ", 2)[2]: n for k, n in report.counts.items() if k.startswith(f"retention {milestone} ")}
+        kept = sum(n for result, n in results.items() if result.startswith(("retained", "self")))
+        months = milestone[1:-1]
+        yield f"  still working after {months} month{'s' * (months != '1')}", kept, _kinds(Counter(results))
+    closed = Counter(leg["status"] for leg in legs)
+    yield (
+        "legs closed",
+        sum(n for s, n in closed.items() if s in ("completed", "failed", "rejected", "cancelled")),
+        _kinds(closed),
+    )
+    yield "updates written back to COMWEL", report.counts.get("updates written", 0), ""
+
+
+def _kinds(count: Counter[str]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(count.items()) if n)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report for people."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for what, number, kinds in funnel(report):
+        table.add_row(what, str(number), kinds)
+    console.print("\n[bold]From the night to the return to work[/bold]")
+    console.print(table)
+    states = Counter(f"{e['direction']} {e['state']}" for e in report.exchanges)
+    console.print(f"\nexchanges: {len(report.exchanges)} ({_kinds(states)})")
+    refused = Counter(f"{e['direction']} {e['code']}" for e in report.exchanges if e["code"])
+    if refused:
+        console.print(f"refused, blocked or tried again: {_kinds(refused)}")
+    if report.verdicts:
+        console.print(report.verdicts)
+    console.print(f"business days until {report.until}, in {report.seconds:.0f} s")
+    if report.complete:
+        console.print("[green]every accepted message is accounted for, on both sides[/green]")
+    for problem in report.problems[:20]:
+        console.print(f"[red]does not add up:[/red] {problem}")
+    console.print(
+        f"\nlook around: {report.home}/to-comwel (files written back)  "
+        "gateway status cases --ndjson  ·  gateway status exchanges --ndjson  ·  gateway map explain --help",
+        style="dim",
+    )
+
+
+@contextmanager
+def _stage(quiet: bool) -> Iterator[Callable[[str, float | None], None]]:
+    """A progress bar that says what is going on."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        task = progress.add_task("starting", total=1.0)
+
+        def say(what: str, done: float | None) -> None:
+            progress.update(task, description=what, completed=done)
+
+        yield say

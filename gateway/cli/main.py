@@ -1,0 +1,242 @@
+"""All commands. Each does one thing through the assembly and prints for people, or as JSON with `--json`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.assembly import Gateway, assemble
+from gateway.cli import demo as demo_run
+from gateway.cli import maps, serving
+from gateway.config import Settings, read_settings
+from gateway.errors import DataFileInvalid, GatewayError, KeyRefused, MapRefused, SettingsInvalid, StoreUnavailable
+from gateway.journey.intake import Taken, take_in
+from gateway.worker.embedded import Runner
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="COMWEL referral gateway", pretty_exceptions_enable=False
+)
+status = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="what is here, and how it stands")
+keys = typer.Typer(no_args_is_help=True, help="public keys of partners")
+app.add_typer(status, name="status")
+app.add_typer(keys, name="key")
+app.add_typer(maps.app, name="map")
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
+
+
+def main() -> None:
+    """Run the command line; turn our errors into a sentence and an exit code."""
+    log_from(logging.WARNING)
+    try:
+        app()
+    except GatewayError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(exit_code(error))
+
+
+def log_from(level: int) -> None:
+    """Log as JSON lines on the standard error stream, from `level` upwards."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def exit_code(error: GatewayError) -> int:
+    """The exit code of an error that ends a command."""
+    if isinstance(error, StoreUnavailable):
+        return 3
+    return 4 if isinstance(error, SettingsInvalid | DataFileInvalid | MapRefused) else 1
+
+
+@contextmanager
+def _gateway() -> Iterator[Gateway]:
+    with assemble(read_settings()) as gateway:
+        yield gateway
+
+
+@app.command()
+def demo(
+    cases: Annotated[int, typer.Option(min=1, max=50_000, help="how many cases to make")] = 300,
+    night: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="take this folder's night instead")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="another seed, another night and other casework")] = 20261123,
+    as_json: AsJson = False,
+) -> None:
+    """Run a night of cases through the closed loop, with three pretend partners over real HTTP."""
+    report = demo_run.run(read_settings(), cases=cases, night=night, seed=seed, quiet=as_json)
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        demo_run.show(report, Console())
+    raise typer.Exit(0 if report.complete else 1)
+
+
+@app.command()
+def intake(
+    directory: Annotated[Path | None, typer.Argument(file_okay=False, help="folder of hand-over files")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in what COMWEL has handed over: batch files (A1) and coordinators' entries (A6)."""
+    with _gateway() as gateway:
+        taken = take_in(gateway.world, directory or gateway.settings.inbox_dir)
+    if as_json:
+        _print_json([_taken(t) for t in taken])
+    else:
+        show_intake(taken, Console())
+    raise typer.Exit(1 if any(t.verdict == "rejected" for t in taken) else 0)
+
+
+def _taken(taken: Taken) -> dict[str, Any]:
+    return {
+        "file": taken.name,
+        "verdict": taken.verdict,
+        "reason": taken.reason,
+        "records": taken.records,
+        "counts": dict(taken.counts),
+        "quarantined": [
+            {"record": p.record_no, "caseNo": p.case_no, "reason": p.reason, "field": p.field} for p in taken.problems
+        ],
+    }
+
+
+def show_intake(taken: list[Taken], console: Console) -> None:
+    """One line a file, then the records that were put aside."""
+    for one in taken:
+        counts = ", ".join(f"{name} {n}" for name, n in sorted(one.counts.items()))
+        console.print(
+            f"{one.name}: {one.verdict}{f' ({one.reason})' if one.reason else ''}, {one.records} records {counts}"
+        )
+        for p in one.problems:
+            console.print(
+                f"  record {p.record_no}, case {p.case_no or '?'}: {p.reason} in {p.field or 'the record'}",
+                style="yellow",
+            )
+    if not taken:
+        console.print("nothing is ready (a batch counts when its .done file is there)")
+
+
+@app.command()
+def run() -> None:
+    """Screen, refer, deliver and track until stopped (Ctrl-C)."""
+    log_from(logging.INFO)
+    with _gateway() as gateway, Runner(gateway.world):
+        serving.wait_for_signal()
+
+
+@app.command()
+def serve() -> None:
+    """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
+    log_from(logging.INFO)
+    with _gateway() as gateway, serving.Door(gateway), Runner(gateway.world):
+        typer.echo(f"the partners' door is open on {gateway.public_url}", err=True)
+        serving.wait_for_signal()
+
+
+@status.callback()
+def overview(context: typer.Context, as_json: AsJson = False) -> None:
+    """How many of what there is."""
+    if context.invoked_subcommand:
+        return
+    with _gateway() as gateway, gateway.store.unit() as unit:
+        counts = dict(unit.counts())
+    if as_json:
+        _print_json(counts)
+        return
+    table = Table("what", "how many", box=None)
+    for what, number in counts.items():
+        table.add_row(what, str(number))
+    Console().print(table)
+
+
+@status.command("cases")
+def status_cases(ndjson: AsLines = False, as_json: AsJson = False) -> None:
+    """A line a case: record verdict with reason, screening, legs."""
+    with _gateway() as gateway, gateway.store.unit() as unit:
+        _print_rows(unit.cases.report(), ndjson=ndjson, as_json=as_json)
+
+
+@status.command("exchanges")
+def status_exchanges(ndjson: AsLines = False, as_json: AsJson = False) -> None:
+    """A line a message, out or in."""
+    with _gateway() as gateway, gateway.store.unit() as unit:
+        _print_rows(unit.outbox.report(), ndjson=ndjson, as_json=as_json)
+
+
+@keys.command("add")
+def key_add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Register a partner's public keys from a JWK set file, through the key gate."""
+    with _gateway() as gateway:
+        for jwk in _jwks(jwks):
+            gateway.shelf.add(owner, jwk)
+            typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
+
+
+@keys.command("list")
+def key_list(owner: str) -> None:
+    """The public keys of an owner (`comwel` is us), as a JWK set."""
+    with _gateway() as gateway:
+        _print_json(gateway.shelf.jwks(owner))
+
+
+def _jwks(path: Path) -> list[dict[str, Any]]:
+    try:
+        found = orjson.loads(path.read_bytes())["keys"]
+    except (ValueError, KeyError, TypeError):
+        raise KeyRefused("not a JWK set") from None
+    return list(found)
+
+
+@app.command()
+def settings(as_json: AsJson = False) -> None:
+    """Every setting, its value, and what it is for."""
+    now = read_settings()
+    rows = {
+        f"GATEWAY_{name.upper()}": (getattr(now, name), field.description or "")
+        for name, field in Settings.model_fields.items()
+    }
+    if as_json:
+        _print_json({name: str(value) for name, (value, _) in rows.items()})
+        return
+    table = Table("setting", "value", "what for", box=None)
+    for name, (value, what) in rows.items():
+        table.add_row(name, "***" if name == "GATEWAY_DATABASE_URL" and value else str(value), what)
+    Console().print(table)
+
+
+def _print_rows(rows: Iterator[Mapping[str, Any]], *, ndjson: bool, as_json: bool) -> None:
+    if as_json and not ndjson:
+        _print_json(list(rows))
+        return
+    out = sys.stdout.buffer
+    for row in rows:
+        out.write(orjson.dumps(dict(row), default=_plain) + b"\n")
+    out.flush()
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

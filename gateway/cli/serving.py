@@ -1,0 +1,63 @@
+"""Running the partners' door in a thread of this process, and waiting for a signal to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+
+import uvicorn
+
+from gateway.api.app import build_app
+from gateway.assembly import Gateway
+from gateway.errors import SettingsInvalid
+
+START_S = 10.0
+
+
+class Door:
+    """The API on a real socket. A context manager; `port` is known once it is open."""
+
+    def __init__(self, gateway: Gateway, listening: socket.socket | None = None) -> None:
+        self._socket = listening or listen(gateway.settings.host, gateway.settings.port)
+        config = uvicorn.Config(
+            build_app(gateway), log_config=None, access_log=False, lifespan="off", server_header=False, backlog=2048
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def __enter__(self) -> Door:
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise SettingsInvalid("the partners' door does not open")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes a free one. Named TCP, or asyncio leaves Nagle's algorithm on (40 ms)."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise SettingsInvalid(f"GATEWAY_PORT: port {port} is taken") from None
+    listening.listen(2048)
+    return listening
+
+
+def wait_for_signal() -> None:
+    """Sleep until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()

@@ -1,0 +1,82 @@
+"""Settings: the only reader of the environment.
+
+Every setting has a default that works on one machine without any server. The table in gateway/README.md is checked
+against this class by a test. Secrets are files under the home folder, never values in the environment.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from gateway.errors import SettingsInvalid
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What an operator may set, as environment variables `GATEWAY_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True)
+
+    home: Path = Field(default=Path(".gateway"), description="folder for the embedded database, keys and written files")
+    database_url: str | None = Field(
+        default=None, description="a PostgreSQL server; unset: the embedded one under home"
+    )
+    schemas: Path = Field(default=_ROOT / "schemas", description="folder of schemas")
+    mappings: Path = Field(default=_ROOT / "mappings", description="folder of maps, code tables, rules and profiles")
+    host: str = Field(default="127.0.0.1", description="address the partners' door listens on")
+    port: int = Field(default=8700, ge=0, le=65535, description="port of the partners' door; 0 takes a free one")
+    public_url: str | None = Field(default=None, description="base URL partners sign for; unset: host and port")
+    fhir_base: str = Field(
+        default="https://gateway.example/fhir", description="base URL of our FHIR resources, as references name them"
+    )
+    partner_urls: dict[str, str] = Field(
+        default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
+    )
+    partner_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description='private networks partners may be reached in, JSON: ["10.1.0.0/16"]; public addresses always may',
+    )
+    inbox_dir: Path = Field(default=Path("handover"), description="folder COMWEL drops its files in")
+    outbox_dir: Path | None = Field(default=None, description="folder for files to COMWEL; unset: home/to-comwel")
+    attempt_timeout_s: float = Field(default=15.0, gt=0, description="one delivery attempt, in seconds")
+    lease_s: float = Field(default=30.0, gt=0, description="lease of a delivery, in seconds; longer than an attempt")
+    retry_scale: float = Field(default=1.0, gt=0, description="factor on the retry schedule; 1 in production")
+    deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
+    deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
+
+    @model_validator(mode="after")
+    def _a_lease_outlasts_an_attempt(self) -> Settings:
+        if self.lease_s < self.attempt_timeout_s + 5:
+            raise PydanticCustomError(
+                "lease_too_short", "GATEWAY_LEASE_S: at least 5 s more than GATEWAY_ATTEMPT_TIMEOUT_S"
+            )
+        return self
+
+    def to_comwel(self) -> Path:
+        """The folder for files to COMWEL."""
+        return self.outbox_dir or self.home / "to-comwel"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment once. Raises SettingsInvalid naming each wrong setting, never its value."""
+    try:
+        return Settings(**overrides)
+    except SettingsError as error:  # a value that should be JSON is not; the message names the field, never the value
+        raise SettingsInvalid(f"GATEWAY_{_field_in(str(error))} (json)") from None
+    except ValidationError as error:
+        raise SettingsInvalid(", ".join(sorted({_named(e) for e in error.errors()}))) from None
+
+
+def _field_in(message: str) -> str:
+    return next((name.upper() for name in Settings.model_fields if f'"{name}"' in message), "…")
+
+
+def _named(error: ErrorDetails) -> str:
+    return f"GATEWAY_{str(error['loc'][0]).upper()} ({error['type']})" if error["loc"] else error["msg"]

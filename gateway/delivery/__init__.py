@@ -1,0 +1,6 @@
+"""Delivery: bringing one message across. What an answer means, when to try again, and what states that leaves.
+
+judge      what a partner's answer means for the message and for the partner's line
+schedule   when the next attempt is due
+states     the states of a delivery, as a table of moves
+"""

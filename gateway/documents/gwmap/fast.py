@@ -1,0 +1,309 @@
+"""The fast program: a plan as closures. Constants are copied, what is sure is not asked, what is empty is left out.
+
+Rules: an empty leaf is left out. An object or list item with expressions below it, all of them empty, is left out with
+its constants; `$keep` keeps it. An entry whose resource is left out goes with it. Every document is new: no two share a
+list or dictionary, and none shares one with the source.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.documents.gwmap.frame import NOTES, Frame, Note, Run, spend
+from gateway.documents.gwmap.model import LeafError, Severity
+from gateway.documents.gwmap.plan import PChoice, PConstant, Plan, PLeaf, PList, PLoop, PObject, may_be_quiet
+
+
+class Quiet(list[Any]):
+    """A list of constants only, although it has expressions: written, but no reason to keep what holds it."""
+
+
+def program(plan: Plan) -> Run:
+    """The closure of a plan: frame in, value or None out (a list for `listed` plans)."""
+    match plan:
+        case PConstant(value=value):
+            return lambda _: value
+        case PLeaf():
+            return leaf(plan)
+        case PObject():
+            return _object(plan)
+        case PList():
+            return _list(plan)
+        case PChoice():
+            return _choice(plan)
+        case PLoop():
+            return _loop(plan)
+
+
+def copied(value: Any) -> Any:
+    """A copy that shares nothing that can change."""
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+# ── leaves ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def leaf(plan: PLeaf) -> Run:
+    """The closure of a leaf: None where there is nothing to write; never "" and never an empty list."""
+    run = _shaped(plan)
+    return _forgiving(plan, run) if plan.forgiving else run
+
+
+def _shaped(plan: PLeaf) -> Run:
+    run, kind = plan.expr.run, plan.expr.type
+    if kind.many:
+        return _copying(run) if kind.kind in ("object", "any") else (lambda frame: list(run(frame)) or None)
+    if kind.kind in ("object", "any"):
+        return lambda frame: copied(run(frame))
+    if kind.kind == "string" and plan.expr.path is None and not plan.sure:
+        return _nonempty(run)
+    return run
+
+
+def _nonempty(run: Run) -> Run:
+    def found(frame: Frame) -> Any:
+        value = run(frame)
+        return None if value == "" else value
+
+    return found
+
+
+def _copying(run: Run) -> Run:
+    return lambda frame: copied(run(frame)) or None
+
+
+def _forgiving(plan: PLeaf, run: Run) -> Run:
+    def forgiving(frame: Frame) -> Any:
+        try:
+            return run(frame)
+        except LeafError as error:
+            if error.detail != "MAP-VALUE":
+                raise
+            frame[NOTES].append(Note(Severity.WARNING, error.detail, error.text, error.path))
+            return None
+
+    return forgiving
+
+
+# ── objects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _object(plan: PObject) -> Run:
+    skeleton = {name: child.value if isinstance(child, PConstant) else None for name, child in plan.items}
+    fills = tuple((n, program(c)) for n, c in plan.items if not c.dynamic and not isinstance(c, PConstant))
+    sures = tuple((n, program(c)) for n, c in plan.items if c.dynamic and c.sure and not may_be_quiet(c))
+    maybes = tuple((n, program(c)) for n, c in plan.items if c.dynamic and (not c.sure or may_be_quiet(c)))
+    if not plan.dynamic:
+        return _constants(skeleton, fills)
+    quiet = any(may_be_quiet(c) for _, c in plan.items)
+    if not quiet and not maybes:
+        return _finished(plan, _always(skeleton, fills + sures))
+    if not quiet and (sures or plan.keep):
+        return _finished(plan, _partly(skeleton, fills + sures, maybes))
+    return _finished(plan, _perhaps(skeleton, fills, sures, maybes, keep=plan.keep))
+
+
+def _constants(skeleton: dict[str, Any], fills: tuple[tuple[str, Run], ...]) -> Run:
+    if not fills:
+        return lambda _: skeleton.copy()
+    return _always(skeleton, fills)
+
+
+def _always(skeleton: dict[str, Any], sures: tuple[tuple[str, Run], ...]) -> Run:
+    if len(sures) == 1:
+        ((name, one),) = sures
+
+        def single(frame: Frame) -> dict[str, Any]:
+            out = skeleton.copy()
+            out[name] = one(frame)
+            return out
+
+        return single
+
+    def run(frame: Frame) -> dict[str, Any]:
+        out = skeleton.copy()
+        for key, sure in sures:
+            out[key] = sure(frame)
+        return out
+
+    return run
+
+
+def _partly(skeleton: dict[str, Any], sures: tuple[tuple[str, Run], ...], maybes: tuple[tuple[str, Run], ...]) -> Run:
+    def run(frame: Frame) -> dict[str, Any]:
+        out = skeleton.copy()
+        for key, sure in sures:
+            out[key] = sure(frame)
+        for key, maybe in maybes:
+            value = maybe(frame)
+            if value is None:
+                del out[key]
+            else:
+                out[key] = value
+        return out
+
+    return run
+
+
+def _perhaps(
+    skeleton: dict[str, Any],
+    fills: tuple[tuple[str, Run], ...],
+    sures: tuple[tuple[str, Run], ...],
+    maybes: tuple[tuple[str, Run], ...],
+    *,
+    keep: bool,
+) -> Run:
+    if len(maybes) == 1 and not fills and not sures and not keep:
+        return _one_perhaps(skeleton, *maybes[0])
+    there = keep or bool(sures)
+
+    def run(frame: Frame) -> dict[str, Any] | None:
+        out = skeleton.copy()
+        found = there
+        for key, sure in sures:
+            out[key] = sure(frame)
+        for key, maybe in maybes:
+            value = maybe(frame)
+            if value is None:
+                del out[key]
+            elif type(value) is Quiet:
+                out[key] = list(value)
+            else:
+                out[key] = value
+                found = True
+        if not found:
+            return None
+        for key, fill in fills:
+            out[key] = fill(frame)
+        return out
+
+    return run
+
+
+def _one_perhaps(skeleton: dict[str, Any], key: str, maybe: Run) -> Run:
+    def run(frame: Frame) -> dict[str, Any] | None:
+        value = maybe(frame)
+        if value is None or type(value) is Quiet:
+            return None
+        out = skeleton.copy()
+        out[key] = value
+        return out
+
+    return run
+
+
+def _finished(plan: PObject, run: Run) -> Run:
+    if plan.carrier and not dict(plan.items)["resource"].sure:
+        run = _carrying(run)
+    return _checked(plan, run) if plan.must else run
+
+
+def _carrying(run: Run) -> Run:
+    def carrying(frame: Frame) -> Any:
+        out = run(frame)
+        return out if out is not None and "resource" in out else None
+
+    return carrying
+
+
+def _checked(plan: PObject, run: Run) -> Run:
+    must = plan.must
+
+    def checked(frame: Frame) -> Any:
+        out = run(frame)
+        if out is not None:
+            for names in must:
+                if not any(name in out for name in names):
+                    raise LeafError("MAP-MISSING", f"required element '{names[0]}' would be empty")
+        return out
+
+    return checked
+
+
+# ── lists, choices, loops ────────────────────────────────────────────────────────────────────────────────────────────
+def _list(plan: PList) -> Run:
+    if len(plan.items) == 1 and not plan.items[0].listed:
+        return _one_item(plan)
+    if len(plan.items) == 1 and isinstance(plan.items[0], PLoop | PLeaf):
+        return program(plan.items[0])
+    return _many_items(plan)
+
+
+def _one_item(plan: PList) -> Run:
+    run = program(plan.items[0])
+    if plan.items[0].sure:
+        return lambda frame: [run(frame)]
+
+    def one(frame: Frame) -> list[Any] | None:
+        value = run(frame)
+        return None if value is None else [value]
+
+    return one
+
+
+def _many_items(plan: PList) -> Run:
+    parts = tuple((program(p), p.listed, p.dynamic) for p in plan.items)
+    mixed = plan.dynamic and any(not p.dynamic for p in plan.items)
+
+    def run(frame: Frame) -> list[Any] | None:
+        out: list[Any] = []
+        loud = False
+        for part, listed, dynamic in parts:
+            value = part(frame)
+            if value is None:
+                continue
+            loud = loud or dynamic
+            if listed:
+                out.extend(value)
+            else:
+                out.append(value)
+        if mixed and not loud:
+            return Quiet(out)
+        return out or None
+
+    return run
+
+
+def _choice(plan: PChoice) -> Run:
+    test, then = plan.test.run, _branch(plan, plan.then)
+    other = _branch(plan, plan.other) if plan.other is not None else None
+
+    def run(frame: Frame) -> Any:
+        if test(frame) is True:
+            return then(frame)
+        return other(frame) if other is not None else None
+
+    return run
+
+
+def _branch(plan: PChoice, branch: Plan) -> Run:
+    """A branch; made a list when the other one is."""
+    run = program(branch)
+    if not plan.listed or branch.listed:
+        return run
+
+    def wrapped(frame: Frame) -> list[Any] | None:
+        value = run(frame)
+        return None if value is None else [value]
+
+    return wrapped
+
+
+def _loop(plan: PLoop) -> Run:
+    over, body, slot, weight = plan.over.run, program(plan.body), plan.slot, plan.weight
+    test = plan.where.run if plan.where else None
+
+    def run(frame: Frame) -> list[Any] | None:
+        items = over(frame)
+        if not items:
+            return None
+        spend(frame, len(items) * weight)
+        out: list[Any] = []
+        for index, item in enumerate(items):
+            frame[slot], frame[slot + 1] = item, index
+            if test is not None and test(frame) is not True:
+                continue
+            value = body(frame)
+            if value is not None:
+                out.append(value)
+        return out or None
+
+    return run

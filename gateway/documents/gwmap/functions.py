@@ -1,0 +1,289 @@
+"""The function library: the simple functions, as a table. Values in, value out; pure, bounded, never random.
+
+A row is: name, kinds it takes, kinds of its arguments, kind it gives, the function, whether it is one of ours, its
+inverse. FHIRPath functions (hl7.org/fhirpath/N1) want one value; ours go over lists item by item. Empty in, empty out
+is the engine's business: no function here ever sees None.
+
+Where FHIRPath would answer "empty" to text that cannot be converted (`toInteger`, `toDecimal`, `toBoolean`), we refuse,
+because a value that vanishes in silence is the fault this engine exists to prevent.
+
+Refused by design: now(), random ids, I/O, regular expressions of analysts. A function is added by reviewed code and a
+new `FNLIB` number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gateway.documents.gwmap.model import UnfitError
+
+TEXT = frozenset({"string", "date", "dateTime", "instant"})
+DATES = frozenset({"date", "dateTime", "instant", "string"})
+NUMBER = frozenset({"integer", "decimal"})
+SCALAR = TEXT | NUMBER | {"boolean"}
+_S = frozenset({"string"})
+_I = frozenset({"integer"})
+
+
+class Function(NamedTuple):
+    """One function. `args` are the kinds of each argument; those after `needed` may be left out."""
+
+    name: str
+    takes: frozenset[str]
+    args: tuple[frozenset[str], ...]
+    needed: int
+    gives: str
+    run: Callable[..., Any]
+    ours: bool = False
+    inverse: str = ""
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _substring(text: str, start: int, length: int | None = None) -> str | None:
+    if not 0 <= start < len(text):
+        return None
+    return text[start:] if length is None else text[start : start + max(length, 0)]
+
+
+def _to_string(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _to_integer(value: Any) -> int:
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}", value):
+        return int(value)
+    raise UnfitError("is not a whole number")
+
+
+def _to_decimal(value: Any) -> float | int:
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value):
+        return float(value) if "." in value else int(value)
+    raise UnfitError("is not a number")
+
+
+def _to_boolean(value: Any) -> bool:
+    text = _to_string(value).lower()
+    if text in ("true", "t", "yes", "y", "1", "1.0"):
+        return True
+    if text in ("false", "f", "no", "n", "0", "0.0"):
+        return False
+    raise UnfitError("is neither true nor false")
+
+
+# ── dates ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _real_date(year: str, month: str, day: str) -> date:
+    if not 1 <= int(month) <= 12:
+        raise UnfitError("is not a real date (month must be in 1..12)")
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        raise UnfitError("is not a real date (no such day in that month)") from None
+
+
+def _ymd(text: str) -> str:
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        raise UnfitError("is not of the form YYYYMMDD")
+    return _real_date(text[:4], text[4:6], text[6:]).isoformat()
+
+
+def _to_ymd(text: str) -> str:
+    return day(text).isoformat().replace("-", "")
+
+
+def day(text: str) -> date:
+    """The calendar date that an ISO date or dateTime begins with."""
+    match = re.match(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])", text)
+    if not match:
+        raise UnfitError("is not a date (YYYY-MM-DD)")
+    return _real_date(*match.groups())
+
+
+def moment(text: str) -> datetime:
+    """The instant of an ISO dateTime with zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UnfitError("is not a date and time") from None
+    if found.tzinfo is None:
+        raise UnfitError("has no time zone")
+    return found
+
+
+@lru_cache(maxsize=32)
+def zone(name: str) -> ZoneInfo:
+    """A time zone of the IANA data base."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UnfitError(f"'{name}' is not a time zone") from None
+
+
+def _ymdhm(text: str, tz: str) -> str:
+    if len(text) not in (12, 14) or not (text.isascii() and text.isdigit()):
+        raise UnfitError("is not of the form YYYYMMDDhhmm or YYYYMMDDhhmmss")
+    real = _real_date(text[:4], text[4:6], text[6:8])
+    hour, minute, second = int(text[8:10]), int(text[10:12]), int(text[12:] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise UnfitError("is not a real time")
+    found = datetime(real.year, real.month, real.day, hour, minute, second, tzinfo=zone(tz))
+    return found.isoformat()
+
+
+_PATTERN = re.compile(r"yyyy|MM|dd|HH|mm|ss|XXX|'([^']*)'|[^A-Za-z']")
+_FORMATS = {"yyyy": "\1", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
+@lru_cache(maxsize=64)
+def date_format(pattern: str) -> str:
+    """A strftime format of `yyyy MM dd HH mm ss XXX`, 'quoted' text and punctuation. Raises `UnfitError`."""
+    at, made = 0, ""
+    while at < len(pattern):
+        match = _PATTERN.match(pattern, at)
+        if match is None:
+            raise UnfitError(f"'{pattern}' is not a date pattern (yyyy MM dd HH mm ss XXX)")
+        piece = match[1] if match[1] is not None else match[0]
+        made += _FORMATS.get(match[0], "\2" if match[0] == "XXX" else piece.replace("%", "%%"))
+        at = match.end()
+    return made
+
+
+def _date(text: str, pattern: str, tz: str | None = None) -> str:
+    form = date_format(pattern)
+    if len(text) == 10:
+        found_day = day(text)
+        return found_day.strftime(form).replace("\1", f"{found_day.year:04d}")
+    found = moment(text)
+    found = found.astimezone(zone(tz)) if tz else found
+    offset = found.strftime("%z")
+    made = found.strftime(form).replace("\1", f"{found.year:04d}")
+    return made.replace("\2", f"{offset[:3]}:{offset[3:]}")
+
+
+def months_between(start: str, end: str) -> int:
+    """Whole calendar months from `start` to `end` (민법 160조: a month is full on the day of the same number)."""
+    a, b = day(start), day(end)
+    months = (b.year - a.year) * 12 + b.month - a.month
+    return months - (b.day < a.day) if months >= 0 else months
+
+
+def _age(born: str, on: str) -> int:
+    a, b = day(born), day(on)
+    return b.year - a.year - ((b.month, b.day) < (a.month, a.day))
+
+
+def iso(value: Any) -> Any:
+    """A host's datetime or date as the ISO text the engine works on; everything else as it is."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+# ── numbers of people, firms and things ──────────────────────────────────────────────────────────────────────────────
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isascii() and c.isdigit())
+
+
+def _local(text: str) -> str:
+    found = _digits(text)
+    if found.startswith("82") and text.lstrip().startswith("+"):
+        found = "0" + found[2:]
+    if not re.fullmatch(r"0[0-9]{8,11}", found):
+        raise UnfitError("is not a Korean telephone number")
+    return found
+
+
+def _phone(text: str) -> str:
+    return "+82-" + _kr_phone(text)[1:]
+
+
+def _kr_phone(text: str) -> str:
+    found = _local(text)
+    area = 2 if found.startswith("02") else (4 if re.match(r"0(50|30)[0-9]", found) and len(found) >= 12 else 3)
+    return f"{found[:area]}-{found[area:-4]}-{found[-4:]}"
+
+
+def _pad(text: str, width: int) -> str:
+    return text.rjust(width, "0")
+
+
+def _biz_no(text: str) -> str:
+    found = _digits(text)
+    if len(found) != 10:
+        raise UnfitError("is not a business registration number (10 digits)")
+    weights = (1, 3, 7, 1, 3, 7, 1, 3, 5)
+    total = sum(int(c) * w for c, w in zip(found, weights, strict=False)) + int(found[8]) * 5 // 10
+    if (10 - total % 10) % 10 != int(found[9]):
+        raise UnfitError("is not a business registration number (check digit)")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _namespace(name: str) -> bytes:
+    return uuid.uuid5(uuid.NAMESPACE_URL, "https://gateway.example/" + name).bytes
+
+
+def _uuid5(text: str, namespace: str) -> str:
+    """RFC 9562 version 5 under `https://gateway.example/<namespace>` (as `uuid.uuid5`, without its objects)."""
+    found = hashlib.sha1(_namespace(namespace) + text.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(found[16], 16) & 3]
+    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{variant}{found[17:20]}-{found[20:32]}"
+
+
+def reference(kind: str, key: str) -> str:
+    """`Type/key`, the deterministic reference of a resource (FHIR id: 1 to 64 of A-Z a-z 0-9 - .)."""
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,64}", key):
+        raise UnfitError("cannot be the id of a resource")
+    return f"{kind}/{key}"
+
+
+def _key(text: str) -> str:
+    kind, _, key = text.rpartition("/")
+    if not kind:
+        raise UnfitError("is not a reference")
+    return key
+
+
+FUNCTIONS: dict[str, Function] = {
+    f.name: f
+    for f in (
+        Function("lower", TEXT, (), 0, "string", str.lower),
+        Function("upper", TEXT, (), 0, "string", str.upper),
+        Function("trim", TEXT, (), 0, "string", str.strip),
+        Function("length", TEXT, (), 0, "integer", len),
+        Function("substring", TEXT, (_I, _I), 1, "string", _substring),
+        Function("startsWith", TEXT, (_S,), 1, "boolean", str.startswith),
+        Function("endsWith", TEXT, (_S,), 1, "boolean", str.endswith),
+        Function("contains", TEXT, (_S,), 1, "boolean", lambda a, b: b in a),
+        Function("indexOf", TEXT, (_S,), 1, "integer", str.find),
+        Function("replace", TEXT, (_S, _S), 2, "string", str.replace),
+        Function("toString", SCALAR, (), 0, "string", _to_string),
+        Function("toInteger", SCALAR, (), 0, "integer", _to_integer),
+        Function("toDecimal", SCALAR, (), 0, "decimal", _to_decimal),
+        Function("toBoolean", SCALAR, (), 0, "boolean", _to_boolean),
+        Function("ymd", _S, (), 0, "date", _ymd, ours=True, inverse="toYmd"),
+        Function("toYmd", DATES, (), 0, "string", _to_ymd, ours=True, inverse="ymd"),
+        Function("ymdhm", _S, (_S,), 1, "dateTime", _ymdhm, ours=True),
+        Function("date", DATES, (_S, _S), 1, "string", _date, ours=True),
+        Function("phone", _S, (), 0, "string", _phone, ours=True, inverse="krPhone"),
+        Function("krPhone", _S, (), 0, "string", _kr_phone, ours=True, inverse="phone"),
+        Function("digits", TEXT, (), 0, "string", _digits, ours=True),
+        Function("pad", _S, (_I,), 1, "string", _pad, ours=True),
+        Function("bizNo", _S, (), 0, "string", _biz_no, ours=True),
+        Function("uuid5", _S, (_S,), 1, "string", _uuid5, ours=True),
+        Function("key", _S, (), 0, "string", _key, ours=True, inverse="ref"),
+        Function("age", DATES, (DATES,), 1, "integer", _age, ours=True),
+    )
+}

@@ -1,0 +1,54 @@
+"""The audit event: one act of one verb, done or refused.
+
+Rules: every unit of work keeps exactly one event per act; an event names who acted, for which purpose, on which case,
+leg or message, and what came of it (access record of the Safety Measures Notice 제2026-9호 §2-3; R-12, R-14).
+It refuses to carry personal data: ids of the gateway and codes only, which `__post_init__` enforces by shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:|/+-]{0,119}\Z")
+_RRN_SHAPE = re.compile(r"(?<![0-9])[0-9]{6}-?[0-9]{7}(?![0-9])")
+
+
+class Verdict(StrEnum):
+    """What came of an act."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One act.
+
+    `act` is a stable verb such as `referral.prepared`; `actor` a system or officer id; `purpose` a purpose code;
+    `counts` whole numbers for acts on many rows (a file, a batch). Text that is not a short code is refused.
+    """
+
+    act: str
+    actor: str
+    purpose: str
+    verdict: Verdict = Verdict.DONE
+    code: str | None = None
+    case_no: str | None = None
+    ref_no: str | None = None
+    partner: str | None = None
+    mid: str | None = None
+    subject: str | None = None  # what was acted on when it is neither case, leg nor message: a file name, a map pin
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("act", "actor", "purpose", "code", "case_no", "ref_no", "partner", "mid", "subject"):
+            value = getattr(self, name)
+            if value is not None and (not _CODE.match(value) or _RRN_SHAPE.search(value)):
+                raise ValueError(f"audit event field {name!r} must be a short code")
+
+    def refused(self, code: str) -> AuditEvent:
+        """The same act, refused for `code`."""
+        return replace(self, verdict=Verdict.REFUSED, code=code)

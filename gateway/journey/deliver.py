@@ -1,0 +1,264 @@
+"""Deliver: bring waiting messages to one partner, prove it, and never send what may no longer be sent.
+
+Rules: SQL alone remembers; a message is leased before it is tried and finished only by who still holds the fence; order
+is kept per (partner, case); consent and legal basis are asked again at the moment of sending; a message is delivered
+when the partner's signed receipt is verified and stored, not earlier.
+Refuses to change a message: the bytes and the manifest are those of the first attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from gateway.delivery.judge import Answer as Heard
+from gateway.delivery.judge import Judgement, Kind, Phase, Result, judge
+from gateway.documents.strict_json import reread
+from gateway.errors import IllegalMove, PermissionRefused, SealRefused
+from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.legs import moved
+from gateway.journey.refer import permission_now
+from gateway.journey.withdraw import OTHER, WITHDRAWN, call_back
+from gateway.journey.world import World
+from gateway.ports import (
+    Answer,
+    AttemptRow,
+    CaseRow,
+    Claim,
+    Finish,
+    LegRow,
+    MessageRow,
+    Outgoing,
+    ReceiptRow,
+    Unit,
+    WorkItem,
+)
+from gateway.referrals.lifecycle import Act, Party
+from gateway.referrals.needs import Given
+from gateway.sealing import http, receipts
+from gateway.sealing.receipts import Receipt
+
+PURPOSE = "vocational-rehab"
+MARGIN_S = 2.0
+"""An attempt may begin only if its lease outlasts it by this much."""
+SUSPENDED_S = 3600
+"""A partner that says it has gone (410) is asked again no sooner than this."""
+NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
+"""Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
+
+
+class Tried(NamedTuple):
+    """One attempt and what it meant. `refused` is our own rule's code when nothing was sent."""
+
+    claim: Claim
+    answer: Answer | None
+    receipt: Receipt | None
+    judgement: Judgement | None
+    refused: str | None
+    began_at: datetime
+    ended_at: datetime
+
+
+def deliver(world: World, partner: str, worker: str) -> int:
+    """Try one batch for one partner; returns how many messages were tried."""
+    # 1 lease due messages, head of line per case
+    # 2 ask permission again, now; what may not leave is blocked
+    # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
+    # 4 commit what became of each: delivery, attempt, receipt, the leg's state, one event per message
+    with world.store.unit() as unit:
+        claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
+        if not claims:
+            return 0
+        cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
+        leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
+        unit.commit(leased)
+    refused = [t for c in claims if (t := _refusal(world, c, cases))]  # 2
+    blocked = {t.claim.message.mid for t in refused}
+    spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
+    give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
+    waiting = [c for c in claims if c.message.mid not in blocked]
+    tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
+    _finish(world, partner, [*refused, *tried], _untried(waiting, tried))  # 4
+    return len(refused) + len(tried)
+
+
+def _untried(waiting: Sequence[Claim], tried: Sequence[Tried]) -> list[Claim]:
+    done = {t.claim.message.mid for t in tried}
+    return [c for c in waiting if c.message.mid not in done]
+
+
+# ── permission, now ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow]) -> Tried | None:
+    """Ask at the moment of sending (PIPA 17, 23; R-08). A case that is gone or changed is refused as well."""
+    if claim.message.type not in NEEDS_PERMISSION:
+        return None
+    now = world.clock.now()
+    code = _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
+    return Tried(claim, None, None, None, code, now, now) if code else None
+
+
+def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str | None:
+    if case is None or case.status != "live" or case.record is None:
+        return "E-STALE"
+    record = reread(case.record)
+    if "deceasedDate" in record:
+        return "E-LB"
+    try:
+        permission = permission_now(world, case, record, claim.message.partner)
+    except PermissionRefused as refusal:
+        return refusal.code
+    return None if permission.fields.issuperset(claim.message.fields) else "E-CONSENT"
+
+
+# ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def _attempt(world: World, claim: Claim, give_up_at: datetime) -> Tried | None:
+    """Sign, send, verify, judge. None when the lease would not outlast the attempt."""
+    began_at = world.clock.now()
+    if began_at > give_up_at:
+        return None
+    message = claim.message
+    url = world.limits.partner_urls[message.partner]
+    headers = http.sign(
+        "POST",
+        url,
+        message.content_type,
+        message.body,
+        message.mid,
+        message.jws,
+        key=world.signing_key,
+        created=began_at,
+        nonce=world.nonce(),
+    )
+    sending = Outgoing(message.mid, url, message.content_type, message.body, message.jws, headers)
+    answer = world.channels[message.partner].send(sending)
+    ended_at = world.clock.now()
+    receipt = _receipt(world, claim, answer, ended_at)
+    return Tried(claim, answer, receipt, judge(_heard(answer, receipt)), None, began_at, ended_at)
+
+
+def _heard(answer: Answer, receipt: Receipt | None) -> Heard:
+    """The answer as judging wants it: the receipt only if it is verified."""
+    return Heard(
+        phase=Phase(answer.phase),
+        http_status=answer.status,
+        receipt=receipt,
+        result=Result(answer.result) if answer.result else None,
+        retry_after=int(answer.retry_after) if answer.retry_after is not None else None,
+    )
+
+
+def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Receipt | None:
+    if answer.receipt_jws is None:
+        return None
+    message = claim.message
+    try:
+        return receipts.check(
+            answer.receipt_jws,
+            keys=world.keys(message.partner),
+            expected_mid=message.mid,
+            sent_jws=message.jws,
+            received=now,
+        )
+    except SealRefused:
+        return None
+
+
+# ── what became of it ────────────────────────────────────────────────────────────────────────────────────────────────
+def _finish(world: World, partner: str, all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
+    with world.store.unit() as unit:
+        finishes = [_outcome(world, t) for t in all_tried]
+        _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
+        unit.outbox.release(untried)
+        unit.outbox.finish(finishes)
+        unit.add_work([w for t, f in zip(all_tried, finishes, strict=True) if (w := _work(t, f))])
+        events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
+        unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)])
+
+
+def _outcome(world: World, tried: Tried) -> Finish:
+    message, answer, judgement = tried.claim.message, tried.answer, tried.judgement
+    attempt = AttemptRow(
+        partner=message.partner,
+        mid=message.mid,
+        fence=tried.claim.fence,
+        phase=answer.phase if answer else "before",
+        http_status=answer.status if answer else None,
+        result=answer.result if answer else None,
+        error_class=tried.refused or (judgement.error_class if judgement else None),
+        began_at=tried.began_at,
+        ended_at=tried.ended_at,
+    )
+    if tried.refused or judgement is None:
+        return Finish(attempt, "blocked", tried.ended_at, None)
+    kept = _kept(tried)
+    if judgement.kind is Kind.DELIVERED:
+        return Finish(attempt, "delivered", tried.ended_at, kept)
+    if judgement.kind is Kind.BLOCKED:
+        return Finish(attempt, "blocked", tried.ended_at, kept)
+    patience = SUSPENDED_S if judgement.kind is Kind.SUSPEND else judgement.retry_after
+    attempts, first_at = tried.claim.attempts + 1, tried.claim.first_at
+    next_at = world.retry.next(attempts, world.rng, tried.ended_at, since=first_at, retry_after=patience)
+    return Finish(attempt, "ready" if next_at else "dead", next_at or tried.ended_at, None)
+
+
+def _kept(tried: Tried) -> ReceiptRow | None:
+    receipt, answer = tried.receipt, tried.answer
+    if receipt is None or answer is None or answer.receipt_jws is None:
+        return None
+    message = tried.claim.message
+    return ReceiptRow(
+        message.partner, "out", message.mid, answer.receipt_jws, receipt.decision, receipt.code, tried.ended_at
+    )
+
+
+def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> None:
+    """A first referral that is across makes its leg requested (delivered); one that may not leave calls it back."""
+    ended = {
+        t.claim.message.ref_no: (t, f)
+        for t, f in zip(all_tried, finishes, strict=True)
+        if t.claim.message.type == "referral.created" and t.claim.message.ref_no and f.state != "ready"
+    }
+    rows = unit.legs.many(sorted(ref_no for ref_no in ended if ref_no))
+    refused = [row for ref_no, row in rows.items() if ended[ref_no][0].refused]
+    seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
+    told = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
+    unit.outbox.enqueue([message for message in told if message])
+    unit.legs.save(*(m for r, row in rows.items() if ended[r][1].state == "delivered" if (m := _confirmed(world, row))))
+
+
+def _confirmed(world: World, row: LegRow) -> LegRow | None:
+    try:
+        return moved(row, Act.CONFIRM_DELIVERY, Party.CLOCK, world.clock.now(), given=Given(receipt_verified=True))
+    except IllegalMove:
+        return None  # the partner's first report was faster than its receipt: nothing to move
+
+
+def _call_back(
+    world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]
+) -> MessageRow | None:
+    reason = WITHDRAWN if tried.refused == "E-CONSENT" else OTHER
+    return call_back(world, unit, row, reason, seqs, holding=tried.claim)
+
+
+def _work(tried: Tried, finish: Finish) -> WorkItem | None:
+    if finish.state not in ("blocked", "dead"):
+        return None
+    message = tried.claim.message
+    code = tried.refused or finish.attempt.error_class
+    return WorkItem(
+        f"delivery-{finish.state}", code, message.case_no, message.ref_no, message.partner, message.mid, tried.ended_at
+    )
+
+
+def _event(world: World, tried: Tried, finish: Finish) -> AuditEvent:
+    message = tried.claim.message
+    event = world.event(
+        "delivery.attempted",
+        PURPOSE,
+        case_no=message.case_no,
+        ref_no=message.ref_no,
+        partner=message.partner,
+        mid=message.mid,
+    )
+    return event if finish.state == "delivered" else event.refused(finish.attempt.error_class or finish.state)

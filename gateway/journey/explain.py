@@ -1,0 +1,92 @@
+"""Explain: how a message that left came to say what it says, and proof that the explanation is of that message.
+
+Rules: nothing is stored for this but the message itself; the map is run again over the record as it was then, narrowed
+to the fields that were disclosed then, and the bytes must come out the same. Every reading is logged with its purpose.
+Refuses to guess: where the map has changed since or the bytes differ, it says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.cases.permission import Permission, narrow
+from gateway.documents.gwmap import Explained
+from gateway.documents.strict_json import dumps, reread
+from gateway.errors import NotYourLeg
+from gateway.journey.refer import referral_entry
+from gateway.journey.world import US, World, iso
+from gateway.ports import LegRow, MessageRow, Unit
+
+PURPOSE = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`same_map` and `same_bytes` say whether this is the explanation of the very message that was sent."""
+
+    message: MessageRow
+    explained: tuple[Explained, ...]
+    document: Any
+    same_map: bool
+    same_bytes: bool
+
+
+def explain(world: World, mid: str, *, purpose: str = PURPOSE) -> Explanation:
+    """Explain one outbound message. Raises NotYourLeg when there is no such message."""
+    # 1 the message, its leg, and the record as it was when the message was made
+    # 2 the same narrow source, the same parameters
+    # 3 the pinned map, traced; then run, to compare bytes
+    # 4 log the reading
+    with world.store.unit() as unit:
+        message, leg, record = _found(unit, mid)  # 1
+        source = _source(world, message, leg, record)  # 2
+        compiled = world.know.catalogue.get(message.map_pin or "")
+        profile = world.know.profiles[message.partner]
+        stated = {
+            "now": iso(message.at),
+            "mid": message.mid,
+            "base": world.limits.base_url,
+            "sender": US,
+            "receiver": profile.iss,
+        }
+        params = {name: stated[name] for name in compiled.header.params if name in stated}
+        document = compiled.apply(source, params).document  # 3
+        found = Explanation(
+            message=message,
+            explained=compiled.explain(source, params),
+            document=document,
+            same_map=compiled.digest == message.map_digest,
+            same_bytes=dumps(document) == message.body,
+        )
+        unit.commit(world.event("message.explained", purpose, case_no=leg.case_no, ref_no=leg.ref_no, mid=mid))  # 4
+        return found
+
+
+def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:
+    message = unit.outbox.find_message(mid)
+    leg = unit.legs.get(message.ref_no) if message and message.ref_no else None
+    if message is None or leg is None or message.direction != "out" or message.type != "referral.created":
+        raise NotYourLeg("no referral of ours has this message id")
+    record = unit.cases.as_of(leg.case_no, message.at)
+    return message, leg, reread(record) if record else {}
+
+
+def _source(world: World, message: MessageRow, leg: LegRow, record: dict[str, Any]) -> dict[str, Any]:
+    """The record as it was disclosed: only the fields that are kept with the message, in the agreement's forms."""
+    profile = world.know.profiles[message.partner]
+    permission = Permission(
+        partner=message.partner,
+        legal_basis=leg.legal_basis,
+        consent_no=leg.consent_no,
+        consent_until=None,
+        fields=frozenset(message.fields),
+        withheld={},
+        sensitive=False,
+        consent=next((c for c in record.get("consent", ()) if c["no"] == leg.consent_no), None),
+        forms={name: profile.allow[name] for name in message.fields},
+    )
+    entry = referral_entry(leg)
+    return narrow(
+        record, permission, {"partnerPersonId": leg.person_id, "referral": entry, "referralStatus": "requested"}
+    )

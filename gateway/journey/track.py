@@ -1,0 +1,165 @@
+"""Track: follow the worker after the placement, judge what the facts mean, and write it back to COMWEL.
+
+Rules: the judgement is derived from the facts of a leg by a versioned definition, never typed; an update that says
+nothing new is not written; a file to COMWEL is allocated in the database first, written after that, and a crash between
+the two writes the same bytes again.
+Refuses to send the same update twice, and to judge by anything but stored facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from gateway.documents.strict_json import dumps, reread
+from gateway.journey.translate import translate
+from gateway.journey.world import World
+from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
+from gateway.outcomes.judgement import Original, judge
+from gateway.outcomes.update import About, next_update
+from gateway.ports import CaseRow, FactRow, LegRow, Unit, UpdateRow, WorkItem
+from gateway.referrals.states import TERMINAL, Status
+
+PURPOSE = "rtw-tracking"
+UPDATE_SCHEMA = "urn:comwel:schema:rtw-update:1.0.0"
+ROW_SCHEMA = "urn:comwel:schema:rtw-row:1.0.0"
+MOST = 500
+FILE_ROWS = 5_000
+NONCES_KEPT = timedelta(minutes=15)
+
+
+def track(world: World) -> int:
+    """One round; returns how much there was to do."""
+    # 1 retention checks whose day has come are due
+    # 2 legs that changed are judged anew; what is new becomes an update
+    # 3 updates are put into a file to COMWEL, and the file is written
+    # and nonces too old to be replayed are forgotten
+    forget_nonces(world)
+    return fall_due(world) + judge_changed(world) + write_back(world)
+
+
+# ── 1 retention checks ───────────────────────────────────────────────────────────────────────────────────────────────
+def fall_due(world: World) -> int:
+    """Let scheduled retention checks fall due on their business day."""
+    with world.store.unit() as unit:
+        due = unit.facts.checks_due(world.clock.today())
+        if not due:
+            return 0
+        unit.facts.save_checks([check._replace(state="due") for check in due])
+        unit.commit(world.event("retention.due", PURPOSE, counts={"checks": len(due)}))
+        return len(due)
+
+
+def forget_nonces(world: World) -> None:
+    """A request older than five minutes is refused anyway; its nonce is kept for fifteen."""
+    with world.store.unit() as unit:
+        gone = unit.inbox.forget_nonces(world.clock.now() - NONCES_KEPT)
+        if gone:
+            unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
+
+
+# ── 2 judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def judge_changed(world: World, most: int = MOST) -> int:
+    """Judge legs that changed since they were judged last."""
+    with world.store.unit() as unit:
+        legs = unit.legs.untracked(most)
+        if not legs:
+            return 0
+        cases = unit.cases.look(sorted({leg.case_no for leg in legs}))
+        updates = [u for leg in legs if (u := _update(world, unit, leg, cases.get(leg.case_no)))]
+        for update in updates:
+            unit.facts.add_update(update)
+        unit.add_work(_close_requests(world, unit, legs))
+        unit.legs.mark_tracked(legs)
+        unit.commit(world.event("outcomes.judged", PURPOSE, counts={"legs": len(legs), "updates": len(updates)}))
+        return len(legs)
+
+
+def _update(world: World, unit: Unit, leg: LegRow, case: CaseRow | None) -> UpdateRow | None:
+    told = unit.facts.of(leg.ref_no)
+    if not told:
+        return None
+    last = unit.facts.last_update(leg.ref_no)
+    number = last.update_no + 1 if last else 1
+    document = _document(world, leg, _facts(told), reread(case.record) if case and case.record else {})
+    if document is None or (last and _says_the_same(reread(last.content), document)):
+        return None
+    document["updateNo"] = number
+    world.know.schemas.require(UPDATE_SCHEMA, document)
+    return UpdateRow(leg.ref_no, number, leg.case_no, dumps(document), None, None, world.clock.now())
+
+
+def _facts(told: Any) -> tuple[OutcomeFact, ...]:
+    facts: tuple[OutcomeFact, ...] = ()
+    for row in told:
+        facts = supersede(facts, _fact(row))
+    return facts
+
+
+def _fact(row: FactRow) -> OutcomeFact:
+    return fact_of(reread(row.content), mid=row.mid)
+
+
+def _document(
+    world: World, leg: LegRow, facts: tuple[OutcomeFact, ...], record: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    today = world.clock.today()
+    care_end = record.get("careEnd")
+    judgement = judge(
+        facts,
+        by=world.know.rtw,
+        employed=world.know.employed,
+        as_of=today,
+        observed_on=max((f.happened_on for f in facts), default=today),
+        care_end=date.fromisoformat(care_end) if care_end else None,
+        original=Original(brn=next(iter(record.get("employerBrn", ())), None), occupation=record.get("occupationKeco")),
+        severe=record.get("disabDegree") == "심한 장애" if "disabDegree" in record else None,
+        closed=Status(leg.status) in TERMINAL,
+    )
+    update = next_update(None, judgement, About(leg.case_no, leg.case_version, leg.ref_no, leg.partner))
+    return dict(update.document()) if update else None
+
+
+def _says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    ignored = {"updateNo", "asOf"}
+    return {k: v for k, v in one.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
+
+
+def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[WorkItem]:
+    """A request ends when every leg of it is terminal; where nobody was placed, the Job Coordinator decides."""
+    closed, work = {str(s) for s in TERMINAL}, []
+    for case_no, request_no in sorted({(leg.case_no, leg.request_no) for leg in legs if leg.status in closed}):
+        siblings = [leg for leg in unit.legs.of_case(case_no) if leg.request_no == request_no]
+        if all(leg.status in closed for leg in siblings):
+            placed = any(leg.status == Status.COMPLETED for leg in siblings)
+            unit.legs.set_request_status(request_no, "completed" if placed else "revoked")
+            if not placed:
+                work.append(WorkItem("not-placed", None, case_no, request_no, None, None, world.clock.now()))
+    return work
+
+
+# ── 3 write-back ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def write_back(world: World) -> int:
+    """Give waiting updates a file number, then write every file that is not safely on disk yet."""
+    today = world.clock.today()
+    with world.store.unit() as unit:
+        allocated = unit.facts.allocate_file(today, FILE_ROWS)
+        if allocated:
+            event = world.event("writeback.allocated", PURPOSE, counts={"updates": len(allocated[1])})
+            unit.commit(event)
+    with world.store.unit() as unit:
+        waiting = unit.facts.unwritten_files()
+        for file_date, file_seq, updates in waiting:
+            rows = [_row(world, u) for u in updates]
+            sha256 = world.register.write(world.limits.to_comwel, file_date, file_seq, rows)
+            unit.facts.file_written(file_date, file_seq, sha256, world.clock.now())
+        if waiting:
+            unit.commit(world.event("writeback.written", PURPOSE, counts={"files": len(waiting)}))
+    return len(waiting)
+
+
+def _row(world: World, update: UpdateRow) -> Mapping[str, Any]:
+    row = translate(world, "outcome-to-comwel|1.0.0", reread(update.content)).document
+    world.know.schemas.require(ROW_SCHEMA, row)
+    return row

@@ -1,0 +1,118 @@
+"""Withdraw: when a case may no longer be served, its open legs are called back and their owners told.
+
+Rules (PIPA 37; R-08): from the moment a consent is withdrawn, a worker has died, or a case is deleted, merged or
+re-opened, nothing unsent leaves; who already holds data is told to stop, with ids and a reason only; a partner that is
+already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle).
+Refuses to send identity again: there is no permission for it any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from gateway.documents.strict_json import reread
+from gateway.errors import JourneyRefused
+from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.legs import moved
+from gateway.journey.refer import compose, referral_entry
+from gateway.journey.world import World
+from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
+from gateway.referrals.lifecycle import Act, Party
+from gateway.referrals.needs import Given
+
+PURPOSE = "vocational-rehab"
+
+
+class Why(NamedTuple):
+    """Why a leg is called back: the reason code that partners know, our message type and business status."""
+
+    code: str
+    kind: str
+    business: str
+
+
+DIED = Why("DTH", "referral.cancelled", "cancelled-by-comwel")
+WITHDRAWN = Why("WDR", "consent.withdrawn", "consent-withdrawn")
+REOPENED = Why("REO", "referral.cancelled", "cancelled-by-comwel")
+MERGED = Why("DUP", "referral.cancelled", "cancelled-by-comwel")
+OTHER = Why("ETC", "referral.cancelled", "cancelled-by-comwel")
+
+
+def withdraw(world: World, most: int = 256) -> int:
+    """Call back up to `most` legs; returns how many."""
+    # 1 open legs whose case may no longer be served
+    # 2 block what is still unsent for them
+    # 3 move the leg: cancelled, or cancellation requested where the partner is at work
+    # 4 tell the owner, unless nothing ever reached it
+    # 5 commit, one event per leg
+    with world.store.unit() as unit:
+        found = unit.legs.to_withdraw(most)  # 1
+        if not found:
+            return 0
+        seqs = dict(unit.outbox.last_seqs(sorted({leg.case_no for leg, _ in found})))
+        messages: list[MessageRow] = []
+        events: list[AuditEvent] = []
+        for leg, case in found:
+            message = call_back(world, unit, leg, why(case, leg), seqs)
+            messages += [message] if message else []
+            mid = message.mid if message else None
+            ids = {"case_no": leg.case_no, "ref_no": leg.ref_no, "partner": leg.partner, "mid": mid}
+            events.append(world.event("referral.withdrawn", PURPOSE, **ids))
+        unit.outbox.enqueue(messages)
+        unit.commit(*events)  # 5
+        return len(found)
+
+
+def why(case: CaseRow, leg: LegRow) -> Why:
+    """The reason, the gravest first."""
+    record = reread(case.record) if case.record else {}
+    if "deceasedDate" in record:
+        return DIED
+    if case.status == "merged":
+        return MERGED
+    if case.status != "live":
+        return OTHER
+    if case.version != leg.case_version:
+        return REOPENED
+    return WITHDRAWN if case.reason in ("E-CONSENT", "E-RRN", "E-NOENTRY") else OTHER
+
+
+def call_back(
+    world: World,
+    unit: Unit,
+    leg: LegRow,
+    reason: Why,
+    seqs: dict[tuple[str, str], int],
+    *,
+    holding: Claim | None = None,
+) -> MessageRow | None:
+    """Move one leg and make the message that tells its owner; None when nothing can ever have reached it.
+
+    `holding` is the message of this leg that the caller has leased and will not send.
+    """
+    unit.outbox.cancel(leg.case_no, leg.partner)  # 2
+    reached = unit.outbox.ever_tried(leg.case_no, leg.partner, holding.message.mid if holding else None)
+    reached = reached or (holding is not None and holding.attempts > 0)
+    now = world.clock.now()
+    told = Given(happened_on=world.clock.today(), reason_code=reason.code, reason_text=reason.business)
+    given = replace(told, abort_delivered=True)  # the abort leaves with this unit, or not at all
+    act, business = (Act.REQUEST_CANCEL, None) if leg.status == "in-progress" else (Act.CANCEL, reason.business)
+    try:
+        unit.legs.save(moved(leg, act, Party.PLACER, now, business=business, given=given))  # 3
+    except JourneyRefused as refusal:
+        unit.add_work([WorkItem("withdraw", refusal.code, leg.case_no, leg.ref_no, leg.partner, None, now)])
+        return None
+    if not reached:
+        return None
+    seq = seqs[leg.partner, leg.case_no] = seqs.get((leg.partner, leg.case_no), 0) + 1
+    return compose(world, leg, "cancel", reason.kind, ids_only(leg), seq, now, reason=reason.code)  # 4
+
+
+def ids_only(leg: LegRow) -> dict[str, object]:
+    """What a partner needs to know which referral is meant, and nothing else."""
+    said: dict[str, object] = {
+        "partnerPersonId": [{"partner": leg.partner, "id": leg.person_id}],
+        "referral": [referral_entry(leg)],
+    }
+    return said | ({"consent": [{"no": leg.consent_no}]} if leg.consent_no else {})

@@ -1,0 +1,92 @@
+"""What the verbs hold in their hands: ports, data and limits, introduced by the assembly.
+
+Refuses to build anything: a `World` is put together in `gateway.assembly`, or in a test with other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from gateway.cases.caseload import Caseload
+from gateway.cases.legal_basis import LegalBases
+from gateway.cases.ruleset import RuleSet
+from gateway.delivery.schedule import RetrySchedule
+from gateway.documents.fhir.rules import FhirRules
+from gateway.documents.gwmap import Catalogue
+from gateway.documents.schemas import Schemas
+from gateway.exchange_log.audit import AuditEvent
+from gateway.outcomes.definition import RtwDefinition
+from gateway.outcomes.employment import Definitions
+from gateway.partners.profile import Profile
+from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, RtwRegister, Store
+from gateway.sealing.keys import KeyFinder, SigningKey
+
+US = "comwel"
+"""Our own name in manifests (iss, aud)."""
+
+CASE_SCHEMA = "urn:comwel:schema:case:1.0.0"
+OUTCOME_SCHEMA = "urn:comwel:schema:outcome:1.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything specific to Korea, COMWEL or a partner: versioned data, loaded once."""
+
+    catalogue: Catalogue
+    schemas: Schemas
+    fhir: FhirRules
+    rules: RuleSet
+    caseloads: tuple[Caseload, ...]
+    bases: LegalBases
+    profiles: Mapping[str, Profile]
+    rtw: RtwDefinition
+    employed: Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers an operator may turn; see `gateway.config.Settings`."""
+
+    lease_s: float
+    attempt_timeout_s: float
+    deliver_batch: int
+    base_url: str
+    partner_urls: Mapping[str, str]
+    to_comwel: Path
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    nonce: Callable[[], str]
+    rng: Random
+    know: Knowledge
+    limits: Limits
+    signing_key: SigningKey
+    keys: Callable[[str], KeyFinder]
+    secret: Callable[[str], bytes]
+    readers: tuple[HandoverReader, ...]
+    register: RtwRegister
+    channels: Mapping[str, PartnerChannel]
+    retry: RetrySchedule
+    attempts: Executor
+    actor: str = "gateway"
+
+    def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
+        """One act by us, now."""
+        return AuditEvent(act=act, actor=self.actor, purpose=purpose, **ids)
+
+
+def iso(at: datetime) -> str:
+    """An instant in FHIR's notation, seconds, UTC."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,125 @@
+"""A partner's profile: who it is, what it speaks, what it may be told. Data under `mappings/partners/<id>/`.
+
+Rules: the allow-list is the partner's column of `schemas/comwel/dictionary.csv`, word for word, or less; names on the
+wire and codes belong to one partner only; a new partner is a new folder (and a column), no code.
+It refuses profiles that allow more than the dictionary, and to hold addresses, keys or secrets.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.errors import DataFileInvalid, Place
+from gateway.partners import datafile
+from gateway.partners.dialect import Dialect
+
+
+class Pace(NamedTuple):
+    """How messages are brought across."""
+
+    attempt_timeout_s: int
+    max_in_flight: int
+
+
+class Clocks(NamedTuple):
+    """When an answer is due: minutes to the receipt, days to the first answer and to the result."""
+
+    receipt_minutes: int
+    first_answer_days: int
+    result_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One partner. `id` as in records and consents (KEIS), `iss` in manifests (keis), `code` in person ids (KE)."""
+
+    id: str
+    code: str
+    iss: str
+    kind: str
+    name_ko: str
+    name_en: str
+    adapter: str
+    content_type: str
+    legal_basis_out: str
+    legal_basis_in: str
+    allow: Mapping[str, str]
+    take: frozenset[str]
+    withhold: Mapping[str, str]
+    unique_ids: bool
+    mappings: Mapping[str, str]  # referral, cancel, outcome → pin
+    schemas: Mapping[str, str]  # referral?, outcome → schema id; without referral its messages are FHIR
+    knows_received: bool
+    response: Dialect
+    delivery: Pace
+    clocks: Clocks
+
+    @classmethod
+    def load(cls, path: Path, schemas: Path) -> Profile:
+        """Read one `profile.yaml`, checked against `schemas/meta/partner-1.json` and the field dictionary.
+
+        DataFileInvalid names every finding: grammar, and every field the dictionary does not allow in that form.
+        """
+        raw = datafile.load(path, schemas / "meta" / "partner-1.json")
+        profile = cls._of(raw, raw["purposes"]["vocational-rehab"])
+        findings = _beyond(profile, schemas / "comwel" / "dictionary.csv")
+        if path.parent.name != profile.iss:
+            findings.append(f"a profile lies in the folder of its name on the wire, {profile.iss}")
+        if findings:
+            raise DataFileInvalid("; ".join(findings), place=Place(file=f"{path.parent.name}/{path.name}"))
+        return profile
+
+    @classmethod
+    def _of(cls, raw: Mapping[str, Any], purpose: Mapping[str, Any]) -> Profile:
+        return cls(
+            id=raw["partner"],
+            code=raw["code"],
+            iss=raw["wire"]["iss"],
+            kind=raw["kind"],
+            name_ko=raw["name"]["ko"],
+            name_en=raw["name"]["en"],
+            adapter=raw["adapter"],
+            content_type=raw["wire"]["content"],
+            legal_basis_out=raw["legalBasis"]["out"],
+            legal_basis_in=raw["legalBasis"]["in"],
+            allow=purpose["allow"],
+            take=frozenset(purpose["take"]),
+            withhold=purpose["withhold"],
+            unique_ids=raw["uniqueIds"],
+            mappings=raw["mappings"],
+            schemas=raw["schemas"],
+            knows_received=raw["knows"]["received"],
+            response=Dialect.of(raw["response"]),
+            delivery=Pace(**raw["delivery"]),
+            clocks=Clocks(**raw["clocks"]),
+        )
+
+
+def load_all(folder: Path, schemas: Path) -> Mapping[str, Profile]:
+    """Every profile under `mappings/partners/`, by id; DataFileInvalid when two share an id, a code or a wire name."""
+    profiles = [Profile.load(path, schemas) for path in sorted(folder.glob("*/profile.yaml"))]
+    for what in ("id", "code", "iss"):
+        count = Counter(getattr(p, what) for p in profiles)
+        if twice := sorted(name for name, n in count.items() if n > 1):
+            raise DataFileInvalid(f"two partners share the {what} {', '.join(twice)}", place=Place(file=folder.name))
+    return {p.id: p for p in profiles}
+
+
+def _beyond(profile: Profile, dictionary: Path) -> list[str]:
+    """What the profile says that the dictionary does not: fields allowed in another form, or taken though not `in`."""
+    with dictionary.open(encoding="utf-8", newline="") as rows:
+        said = {row["name"]: row.get(profile.id) for row in csv.DictReader(rows)}
+    allowed = [
+        f"{name}: allowed as {form}, the dictionary says {said.get(name) or 'nothing'}"
+        for name, form in profile.allow.items()
+        if said.get(name) != form
+    ]
+    taken = [f"{name}: not `in` in the dictionary" for name in sorted(profile.take) if said.get(name) != "in"]
+    both = [f"{name}: allowed and withheld" for name in profile.withhold if name in profile.allow]
+    unknown = [f"{name}: withheld, but in no dictionary" for name in profile.withhold if name not in said]
+    return allowed + taken + both + unknown

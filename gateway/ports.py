@@ -1,0 +1,700 @@
+"""What the verbs need from the world.
+
+Rows are plain, frozen and free of behaviour; protocols are implemented by `gateway.store`, `adapters` and the fakes of
+the tests, and each has one contract suite that runs on every implementation.
+
+Rules: a `Unit` is one transaction. Leaving it without `commit` undoes everything. `commit` takes one audit event per
+act and refuses to run without any. This module refuses to know SQL, HTTP and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from gateway.errors import Place
+from gateway.exchange_log.audit import AuditEvent
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HandoverFile(NamedTuple):
+    """One file from COMWEL as the gateway judged it. `way` A1|A6; `status` accepted|replaced|rejected."""
+
+    file_id: str
+    way: str
+    name: str
+    base_date: date
+    file_seq: int
+    mode: str
+    sha256: str
+    status: str
+    reason: str | None
+    records: int
+    quarantined: int
+    received_at: datetime
+
+
+class QuarantinedRow(NamedTuple):
+    """A record put aside with its bytes (digits of a resident registration number already masked)."""
+
+    file_id: str
+    record_no: int
+    case_no: str | None
+    reason: str
+    field: str | None
+    raw: bytes
+    sha256: str
+
+
+class CaseRow(NamedTuple):
+    """What is known about one case now. JSON columns are bytes; see the comments in the schema."""
+
+    case_no: str
+    version: int
+    revision: int
+    status: str
+    branch: str | None
+    facts: bytes | None
+    facts_sha256: str | None
+    entry: bytes | None
+    entry_sha256: str | None
+    entry_state: str
+    record: bytes | None
+    verdict: str
+    reason: str | None
+    merged_into: str | None
+    screened: int
+    referred: bool
+    updated_at: datetime
+
+
+class CaseChange(NamedTuple):
+    """A new revision of a case and what brought it: I U D M X (A1) or E (entry)."""
+
+    row: CaseRow
+    change: str
+    file_id: str | None
+
+
+class ParkedRow(NamedTuple):
+    """A version that came before its turn and waits."""
+
+    case_no: str
+    version: int
+    change: str
+    old_case_no: str | None
+    facts: bytes
+    facts_sha256: str
+    file_id: str
+    record_no: int
+    parked_at: datetime
+
+
+class ScreeningRow(NamedTuple):
+    """One screening decision with its explanation."""
+
+    case_no: str
+    revision: int
+    ruleset: str
+    gate: str
+    score: int
+    contributions: bytes
+    inputs_hash: str
+    result: str
+    position: int | None
+    capacity: int | None
+    business_date: date
+    decided_at: datetime
+
+
+class SeatRow(NamedTuple):
+    """A case that holds a Job Coordinator's seat."""
+
+    case_no: str
+    branch: str
+    since: date
+
+
+class ReferralRow(NamedTuple):
+    """The request (ServiceRequest)."""
+
+    request_no: str
+    case_no: str
+    case_version: int
+    status: str
+    authored_at: datetime
+    authored_on: date
+
+
+class LegRow(NamedTuple):
+    """The hand-over of a referral to one partner. `version` guards against lost updates."""
+
+    ref_no: str
+    request_no: str
+    case_no: str
+    case_version: int
+    partner: str
+    person_id: str
+    state: str
+    status: str
+    business: str | None
+    services: tuple[str, ...]
+    legal_basis: str
+    consent_no: str | None
+    filler_no: str | None
+    answered: bool
+    in_seq: int
+    first_answer_due: date
+    result_due: date
+    tracked: int
+    version: int
+    updated_at: datetime
+
+
+class MessageRow(NamedTuple):
+    """One message and its proof. `direction` out|in; `body` exact bytes; `jws` over the manifest.
+
+    `fields` names the case fields that an outbound message disclosed; `fhir` is our own FHIR R4 record of a referral.
+    """
+
+    partner: str
+    direction: str
+    mid: str
+    type: str
+    case_no: str | None
+    ref_no: str | None
+    seq: int
+    content_type: str
+    body: bytes
+    jws: str
+    body_sha256: bytes
+    map_pin: str | None
+    map_digest: str | None
+    fields: tuple[str, ...]
+    fhir: bytes | None
+    at: datetime
+
+
+class Claim(NamedTuple):
+    """A message leased for one attempt; the fence makes a late finisher harmless."""
+
+    message: MessageRow
+    attempts: int
+    first_at: datetime
+    fence: int
+
+
+class AttemptRow(NamedTuple):
+    """One try. `phase` before|attempt|after."""
+
+    partner: str
+    mid: str
+    fence: int
+    phase: str
+    http_status: int | None
+    result: str | None
+    error_class: str | None
+    began_at: datetime
+    ended_at: datetime
+
+
+class Finish(NamedTuple):
+    """How an attempt left its delivery: delivered | ready (again at `next_at`) | blocked | dead."""
+
+    attempt: AttemptRow
+    state: str
+    next_at: datetime
+    receipt: ReceiptRow | None
+
+
+class ReceiptRow(NamedTuple):
+    """A signed receipt. `direction` is that of the message it acknowledges."""
+
+    partner: str
+    direction: str
+    mid: str
+    jws: str
+    decision: str
+    code: str | None
+    at: datetime
+
+
+class InboxRow(NamedTuple):
+    """The memory of one inbound message. `state` applied|held|stale|refused|quarantined."""
+
+    partner: str
+    mid: str
+    jws_sha256: bytes
+    ref_no: str | None
+    seq: int | None
+    state: str
+    code: str | None
+    at: datetime
+
+
+class FactRow(NamedTuple):
+    """One reported fact: the canonical outcome as JSON bytes."""
+
+    fact_id: str
+    ref_no: str
+    seq: int
+    mid: str
+    happened_on: date
+    content: bytes
+    evidence: str | None
+    entered_in_error: bool
+    superseded_by: str | None
+    fhir: bytes
+    at: datetime
+
+
+class CheckRow(NamedTuple):
+    """A retention check. `state` scheduled|due|completed|failed|cancelled."""
+
+    ref_no: str
+    milestone: str
+    base_kind: str
+    base_date: date
+    due_on: date
+    state: str
+    result: str | None
+
+
+class UpdateRow(NamedTuple):
+    """A return-to-work update waiting for, or already in, a write-back file."""
+
+    ref_no: str
+    update_no: int
+    case_no: str
+    content: bytes
+    file_date: date | None
+    file_seq: int | None
+    at: datetime
+
+
+class WorkItem(NamedTuple):
+    """Something a person must look at."""
+
+    kind: str
+    code: str | None
+    case_no: str | None
+    ref_no: str | None
+    partner: str | None
+    mid: str | None
+    at: datetime
+
+
+class KeyRow(NamedTuple):
+    """A public key and its validity."""
+
+    owner: str
+    kid: str
+    jwk: Mapping[str, Any]
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None
+
+
+# ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Handovers(Protocol):
+    """Files from COMWEL, their quarantined and parked records."""
+
+    def find(self, way: str, sha256: str) -> HandoverFile | None:
+        """The accepted file with these bytes, if it came before."""
+        ...
+
+    def accepted(self, way: str) -> Sequence[HandoverFile]:
+        """All accepted files of a way, oldest first."""
+        ...
+
+    def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None: ...
+
+    def mark_replaced(self, file_id: str) -> None: ...
+
+    def park(self, rows: Iterable[ParkedRow]) -> None:
+        """Keep versions that came too early; the same row twice is one."""
+        ...
+
+    def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
+        """What waits for these cases, by case and version."""
+        ...
+
+    def unpark(self, rows: Iterable[ParkedRow]) -> None: ...
+
+
+class Caseload(Protocol):
+    """Cases as COMWEL knows them, and screening decisions."""
+
+    def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        """These cases, locked until the unit ends."""
+        ...
+
+    def look(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        """These cases as they are, not locked."""
+        ...
+
+    def save(self, changes: Sequence[CaseChange]) -> None:
+        """Write new revisions and their history."""
+        ...
+
+    def as_of(self, case_no: str, at: datetime) -> bytes | None:
+        """The canonical record as it was at a moment of protocol time, JSON bytes."""
+        ...
+
+    def unscreened(self, limit: int) -> Sequence[CaseRow]: ...
+
+    def waiting(self) -> Sequence[CaseRow]:
+        """Live cases on a waiting list, by their latest decision, locked."""
+        ...
+
+    def seats_held(self) -> Sequence[SeatRow]:
+        """Live cases that are PRIORITY now, and since which business day without a break."""
+        ...
+
+    def screened(self, rows: Sequence[ScreeningRow]) -> None:
+        """Append decisions and remember which revision they judged."""
+        ...
+
+    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]: ...
+
+    def to_refer(self, limit: int) -> Sequence[CaseRow]:
+        """Live PRIORITY cases with verdict ok, without a referral and without an open leg, best first."""
+        ...
+
+    def mark_referred(self, case_nos: Sequence[str]) -> None: ...
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        """One row a case for `gateway status cases`: caseNo, record, reason, screening, legs."""
+        ...
+
+
+class Legs(Protocol):
+    """Referrals and their legs."""
+
+    def next_numbers(self, day: date, how_many: int) -> Sequence[int]: ...
+
+    def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None: ...
+
+    def get(self, ref_no: str) -> LegRow | None:
+        """The leg, locked until the unit ends."""
+        ...
+
+    def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
+        """These legs, locked until the unit ends."""
+        ...
+
+    def of_case(self, case_no: str) -> Sequence[LegRow]: ...
+
+    def save(self, *legs: LegRow) -> None:
+        """Write back; `version` is the version read. Raises Interfered when somebody was faster."""
+        ...
+
+    def untracked(self, limit: int) -> Sequence[LegRow]:
+        """Legs that changed since their outcome was last judged, locked."""
+        ...
+
+    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+        """Remember up to which version these legs were judged."""
+        ...
+
+    def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
+        """Open legs whose case may no longer be served: not ok, not live, excluded, or of another version."""
+        ...
+
+    def set_request_status(self, request_no: str, status: str) -> None: ...
+
+
+class Outbox(Protocol):
+    """Messages out and their delivery."""
+
+    def enqueue(self, messages: Sequence[MessageRow]) -> None:
+        """Store messages and queue them, ready at once."""
+        ...
+
+    def last_seqs(self, case_nos: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Last seq sent per (partner, case); pairs that never had a message are missing."""
+        ...
+
+    def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
+        """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold."""
+        ...
+
+    def release(self, claims: Sequence[Claim]) -> None:
+        """Give leases back untried."""
+        ...
+
+    def finish(self, finishes: Sequence[Finish]) -> int:
+        """End attempts; returns how many still held their fence."""
+        ...
+
+    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
+        """Block what is still unsent for this case and partner; returns the message ids."""
+        ...
+
+    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
+        """Whether any message about this case was ever tried or is under way to the partner, `but` that one."""
+        ...
+
+    def waiting(self) -> Mapping[str, int]:
+        """Messages not yet delivered, blocked or dead, per partner."""
+        ...
+
+    def find_message(self, mid: str) -> MessageRow | None:
+        """A message by its id alone."""
+        ...
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        """One row a message for `gateway status exchanges`."""
+        ...
+
+
+class Inbox(Protocol):
+    """Messages in."""
+
+    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
+        """False when it was used before."""
+        ...
+
+    def forget_nonces(self, before: datetime) -> int:
+        """Forget nonces that are too old to be replayed; returns how many."""
+        ...
+
+    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None: ...
+
+    def add(self, row: InboxRow, message: MessageRow) -> int | None:
+        """Remember the message; returns its inbox seq, or None when it was there already."""
+        ...
+
+    def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
+
+    def held(self, ref_no: str) -> Sequence[MessageRow]:
+        """Held messages of a leg in the partner's seq order."""
+        ...
+
+    def keep_receipt(self, row: ReceiptRow) -> None: ...
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        """Our receipt for a message, by its id alone."""
+        ...
+
+
+class Facts(Protocol):
+    """Outcome facts, retention checks, return-to-work updates."""
+
+    def of(self, ref_no: str) -> Sequence[FactRow]: ...
+
+    def add(self, row: FactRow) -> None: ...
+
+    def supersede(self, ref_no: str, seq: int, by: str) -> bool:
+        """Mark the fact with this seq as entered in error; False when there is none."""
+        ...
+
+    def checks(self, ref_no: str) -> Sequence[CheckRow]: ...
+
+    def save_checks(self, rows: Sequence[CheckRow]) -> None: ...
+
+    def checks_due(self, today: date) -> Sequence[CheckRow]: ...
+
+    def last_update(self, ref_no: str) -> UpdateRow | None: ...
+
+    def add_update(self, row: UpdateRow) -> None: ...
+
+    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
+        """Give the waiting updates a file number; None when nothing waits."""
+        ...
+
+    def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:
+        """Files allocated but not yet safely on disk, with their updates in order."""
+        ...
+
+    def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None: ...
+
+
+class Unit(Protocol):
+    """One transaction. Everything in it happens together or not at all."""
+
+    handovers: Handovers
+    cases: Caseload
+    legs: Legs
+    outbox: Outbox
+    inbox: Inbox
+    facts: Facts
+
+    def add_work(self, items: Sequence[WorkItem]) -> None: ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How many of what there is, for status and the funnel."""
+        ...
+
+    def commit(self, *events: AuditEvent) -> None:
+        """Make it last, with one event per act. Refuses without events."""
+        ...
+
+
+class Store(Protocol):
+    """Where the gateway remembers."""
+
+    def unit(self) -> AbstractContextManager[Unit]:
+        """Open a unit; leaving the block without commit undoes it."""
+        ...
+
+    def keep_refusal(self, event: AuditEvent) -> None:
+        """Keep that something was refused, after its unit was undone."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Public keys with their validity."""
+
+    def add(self, row: KeyRow) -> None: ...
+
+    def of(self, owner: str) -> Sequence[KeyRow]: ...
+
+    def revoke(self, owner: str, kid: str, at: datetime) -> None: ...
+
+
+# ── the world outside ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Clock(Protocol):
+    """Two clocks: protocol time is always real; business time may be compressed."""
+
+    def now(self) -> datetime:
+        """Protocol time, aware, UTC."""
+        ...
+
+    def today(self) -> date:
+        """Business date in Korea."""
+        ...
+
+    def business_now(self) -> datetime:
+        """Business time, aware, UTC."""
+        ...
+
+
+class Outgoing(NamedTuple):
+    """A message ready for one attempt; `headers` are those signed for this attempt (RFC 9421)."""
+
+    mid: str
+    url: str
+    content_type: str
+    body: bytes
+    jws: str
+    headers: Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """What came back, in neutral words. `phase` before|attempt|after; `result` ok|duplicate|permanent|retry."""
+
+    phase: str
+    status: int | None
+    receipt_jws: str | None
+    result: str | None
+    retry_after: float | None
+    detail: str
+
+
+class PartnerChannel(Protocol):
+    """A way of reaching one partner. Never raises for anything a partner can do."""
+
+    def send(self, message: Outgoing) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class Problem(NamedTuple):
+    """A record that cannot be taken in, and why."""
+
+    record_no: int
+    case_no: str | None
+    reason: str
+    field: str | None
+    raw: bytes
+    sha256: str
+
+
+class FactsRecord(NamedTuple):
+    """One good A1 record: change I U D M X, and the facts in canonical names."""
+
+    record_no: int
+    change: str
+    case_no: str
+    version: int
+    old_case_no: str | None
+    facts: Mapping[str, Any]
+    sha256: str
+
+
+class EntryRecord(NamedTuple):
+    """One good A6 entry; `held_rrn` says where a resident registration number was removed."""
+
+    record_no: int
+    case_no: str
+    version: int
+    entry: Mapping[str, Any]
+    sha256: str
+    held_rrn: str | None
+
+
+class FileHead(NamedTuple):
+    """What a file says about itself."""
+
+    name: str
+    way: str
+    base_date: date
+    file_seq: int
+    previous_seq: int | None
+    original_seq: int | None
+    mode: str
+    sha256: str
+
+
+class HandoverReader(Protocol):
+    """One way in which COMWEL hands over files."""
+
+    way: str
+
+    def ready(self, directory: Path) -> Sequence[Path]:
+        """Files that are complete, in order of base date and number."""
+        ...
+
+    def head(self, path: Path) -> FileHead:
+        """Read the head. Raises HandoverRefused when the file is not what it claims to be."""
+        ...
+
+    def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
+        """Does this file follow the accepted ones? Returns the id of a file it replaces. Raises HandoverRefused."""
+        ...
+
+    def records(self, path: Path) -> Iterator[FactsRecord | EntryRecord | Problem]:
+        """Read all records. Raises HandoverRefused when the whole file must be rejected, at the latest at its end."""
+        ...
+
+    def acknowledge(
+        self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
+    ) -> Path | None:
+        """Write the acknowledgement back, atomically."""
+        ...
+
+
+class RtwRegister(Protocol):
+    """COMWEL's return-to-work register, written back as files."""
+
+    def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Write one file atomically; the same rows give the same bytes. Returns their SHA-256, hex."""
+        ...
+
+
+Ids = Callable[[], str]
+"""Makes a fresh id (UUIDv7 text)."""
+
+
+def place_of(problem: Problem, file: str) -> Place:
+    """Where a problem is, for an error or a report."""
+    return Place(file, problem.record_no, problem.field)

@@ -1,0 +1,11 @@
+"""Sealing: who said it, when, and that not one byte changed. Bytes in, verdict out; no I/O, no clock, no own ids.
+
+algorithms   the signature schemes, under their JOSE and their RFC 9421 names
+gate         which public keys are fit to be believed (JWK, RFC 7517)
+keys         key records with their periods, and the ring that finds them
+claims       strict JSON for JOSE headers and payloads
+compact      the strict compact JWS (RFC 7515) under manifests and receipts
+manifest     the durable proof of a message: a signed statement of its parts' digests
+receipts     the receiver's signed word on a message
+http         the proof of one attempt: RFC 9421 with RFC 9530, one fixed profile
+"""

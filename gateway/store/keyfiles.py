@@ -1,0 +1,49 @@
+"""Private keys and secrets as files under the gateway's home: made once, read by their owner only.
+
+Rules: a private key is a PKCS#8 PEM file named for its kid; the pairwise master secret is 32 random bytes; files are
+0600 in a 0700 folder and are written before they are used. Public halves live in the database with their validity.
+Refuses files that others can read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from hashlib import sha256
+from hmac import digest
+from pathlib import Path
+
+from gateway.errors import SettingsInvalid
+from gateway.sealing.keys import SigningKey, generate
+
+SECRET_BYTES = 32
+
+
+def own_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey:
+    """The gateway's signing key `kid`, made on first use."""
+    pem = read_or_make(folder / f"{kid}.pem", lambda: generate(kid, alg).to_pem())
+    return SigningKey.from_pem(kid, alg, pem)
+
+
+def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[str], bytes]:
+    """partner id → the secret that keys its pairwise ids; each partner's is derived, none reveals another."""
+    master = read_or_make(folder / "pairwise.secret", lambda: random(SECRET_BYTES))
+    return lambda partner: digest(master, f"pairwise|{partner}".encode(), sha256)
+
+
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The bytes of a secret file; made, written and synced first when it is not there. Two makers: the first wins."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise SettingsInvalid(f"{path.name} can be read by others") from None
+        return path.read_bytes()
+    with os.fdopen(handle, "wb") as file:
+        made = make()
+        file.write(made)
+        file.flush()
+        os.fsync(file.fileno())
+    return made

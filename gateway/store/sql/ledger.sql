@@ -1,0 +1,30 @@
+-- What every unit ends with, and what status reads.
+
+-- name: add_event*!
+insert into audit_event (at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts)
+values (now(), :act, :actor, :purpose, :verdict, :code, :case_no, :ref_no, :partner, :mid, :subject, :counts);
+
+-- name: add_work*!
+insert into work_item (kind, code, case_no, ref_no, partner, mid, at)
+values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
+
+-- name: counts
+-- How many of what there is; the funnel of the demo and `gateway status`.
+select 'cases', count(*) from case_record where facts is not null
+union all select 'quarantined', count(*) from quarantined_record
+union all select 'parked', count(*) from parked_record
+union all select 'screening ' || result, count(*) from (
+    select distinct on (case_no) result from screening order by case_no, id desc) s group by result
+union all select 'referrals', count(*) from referral
+union all select 'legs ' || partner || ' ' || status, count(*) from leg group by partner, status
+union all select 'business ' || partner || ' ' || coalesce(business, '-'), count(*) from leg group by partner, business
+union all select 'messages ' || direction, count(*) from message group by direction
+union all select 'deliveries ' || state, count(*) from delivery group by state
+union all select 'receipts ' || direction || ' ' || decision, count(*) from receipt group by direction, decision
+union all select 'inbox ' || state, count(*) from inbox group by state
+union all select 'retention ' || milestone || ' ' || coalesce(result, state), count(*) from retention_check
+          group by milestone, coalesce(result, state)
+union all select 'updates written', count(*) from rtw_update where file_seq is not null
+union all select 'updates waiting', count(*) from rtw_update where file_seq is null
+union all select 'work ' || kind, count(*) from work_item where done_at is null group by kind
+union all select 'events', count(*) from audit_event;

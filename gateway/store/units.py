@@ -1,0 +1,456 @@
+"""Units of work on PostgreSQL: the statements are in `sql/*.sql`, here they become rows and transactions.
+
+Rules: one `Unit` is one transaction on one connection; `commit` writes the audit events of its acts and commits both
+together; leaving without `commit` rolls back. Many rows go by COPY. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import aiosql
+import psycopg
+import structlog
+from aiosql.adapters.pyformat import PyFormatAdapter
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from gateway import ports
+from gateway.errors import Interfered, StoreUnavailable
+from gateway.exchange_log.audit import AuditEvent
+from gateway.ports import (
+    CaseChange,
+    CaseRow,
+    CheckRow,
+    Claim,
+    FactRow,
+    Finish,
+    HandoverFile,
+    InboxRow,
+    KeyRow,
+    LegRow,
+    MessageRow,
+    ParkedRow,
+    QuarantinedRow,
+    ReceiptRow,
+    ReferralRow,
+    ScreeningRow,
+    SeatRow,
+    UpdateRow,
+    WorkItem,
+)
+
+log = structlog.get_logger("gateway.acts")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class _Adapter(PyFormatAdapter):
+    """One row goes as a plain statement: `executemany` would open a pipeline for it. No row is no statement."""
+
+    def insert_update_delete_many(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:
+        with conn.cursor() as cursor:
+            if len(parameters) == 1:
+                cursor.execute(sql, parameters[0])
+            elif parameters:
+                cursor.executemany(sql, parameters)
+            return max(0, int(cursor.rowcount))
+
+
+_SQL: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)
+_MESSAGE_COLUMNS = MessageRow._fields
+Row = TypeVar("Row")
+
+
+def _rows(make: Callable[..., Row], found: Iterable[tuple[Any, ...]]) -> list[Row]:
+    return [make(*columns) for columns in found]
+
+
+def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [row._asdict() for row in rows]
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names = ", ".join(columns)
+    with connection.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin") as out:
+        for row in rows:
+            out.write_row(row)
+
+
+class _Part:
+    """A part of a unit: the connection, nothing else."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._c = connection
+
+
+class Handovers(_Part):
+    """See `ports.Handovers`."""
+
+    def find(self, way: str, sha256: str) -> HandoverFile | None:
+        row = _SQL.find_file(self._c, way=way, sha256=sha256)
+        return HandoverFile(*row) if row else None
+
+    def accepted(self, way: str) -> Sequence[HandoverFile]:
+        return _rows(HandoverFile, _SQL.accepted_files(self._c, way=way))
+
+    def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
+        _SQL.add_file(self._c, **file._asdict())
+        _copy(self._c, "quarantined_record", QuarantinedRow._fields, quarantined)
+
+    def mark_replaced(self, file_id: str) -> None:
+        _SQL.mark_replaced(self._c, file_id=file_id)
+
+    def park(self, rows: Iterable[ParkedRow]) -> None:
+        _SQL.park(self._c, _dicts(rows))
+
+    def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
+        return _rows(ParkedRow, _SQL.parked(self._c, case_nos=list(case_nos)))
+
+    def unpark(self, rows: Iterable[ParkedRow]) -> None:
+        _SQL.unpark(self._c, _dicts(rows))
+
+
+class Caseload(_Part):
+    """See `ports.Caseload`."""
+
+    def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        found = _rows(CaseRow, _SQL.load_cases(self._c, case_nos=list(case_nos)))
+        return {row.case_no: row for row in found}
+
+    def look(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        found = _rows(CaseRow, _SQL.look_cases(self._c, case_nos=list(case_nos)))
+        return {row.case_no: row for row in found}
+
+    def save(self, changes: Sequence[CaseChange]) -> None:
+        _SQL.save_case(self._c, _dicts(change.row for change in changes))
+        history = (
+            (c.row.case_no, c.row.revision, c.row.record, c.change, c.file_id, c.row.updated_at) for c in changes
+        )
+        _copy(self._c, "case_history", ("case_no", "revision", "record", "change", "file_id", "at"), history)
+
+    def as_of(self, case_no: str, at: datetime) -> bytes | None:
+        record: bytes | None = _SQL.record_as_of(self._c, case_no=case_no, at=at)
+        return record
+
+    def unscreened(self, limit: int) -> Sequence[CaseRow]:
+        return _rows(CaseRow, _SQL.unscreened(self._c, limit=limit))
+
+    def waiting(self) -> Sequence[CaseRow]:
+        return _rows(CaseRow, _SQL.waiting_cases(self._c))
+
+    def seats_held(self) -> Sequence[SeatRow]:
+        return _rows(SeatRow, _SQL.seats_held(self._c))
+
+    def screened(self, rows: Sequence[ScreeningRow]) -> None:
+        _copy(self._c, "screening", ScreeningRow._fields, rows)
+        _SQL.mark_screened(self._c, [{"case_no": r.case_no, "revision": r.revision} for r in rows])
+
+    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
+        found = _rows(ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))
+        return {row.case_no: row for row in found}
+
+    def to_refer(self, limit: int) -> Sequence[CaseRow]:
+        return _rows(CaseRow, _SQL.to_refer(self._c, limit=limit))
+
+    def mark_referred(self, case_nos: Sequence[str]) -> None:
+        _SQL.mark_referred(self._c, case_nos=list(case_nos))
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        for case_no, record, reason, screening, result, score, legs in _SQL.report_cases(self._c):
+            yield {
+                "caseNo": case_no,
+                "record": record,
+                "reason": reason,
+                "screening": screening,
+                "decision": result,
+                "score": score,
+                "legs": legs or [],
+            }
+
+
+def _leg(columns: tuple[Any, ...]) -> LegRow:
+    row = LegRow(*columns)
+    return row._replace(services=tuple(row.services))
+
+
+class Legs(_Part):
+    """See `ports.Legs`."""
+
+    def next_numbers(self, day: date, how_many: int) -> Sequence[int]:
+        last: int = _SQL.next_numbers(self._c, day=day, how_many=how_many)
+        return range(last - how_many + 1, last + 1)
+
+    def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None:
+        _copy(self._c, "referral", ReferralRow._fields, referrals)
+        _copy(self._c, "leg", LegRow._fields, (leg._replace(services=list(leg.services)) for leg in legs))  # type: ignore[arg-type]
+
+    def get(self, ref_no: str) -> LegRow | None:
+        row = _SQL.get_leg(self._c, ref_no=ref_no)
+        return _leg(row) if row else None
+
+    def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
+        return {row[0]: _leg(row) for row in _SQL.legs_by_number(self._c, ref_nos=list(ref_nos))}
+
+    def of_case(self, case_no: str) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.legs_of_case(self._c, case_no=case_no)]
+
+    def save(self, *legs: LegRow) -> None:
+        if legs and _SQL.save_leg(self._c, _dicts(legs)) != len(legs):
+            raise Interfered("a leg")
+
+    def untracked(self, limit: int) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit)]
+
+    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+        _SQL.mark_tracked(self._c, [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs])
+
+    def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
+        width = len(LegRow._fields)
+        return [(_leg(row[:width]), CaseRow(*row[width:])) for row in _SQL.to_withdraw(self._c, limit=limit)]
+
+    def set_request_status(self, request_no: str, status: str) -> None:
+        _SQL.set_request_status(self._c, request_no=request_no, status=status)
+
+
+def _message(columns: tuple[Any, ...]) -> MessageRow:
+    row = MessageRow(*columns)
+    return row._replace(fields=tuple(row.fields))
+
+
+def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> None:
+    if len(messages) == 1:
+        _SQL.add_message(connection, **(messages[0]._asdict() | {"fields": list(messages[0].fields)}))
+        return
+    _copy(connection, "message", _MESSAGE_COLUMNS, ((*m[:-3], list(m.fields), m.fhir, m.at) for m in messages))
+
+
+class Outbox(_Part):
+    """See `ports.Outbox`."""
+
+    def enqueue(self, messages: Sequence[MessageRow]) -> None:
+        _add_messages(self._c, messages)
+        rows = ((m.partner, m.mid, m.case_no, m.seq, "ready", m.at, m.at) for m in messages)
+        _copy(self._c, "delivery", ("partner", "mid", "case_no", "seq", "state", "next_at", "first_at"), rows)
+
+    def last_seqs(self, case_nos: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        return {(partner, case): seq for partner, case, seq in _SQL.last_seqs(self._c, case_nos=list(case_nos))}
+
+    def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
+        found = _SQL.claim(self._c, partner=partner, worker=worker, limit=limit, lease_s=lease_s)
+        width = len(_MESSAGE_COLUMNS)
+        return [Claim(_message(row[:width]), *row[width:]) for row in found]
+
+    def release(self, claims: Sequence[Claim]) -> None:
+        rows = [{"partner": c.message.partner, "mid": c.message.mid, "fence": c.fence} for c in claims]
+        _SQL.release(self._c, rows)
+
+    def finish(self, finishes: Sequence[Finish]) -> int:
+        rows = [f.attempt._asdict() | {"state": f.state, "next_at": f.next_at} for f in finishes]
+        _SQL.add_attempt(self._c, rows)
+        _SQL.keep_receipt(self._c, _dicts(f.receipt for f in finishes if f.receipt))
+        held: int = _SQL.finish_delivery(self._c, rows)
+        return held
+
+    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
+        return [mid for (mid,) in _SQL.cancel_unsent(self._c, case_no=case_no, partner=partner)]
+
+    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
+        return bool(_SQL.ever_tried(self._c, case_no=case_no, partner=partner, but=UUID(but) if but else None))
+
+    def waiting(self) -> Mapping[str, int]:
+        return dict(_SQL.waiting(self._c))
+
+    def find_message(self, mid: str) -> MessageRow | None:
+        row = _SQL.find_message(self._c, mid=mid)
+        return _message(row) if row else None
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        names = (
+            "at direction partner mid type caseNo refNo seq sha256 map mapDigest state code attempts receipt receiptAt"
+        )
+        for row in _SQL.report_exchanges(self._c):
+            yield dict(zip(names.split(), row, strict=True))
+
+
+class Inbox(_Part):
+    """See `ports.Inbox`."""
+
+    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
+        return bool(_SQL.use_nonce(self._c, partner=partner, nonce=nonce, at=at))
+
+    def forget_nonces(self, before: datetime) -> int:
+        gone: int = _SQL.forget_nonces(self._c, before=before)
+        return gone
+
+    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None:
+        row = _SQL.find_inbox(self._c, partner=partner, mid=mid)
+        if not row:
+            return None
+        inbox = InboxRow(*row[:8])
+        return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *row[8:]) if row[8] else None
+
+    def add(self, row: InboxRow, message: MessageRow) -> int | None:
+        inbox_seq: int | None = _SQL.add_inbox(self._c, **row._asdict())
+        if inbox_seq is not None:
+            _add_messages(self._c, [message])
+        return inbox_seq
+
+    def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
+        _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
+
+    def held(self, ref_no: str) -> Sequence[MessageRow]:
+        return [_message(row) for row in _SQL.held(self._c, ref_no=ref_no)]
+
+    def keep_receipt(self, row: ReceiptRow) -> None:
+        _SQL.keep_receipt(self._c, [row._asdict()])
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        row = _SQL.get_receipt(self._c, mid=mid)
+        return ReceiptRow(*row) if row else None
+
+
+class Facts(_Part):
+    """See `ports.Facts`."""
+
+    def of(self, ref_no: str) -> Sequence[FactRow]:
+        return _rows(FactRow, _SQL.facts_of(self._c, ref_no=ref_no))
+
+    def add(self, row: FactRow) -> None:
+        _SQL.add_fact(self._c, **row._asdict())
+
+    def supersede(self, ref_no: str, seq: int, by: str) -> bool:
+        return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
+
+    def checks(self, ref_no: str) -> Sequence[CheckRow]:
+        return _rows(CheckRow, _SQL.checks_of(self._c, ref_no=ref_no))
+
+    def save_checks(self, rows: Sequence[CheckRow]) -> None:
+        _SQL.save_check(self._c, _dicts(rows))
+
+    def checks_due(self, today: date) -> Sequence[CheckRow]:
+        return _rows(CheckRow, _SQL.checks_due(self._c, today=today))
+
+    def last_update(self, ref_no: str) -> UpdateRow | None:
+        row = _SQL.last_update(self._c, ref_no=ref_no)
+        return UpdateRow(*row) if row else None
+
+    def add_update(self, row: UpdateRow) -> None:
+        _SQL.add_update(self._c, **row._asdict())
+
+    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
+        if not _SQL.any_update_waiting(self._c):
+            return None
+        file_seq: int = _SQL.take_file_number(self._c, file_date=file_date)
+        _SQL.put_into_file(self._c, file_date=file_date, file_seq=file_seq, limit=limit)
+        return file_seq, self._in_file(file_date, file_seq)
+
+    def _in_file(self, file_date: date, file_seq: int) -> Sequence[UpdateRow]:
+        return _rows(UpdateRow, _SQL.updates_in_file(self._c, file_date=file_date, file_seq=file_seq))
+
+    def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:
+        return [(day, seq, self._in_file(day, seq)) for day, seq in list(_SQL.unwritten_files(self._c))]
+
+    def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None:
+        _SQL.file_written(self._c, file_date=file_date, file_seq=file_seq, sha256=sha256, at=at)
+
+
+class PostgresUnit:
+    """One transaction; see `ports.Unit`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._c = connection
+        self.committed = False
+        self.handovers: ports.Handovers = Handovers(connection)
+        self.cases: ports.Caseload = Caseload(connection)
+        self.legs: ports.Legs = Legs(connection)
+        self.outbox: ports.Outbox = Outbox(connection)
+        self.inbox: ports.Inbox = Inbox(connection)
+        self.facts: ports.Facts = Facts(connection)
+
+    def add_work(self, items: Sequence[WorkItem]) -> None:
+        _SQL.add_work(self._c, _dicts(items))
+
+    def counts(self) -> Mapping[str, int]:
+        return dict(_SQL.counts(self._c))
+
+    def commit(self, *events: AuditEvent) -> None:
+        if not events or self.committed:
+            raise ValueError("a unit commits once, with one audit event per act")
+        _add_events(self._c, events)
+        self._c.commit()
+        self.committed = True
+        for event in events:
+            log.info(event.act, **_line(event))
+
+
+def _line(event: AuditEvent) -> dict[str, Any]:
+    """One wide log line an act: ids and codes only, nothing that is empty."""
+    names = ("actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject", "counts")
+    return {name: value for name in names if (value := getattr(event, name))}
+
+
+def _add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
+    names = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")
+    rows = [
+        {name: getattr(e, name) for name in names} | {"counts": Jsonb(dict(e.counts)) if e.counts else None}
+        for e in events
+    ]
+    _SQL.add_event(connection, rows)
+
+
+class PostgresStore:
+    """See `ports.Store`. Holds a pool; `close` gives it back."""
+
+    def __init__(self, conninfo: str, *, most: int = 16) -> None:
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            conninfo, min_size=1, max_size=most, open=False, kwargs={"options": "-c timezone=UTC"}, timeout=10.0
+        )
+        try:
+            self._pool.open(wait=True, timeout=10.0)
+        except PoolTimeout:
+            self._pool.close()
+            raise StoreUnavailable from None
+
+    @contextmanager
+    def unit(self) -> Iterator[PostgresUnit]:
+        try:
+            with self._pool.connection() as connection:
+                unit = PostgresUnit(connection)
+                try:
+                    yield unit
+                finally:
+                    if not unit.committed:
+                        connection.rollback()
+        except (psycopg.OperationalError, PoolTimeout):
+            raise StoreUnavailable from None
+
+    def keep_refusal(self, event: AuditEvent) -> None:
+        with self.unit() as unit:
+            unit.commit(event)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class PostgresKeys:
+    """See `ports.KeyStore`."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self._pool = store._pool
+
+    def add(self, row: KeyRow) -> None:
+        with self._pool.connection() as connection:
+            _SQL.add_key(connection, **(row._asdict() | {"jwk": Jsonb(dict(row.jwk))}))
+
+    def of(self, owner: str) -> Sequence[KeyRow]:
+        with self._pool.connection() as connection:
+            return _rows(KeyRow, _SQL.keys_of(connection, owner=owner))
+
+    def revoke(self, owner: str, kid: str, at: datetime) -> None:
+        with self._pool.connection() as connection:
+            _SQL.revoke_key(connection, owner=owner, kid=kid, at=at)

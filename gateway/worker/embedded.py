@@ -1,0 +1,77 @@
+"""The embedded runner: the verbs that need no caller, in one process, one thread per partner.
+
+Rules: SQL remembers, this only looks: every round asks the store what is due, so a restart or a second runner loses and
+repeats nothing. A partner that is slow keeps only its own thread busy.
+Refuses to swallow: an unexpected error is logged with its type and the round is tried again after a pause.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+
+import structlog
+
+from gateway.errors import GatewayError
+from gateway.journey.deliver import deliver
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.journey.track import track
+from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
+
+PAUSE_S = 0.2
+log = structlog.get_logger("gateway.worker")
+
+
+def _where(error: BaseException) -> list[str]:
+    """Where it happened, without what it said: messages and local variables may hold personal data."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+
+
+class Runner:
+    """Threads that walk the journey until `stop`. Use as a context manager."""
+
+    def __init__(self, world: World, *, name: str = "embedded") -> None:
+        self._world = world
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._loop, args=(f"deliver-{p}", self._deliver(p, f"{name}-{p}")), daemon=True)
+            for p in world.channels
+        ]
+        self._threads.append(threading.Thread(target=self._loop, args=("journey", self._journey), daemon=True))
+
+    def __enter__(self) -> Runner:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every round end, then return."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _deliver(self, partner: str, worker: str) -> Callable[[], int]:
+        return lambda: deliver(self._world, partner, worker)
+
+    def _journey(self) -> int:
+        world = self._world
+        return screen_cases(world) + withdraw(world) + refer(world) + track(world)
+
+    def _loop(self, name: str, act: Callable[[], int]) -> None:
+        while not self._stop.is_set():
+            try:
+                done = act()
+            except GatewayError as error:
+                log.warning("round.failed", round=name, code=error.code)
+                done = 0
+            except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
+                log.error("round.broken", round=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
+                done = 0
+            if not done:
+                self._stop.wait(PAUSE_S)

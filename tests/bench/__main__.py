@@ -1,0 +1,85 @@
+"""`make bench`: every figure of one run, each bench in a fresh process, one after the other.
+
+    python -m tests.bench [--only NAME …] [--write] [--json FILE]
+
+`--write` puts the table into `tests/bench/README.md`. The run ends within six minutes: a bench that takes longer than
+its share is stopped and named. Exit: 0 when every target is met, 1 when one is not or a bench gave no figure.
+Nothing leaves 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+
+from tests.bench.figure import Figure
+from tests.bench.machine import machine
+from tests.bench.table import render, write, write_json
+
+HERE = Path(__file__).parent
+LONGEST_S = {"floors": 30, "mapping": 25, "document": 25, "intake": 75, "refer": 45, "loop": 75, "memory": 75}
+"""The benches in order, and the seconds each may take at most: 350 together."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benches (or, as a child, one of them) and show what came of it."""
+    given = _parse(arguments)
+    if given.child:
+        return _child(given.child)
+    on, began = machine(), time.monotonic()
+    figures: list[Figure] = []
+    silent: list[str] = []
+    for name in given.only or LONGEST_S:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        found = _measure(name)
+        figures += found
+        silent += [] if found else [name]
+    seconds = time.monotonic() - began
+    text = render(figures, on, seconds)
+    print(text)
+    if given.write and not silent and not given.only:
+        write(HERE / "README.md", text)
+    if given.json:
+        write_json(given.json, figures, on, seconds)
+    for name in silent:
+        print(f"no figure from {name}", file=sys.stderr)
+    return 1 if silent or any(f.met is False for f in figures) else 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(LONGEST_S), metavar="NAME", help=", ".join(LONGEST_S))
+    parser.add_argument("--write", action="store_true", help="put the table of a whole run into tests/bench/README.md")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
+    parser.add_argument("--child", choices=list(LONGEST_S), help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _measure(name: str) -> list[Figure]:
+    """Run one bench in a process of its own; no figures when it fails or takes too long."""
+    command = [sys.executable, "-m", "tests.bench", "--child", name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=HERE.parents[1]) as process:
+        try:
+            out, _ = process.communicate(timeout=LONGEST_S[name])
+        except subprocess.TimeoutExpired:
+            process.send_signal(2)  # as Ctrl-C: it stops its own children
+            out, _ = process.communicate()
+    lines = out.splitlines()
+    return [Figure.read(f) for f in orjson.loads(lines[-1])] if process.returncode == 0 and lines else []
+
+
+def _child(name: str) -> int:
+    """Measure here, and say it in the last line of the output."""
+    figures = importlib.import_module(f"tests.bench.bench_{name}").run()
+    sys.stdout.buffer.write(b"\n" + orjson.dumps([f.as_dict() for f in figures]) + b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

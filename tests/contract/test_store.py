@@ -1,0 +1,466 @@
+"""What every store must do. Runs on PostgreSQL and on the fake of the journey tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
+
+import pytest
+
+from gateway.errors import Interfered
+from gateway.exchange_log.audit import AuditEvent
+from gateway.ports import (
+    AttemptRow,
+    CaseChange,
+    CaseRow,
+    CheckRow,
+    FactRow,
+    Finish,
+    HandoverFile,
+    InboxRow,
+    LegRow,
+    MessageRow,
+    ParkedRow,
+    QuarantinedRow,
+    ReceiptRow,
+    ReferralRow,
+    ScreeningRow,
+    Store,
+    UpdateRow,
+)
+from gateway.store.units import PostgresStore
+from tests.fakes.memory import MemoryStore
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+EVENT = AuditEvent(act="test.act", actor="test", purpose="test")
+
+
+def uid(name: str) -> str:
+    return str(uuid5(NAMESPACE_OID, name))
+
+
+@pytest.fixture(params=["postgres", "memory"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        found: PostgresStore = request.getfixturevalue("postgres_store")
+        yield found
+
+
+def case(n: int = 1, **more: object) -> CaseRow:
+    row = CaseRow(
+        case_no=f"2026000100{n:04d}",
+        version=1,
+        revision=1,
+        status="live",
+        branch="1100",
+        facts=b"{}",
+        facts_sha256="a" * 64,
+        entry=None,
+        entry_sha256=None,
+        entry_state="present",
+        record=b'{"a":1}',
+        verdict="ok",
+        reason=None,
+        merged_into=None,
+        screened=0,
+        referred=False,
+        updated_at=NOW,
+    )
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
+def screening(row: CaseRow, result: str = "PRIORITY", day: date = DAY, score: int = 50) -> ScreeningRow:
+    return ScreeningRow(
+        row.case_no, row.revision, "PR", "CANDIDATE", score, b"[]", "sha256:x", result, None, 3, day, NOW
+    )
+
+
+def leg(n: int = 1, **more: object) -> LegRow:
+    row = LegRow(
+        ref_no=f"R20261123-{n:07d}",
+        request_no="R20261123-9000000",
+        case_no="20260001000001",
+        case_version=1,
+        partner="KEIS",
+        person_id="PKE-" + "A" * 26,
+        state="requested|sent",
+        status="requested",
+        business="sent",
+        services=("01", "02"),
+        legal_basis="LB-02",
+        consent_no="C1",
+        filler_no=None,
+        answered=False,
+        in_seq=0,
+        first_answer_due=DAY,
+        result_due=DAY,
+        tracked=0,
+        version=1,
+        updated_at=NOW,
+    )
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
+def request_row() -> ReferralRow:
+    return ReferralRow("R20261123-9000000", "20260001000001", 1, "active", NOW, DAY)
+
+
+def message(n: int = 1, seq: int = 1, **more: object) -> MessageRow:
+    row = MessageRow(
+        partner="KEIS",
+        direction="out",
+        mid=uid(f"m{n}"),
+        type="referral.created",
+        case_no="20260001000001",
+        ref_no="R20261123-0000001",
+        seq=seq,
+        content_type="application/json",
+        body="본문".encode(),
+        jws="a.b.c",
+        body_sha256=b"\x01" * 32,
+        map_pin="m|1",
+        map_digest="sha256:x",
+        fields=("nameFull", "phone"),
+        fhir=b"{}",
+        at=NOW,
+    )
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
+def finish(claim_mid: str, fence: int, state: str, *, receipt: bool = False) -> Finish:
+    attempt = AttemptRow("KEIS", claim_mid, fence, "after", 200, "ok", None, NOW, NOW)
+    kept = ReceiptRow("KEIS", "out", claim_mid, "r.r.r", "accepted", None, NOW) if receipt else None
+    return Finish(attempt, state, NOW, kept)
+
+
+# ── units ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_unit_that_is_left_without_commit_changes_nothing(store: Store) -> None:
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(), "I", None)])
+    with store.unit() as unit:
+        assert unit.cases.load([case().case_no]) == {}
+        assert unit.counts()["events"] == 0
+
+
+def test_an_error_undoes_the_unit_and_goes_on(store: Store) -> None:
+    def fail_halfway() -> None:
+        with store.unit() as unit:
+            unit.cases.save([CaseChange(case(), "I", None)])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_halfway()
+    with store.unit() as unit:
+        assert unit.cases.load([case().case_no]) == {}
+
+
+def test_a_unit_cannot_commit_without_an_event_nor_twice(store: Store) -> None:
+    with store.unit() as unit:
+        with pytest.raises(ValueError, match="one audit event per act"):
+            unit.commit()
+        unit.commit(EVENT)
+        with pytest.raises(ValueError, match="commits once"):
+            unit.commit(EVENT)
+
+
+def test_a_kept_refusal_is_one_event_and_nothing_else(store: Store) -> None:
+    store.keep_refusal(EVENT.refused("E-LB"))
+    with store.unit() as unit:
+        counts = unit.counts()
+    assert counts["events"] == 1
+    assert counts["cases"] == 0
+
+
+# ── hand-over ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def file(n: int = 1, status: str = "accepted") -> HandoverFile:
+    return HandoverFile(uid(f"f{n}"), "A1", f"f{n}", DAY, n, "D", f"{n:064d}", status, None, 3, 1, NOW)
+
+
+def test_an_accepted_file_is_found_by_its_bytes_and_a_rejected_one_is_not(store: Store) -> None:
+    with store.unit() as unit:
+        unit.handovers.add(file(1), [QuarantinedRow(file(1).file_id, 2, None, "E-ENC", "korNm", b"\xff", "0" * 64)])
+        unit.handovers.add(file(2, "rejected"))
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.handovers.find("A1", file(1).sha256) == file(1)
+        assert unit.handovers.find("A6", file(1).sha256) is None
+        assert unit.handovers.find("A1", file(2).sha256) is None
+        assert [f.file_seq for f in unit.handovers.accepted("A1")] == [1]
+        unit.handovers.mark_replaced(file(1).file_id)
+        assert unit.handovers.accepted("A1") == []
+
+
+def test_a_parked_row_waits_once_and_leaves_when_woken(store: Store) -> None:
+    row = ParkedRow("20260001000001", 2, "U", None, b"{}", "b" * 64, uid("f"), 7, NOW)
+    with store.unit() as unit:
+        unit.handovers.park([row])
+        unit.handovers.park([row])
+        assert unit.handovers.parked(["20260001000001"]) == [row]
+        unit.handovers.unpark([row])
+        assert unit.handovers.parked(["20260001000001"]) == []
+
+
+# ── cases and screening ──────────────────────────────────────────────────────────────────────────────────────────────
+def test_every_revision_of_a_case_stays_in_its_history(store: Store) -> None:
+    later = NOW + timedelta(hours=1)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(), "I", None)])
+        unit.cases.save([CaseChange(case(revision=2, record=b'{"a":2}', updated_at=later), "U", None)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.cases.look([case().case_no])[case().case_no].record == b'{"a":2}'
+        assert unit.cases.as_of(case().case_no, NOW) == b'{"a":1}'
+        assert unit.cases.as_of(case().case_no, later) == b'{"a":2}'
+        assert unit.cases.as_of(case().case_no, NOW - timedelta(seconds=1)) is None
+
+
+def test_only_priority_cases_that_may_leave_and_were_not_referred_are_to_be_referred(store: Store) -> None:
+    rows = [
+        case(1),
+        case(2),
+        case(3, verdict="no-referral", reason="E-LB"),
+        case(4),
+        case(5, status="deleted"),
+        case(6),
+    ]
+    results = ["PRIORITY", "WAITLIST", "PRIORITY", "PRIORITY", "PRIORITY", "PRIORITY"]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(r, "I", None) for r in rows])
+        assert [r.case_no for r in unit.cases.unscreened(9)] == [r.case_no for r in rows if r.status == "live"]
+        unit.cases.screened([screening(r, s, score=n) for n, (r, s) in enumerate(zip(rows, results, strict=True))])
+        assert unit.cases.unscreened(9) == []
+        unit.cases.mark_referred([rows[3].case_no])
+        assert [r.case_no for r in unit.cases.to_refer(9)] == [rows[5].case_no, rows[0].case_no]
+        assert [r.case_no for r in unit.cases.waiting()] == [rows[1].case_no]
+
+
+def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> None:
+    row = case()
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        for result, day in (("PRIORITY", 1), ("WAITLIST", 2), ("PRIORITY", 3), ("PRIORITY", 4)):
+            unit.cases.screened([screening(row, result, date(2026, 12, day))])
+        assert [(s.case_no, s.branch, s.since) for s in unit.cases.seats_held()] == [
+            (row.case_no, "1100", date(2026, 12, 3))
+        ]
+        unit.cases.screened([screening(row, "GENERAL", date(2026, 12, 5))])
+        assert unit.cases.seats_held() == []
+        assert unit.cases.latest_screening([row.case_no])[row.case_no].result == "GENERAL"
+
+
+def test_the_report_lets_a_newer_quarantine_speak_for_the_case(store: Store) -> None:
+    aside = QuarantinedRow(file(1).file_id, 2, case(2).case_no, "E-ENC", "korNm", b"\xff", "0" * 64)
+    with store.unit() as unit:
+        unit.handovers.add(file(1), [aside, aside._replace(record_no=3, case_no=case(1).case_no, reason="E-DATE")])
+        unit.cases.save([CaseChange(case(1, updated_at=NOW + timedelta(hours=1)), "I", None)])
+        unit.cases.save([CaseChange(case(3, status="awaiting", facts=None, record=None), "E", None)])
+        unit.cases.screened([screening(case(1))])
+        told = {row["caseNo"]: (row["record"], row["reason"], row["screening"]) for row in unit.cases.report()}
+    assert told == {
+        case(1).case_no: ("ok", None, "CANDIDATE"),
+        case(2).case_no: ("quarantined", "E-ENC", None),
+        case(3).case_no: ("awaiting", None, None),
+    }
+
+
+# ── legs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_numbers_of_a_day_are_given_out_once(store: Store) -> None:
+    with store.unit() as unit:
+        assert list(unit.legs.next_numbers(DAY, 3)) == [1, 2, 3]
+        assert list(unit.legs.next_numbers(DAY, 2)) == [4, 5]
+        assert list(unit.legs.next_numbers(date(2026, 11, 24), 1)) == [1]
+
+
+def test_a_leg_that_somebody_else_changed_is_not_overwritten(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        read = unit.legs.get(leg().ref_no)
+        assert read == leg()
+        unit.legs.save(read._replace(status="accepted", state="accepted|accepted", business="accepted"))
+        again = unit.legs.get(leg().ref_no)
+        assert again is not None
+        assert (again.version, again.status, again.services) == (2, "accepted", ("01", "02"))
+        with pytest.raises(Interfered):
+            unit.legs.save(read)
+
+
+def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        found = unit.legs.untracked(5)
+        assert [x.ref_no for x in found] == [leg().ref_no]
+        unit.legs.mark_tracked(found)
+        assert unit.legs.untracked(5) == []
+        unit.legs.save(unit.legs.many([leg().ref_no])[leg().ref_no])
+        assert len(unit.legs.untracked(5)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "called_back"),
+    [
+        ({}, False),
+        ({"verdict": "no-referral", "reason": "E-CONSENT"}, True),
+        ({"status": "deleted"}, True),
+        ({"version": 2}, True),
+    ],
+)
+def test_open_legs_of_cases_that_may_not_be_served_are_called_back(
+    store: Store, change: dict[str, object], called_back: bool
+) -> None:
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(1, **change), "I", None)])
+        legs = [
+            leg(1),
+            leg(2, partner="KEAD", status="completed"),
+            leg(3, partner="TRN", business="cancellation-requested"),
+        ]
+        unit.legs.add([request_row()], legs)
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == ([leg(1).ref_no] if called_back else [])
+
+
+# ── outbox ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_message_comes_back_byte_for_byte(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        assert unit.outbox.find_message(message().mid) == message()
+        assert unit.outbox.last_seqs([message().case_no or ""]) == {("KEIS", "20260001000001"): 1}
+
+
+def test_only_the_head_of_the_line_of_a_case_is_leased(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(1, 1), message(2, 2), message(3, 1, case_no="20260001000009")])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        claims = unit.outbox.claim("KEIS", "w", 9, 30.0)
+        assert {c.message.mid for c in claims} == {uid("m1"), uid("m3")}
+        assert unit.outbox.claim("KEIS", "w", 9, 30.0) == []
+        unit.outbox.finish([finish(uid("m1"), 1, "delivered", receipt=True)])
+        assert [c.message.mid for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [uid("m2")]
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_old_holder_changes_nothing(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [c.fence for c in unit.outbox.claim("KEIS", "old", 9, -1.0)] == [1]
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [c.fence for c in unit.outbox.claim("KEIS", "new", 9, 30.0)] == [2]
+        assert unit.outbox.finish([finish(uid("m1"), 1, "dead")]) == 0
+        assert unit.outbox.waiting() == {"KEIS": 1}
+        assert unit.outbox.finish([finish(uid("m1"), 2, "delivered", receipt=True)]) == 1
+        assert unit.outbox.waiting() == {}
+        told = next(iter(unit.outbox.report()))
+        assert (told["state"], told["receipt"], told["attempts"]) == ("delivered", "accepted", 1)
+
+
+def test_a_released_lease_may_be_taken_at_once_and_counts_no_attempt(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        unit.outbox.release(unit.outbox.claim("KEIS", "w", 9, 30.0))
+        assert [(c.fence, c.attempts) for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [(2, 0)]
+
+
+def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(1, 1), message(2, 2)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        unit.outbox.claim("KEIS", "w", 9, 30.0)
+        assert unit.outbox.cancel("20260001000001", "KEIS") == [uid("m2")]
+        assert unit.outbox.cancel("20260001000001", "KEAD") == []
+        assert unit.outbox.ever_tried("20260001000001", "KEIS", None)
+        assert not unit.outbox.ever_tried("20260001000001", "KEIS", uid("m1"))
+        assert not unit.outbox.ever_tried("20260001000001", "KEAD", None)
+
+
+# ── inbox ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
+    row = InboxRow("KEIS", uid("in1"), b"\x02" * 32, leg().ref_no, 1, "held", None, NOW)
+    receipt = ReceiptRow("KEIS", "in", uid("in1"), "r.s.t", "accepted", None, NOW)
+    with store.unit() as unit:
+        incoming = message(7, 5, direction="in", mid=uid("in1"))
+        assert unit.inbox.add(row, incoming) is not None
+        assert unit.inbox.add(row, incoming) is None
+        unit.inbox.keep_receipt(receipt)
+        assert unit.inbox.find("KEIS", uid("in1")) == (row, receipt)
+        assert unit.inbox.find("KEAD", uid("in1")) is None
+        assert unit.inbox.receipt(uid("in1")) == receipt
+        assert [m.mid for m in unit.inbox.held(leg().ref_no)] == [uid("in1")]
+        unit.inbox.settle("KEIS", uid("in1"), "applied", None)
+        assert unit.inbox.held(leg().ref_no) == []
+
+
+def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: Store) -> None:
+    with store.unit() as unit:
+        for n in (4, 3, 5):
+            row = InboxRow("KEIS", uid(f"h{n}"), b"\x02" * 32, leg().ref_no, n, "held", None, NOW)
+            unit.inbox.add(row, message(n, n, direction="in", mid=uid(f"h{n}")))
+        assert [m.mid for m in unit.inbox.held(leg().ref_no)] == [uid("h3"), uid("h4"), uid("h5")]
+
+
+def test_a_nonce_is_used_once_per_partner(store: Store) -> None:
+    with store.unit() as unit:
+        assert unit.inbox.use_nonce("KEIS", "n", NOW)
+        assert not unit.inbox.use_nonce("KEIS", "n", NOW)
+        assert unit.inbox.use_nonce("KEAD", "n", NOW)
+        assert unit.inbox.forget_nonces(NOW) == 0
+        assert unit.inbox.forget_nonces(NOW + timedelta(seconds=1)) == 2
+        assert unit.inbox.use_nonce("KEIS", "n", NOW)
+
+
+# ── facts and write-back ─────────────────────────────────────────────────────────────────────────────────────────────
+def fact(n: int) -> FactRow:
+    return FactRow(uid(f"fact{n}"), leg().ref_no, n, uid(f"m{n}"), DAY, b"{}", "E1", False, None, b"{}", NOW)
+
+
+def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        unit.facts.add(fact(1))
+        unit.facts.add(fact(2))
+        assert unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
+        assert not unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
+        told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of(leg().ref_no)]
+        assert told == [(1, True, fact(2).fact_id), (2, False, None)]
+
+
+def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
+    check = CheckRow(leg().ref_no, "P1M", "rtw-date", DAY, date(2026, 12, 23), "scheduled", None)
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        unit.facts.save_checks([check])
+        assert unit.facts.checks_due(date(2026, 12, 22)) == []
+        assert unit.facts.checks_due(date(2026, 12, 23)) == [check]
+        unit.facts.save_checks([check._replace(state="completed", result="retained-same-job")])
+        assert unit.facts.checks_due(date(2026, 12, 23)) == []
+        assert unit.facts.checks(leg().ref_no)[0].result == "retained-same-job"
+
+
+def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        assert unit.facts.allocate_file(DAY, 10) is None
+        for n in (1, 2):
+            unit.facts.add_update(UpdateRow(leg().ref_no, n, leg().case_no, b"{}", None, None, NOW))
+        allocated = unit.facts.allocate_file(DAY, 10)
+        assert allocated is not None
+        assert allocated[0] == 1
+        assert [u.update_no for u in allocated[1]] == [1, 2]
+        assert unit.facts.allocate_file(DAY, 10) is None
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        waiting = unit.facts.unwritten_files()
+        assert [(d, n, len(rows)) for d, n, rows in waiting] == [(DAY, 1, 2)]
+        unit.facts.file_written(DAY, 1, "f" * 64, NOW)
+        assert unit.facts.unwritten_files() == []
+        last = unit.facts.last_update(leg().ref_no)
+        assert last is not None
+        assert (last.update_no, last.file_seq) == (2, 1)

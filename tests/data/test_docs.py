@@ -1,0 +1,253 @@
+"""The documentation is true: what it shows is made from the code, and what it names exists."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import psycopg
+import pytest
+
+from tests.data import docs
+
+ROOT = docs.ROOT
+HIDDEN = {"node_modules", "__pycache__"}
+
+
+def files(*endings: str) -> list[Path]:
+    """Every file of the repository with one of these endings (hidden and made folders left out)."""
+    found: list[Path] = []
+    for folder, inner, names in os.walk(ROOT):
+        inner[:] = [n for n in inner if n == ".ci" or not (n.startswith(".") or n in HIDDEN or n.endswith(".egg-info"))]
+        found += [Path(folder, name) for name in names if name.endswith(endings)]
+    return sorted(found)
+
+
+def short(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+PAGES = files(".md")
+TEXTS = [*files(".md", ".py", ".yaml", ".json", ".sql", ".csv", ".toml", ".svg", ".mjs", ".lock"), ROOT / "Makefile"]
+MODULES = [p for p in files(".py") if p.relative_to(ROOT).parts[0] in ("gateway", "adapters")]
+RECORDS = sorted((ROOT / "gateway" / "decisions").glob("*.md"))
+
+
+# ── what is made from the code ───────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", docs.BLOCKS)
+def test_the_page_shows_what_the_code_makes(name: str) -> None:
+    said = docs.shown(docs.PAGE.read_text(encoding="utf-8"), name)
+    assert said == docs.BLOCKS[name](), "run: python -m tests.data.docs"
+
+
+def test_a_page_without_a_marker_is_refused() -> None:
+    with pytest.raises(SystemExit, match="lifecycle"):
+        docs.rewritten("no marker here")
+
+
+# ── what the pages name ──────────────────────────────────────────────────────────────────────────────────────────────
+def code_in(page: Path) -> Iterator[str]:
+    """Every line of code a page shows: fenced blocks of a shell, and code spans."""
+    text = page.read_text(encoding="utf-8")
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language in ("", "sh", "bash", "console"):
+            yield from (line.removeprefix("$ ") for line in block.splitlines())
+    without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r"`([^`\n]+)`", without_blocks)
+
+
+def commands_in(page: Path, name: str) -> Iterator[list[str]]:
+    """The words after `name` in every command of that name."""
+    for line in code_in(page):
+        lexer = shlex.shlex(
+            re.sub(r"<[a-z -]+>", "X", line).translate({ord("…"): "X", ord("["): None, ord("]"): None}),
+            posix=True,
+            punctuation_chars="|>&;()",
+        )
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:
+            continue
+        words = [w.removeprefix(".venv/bin/") for w in words]
+        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            words.pop(0)
+        if words[:1] == [name]:
+            end = next((i for i, w in enumerate(words) if set(w) <= set("|>&;()·#")), len(words))
+            yield words[1:end]
+
+
+def refusal_of(words: list[str]) -> str | None:
+    """Why the command line would not know these words, or None."""
+    command: Any = docs.command_line()
+    rest = list(words)
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+    options = {o: p for p in command.params for o in p.opts if p.param_type_name == "option"}
+    room = sum(p.param_type_name == "argument" for p in command.params)
+    while rest:
+        word, given, _ = rest.pop(0).partition("=")
+        if word in options:
+            rest = rest if given or options[word].is_flag else rest[1:]
+        elif word.startswith("-"):
+            if word != "--help":
+                return f"no option {word}"
+        elif (room := room - 1) < 0:
+            return f"no room for {word}"
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_command_a_page_names_is_one(page: Path) -> None:
+    wrong = [(words, why) for words in commands_in(page, "gateway") if (why := refusal_of(words))]
+    assert wrong == []
+
+
+def test_a_command_that_does_not_exist_is_found_out() -> None:
+    assert refusal_of(["status", "cases", "--xml"]) == "no option --xml"
+    assert refusal_of(["teleport"]) == "no room for teleport"
+    assert refusal_of(["status", "cases", "now"]) == "no room for now"
+    assert refusal_of(["demo", "--cases", "50", "--json"]) is None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_make_target_a_page_names_is_one(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    variables = set(re.findall(r"^([A-Z]+) \?=", makefile, re.MULTILINE))
+    for words in commands_in(page, "make"):
+        for word in words:
+            name, given, _ = word.partition("=")
+            assert name in (variables if given else targets), f"make {word}"
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower().replace("`", "")).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    links = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'(?:src|href|srcset)="([^"]+)"', text)]
+    for link in links:
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{short(page)} links to {link}"
+        if anchor and target.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in map(slug, headings), f"{short(page)} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_place_a_page_names_is_there(page: Path) -> None:
+    places = re.compile(r"(?:gateway|adapters|schemas|mappings|tests|\.ci)/[\w./-]+")
+    for span in code_in(page):
+        if places.fullmatch(span):
+            assert (ROOT / span).exists(), f"{short(page)} names {span}"
+
+
+def test_every_page_that_is_named_anywhere_is_there() -> None:
+    there = {p.name for p in PAGES}
+    named = {(short(p), name) for p in TEXTS for name in re.findall(r"\b[\w-]+\.md\b", p.read_text(encoding="utf-8"))}
+    assert sorted((path, name) for path, name in named if name not in there) == []
+
+
+def test_the_picture_is_drawn_without_anything_from_outside() -> None:
+    picture = ET.fromstring((ROOT / "gateway" / "flow.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    names = {child.tag.rpartition("}")[2] for child in picture}
+    assert {"title", "desc", "style"} <= names
+    assert not [e for e in picture.iter() for a in e.attrib if a.rpartition("}")[2] == "href"]
+
+
+# ── decision records ─────────────────────────────────────────────────────────────────────────────────────────────────
+SECTIONS = ["Context", "Decision", "What we chose not to have", "Consequences"]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda p: p.stem)
+def test_a_decision_record_is_short_and_has_its_sections(record: Path) -> None:
+    text = record.read_text(encoding="utf-8")
+    assert text.startswith(f"# {record.stem[:4]} ")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert len(text.splitlines()) <= 40
+
+
+def test_decision_records_count_without_gaps_and_the_page_lists_them_all() -> None:
+    assert [int(r.stem[:4]) for r in RECORDS] == list(range(1, len(RECORDS) + 1))
+    page = docs.PAGE.read_text(encoding="utf-8")
+    assert [r.name for r in RECORDS if f"decisions/{r.name}" not in page] == []
+
+
+# ── words that do not belong here ────────────────────────────────────────────────────────────────────────────────────
+FOREIGN = re.compile(
+    r"(?<![\w.])/(?:work|home|root|Users|mnt)/\w"  # a path of somebody's machine
+    r"|(?:pypi|pythonhosted|npmjs|npmmirror|goproxy|crates|rubygems|maven)\.(?:org|com|io|net)\b"  # a registry
+    r"|proxy\.golang|registry\.npm",
+    re.IGNORECASE,
+)
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    found = [(short(p), m.group()) for p in TEXTS for m in FOREIGN.finditer(p.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "manager", "service", "handler"}
+
+
+def words_of(name: str) -> set[str]:
+    return {w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def names_in(path: Path) -> Iterator[str]:
+    """The names of a module, its folders, functions and classes."""
+    yield from path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def test_no_name_is_an_empty_word() -> None:
+    assert [(short(p), name) for p in MODULES for name in names_in(p) if words_of(name) & EMPTY_WORDS] == []
+
+
+def test_an_empty_word_is_found_out() -> None:
+    assert words_of("CaseManager") & words_of("case_manager") & EMPTY_WORDS
+    assert not words_of("contextmanager_of_services") & EMPTY_WORDS
+
+
+# ── the database explains itself ─────────────────────────────────────────────────────────────────────────────────────
+TABLES = """
+select oid, relname, obj_description(oid, 'pg_class') from pg_class
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v') and relname <> 'alembic_version'
+"""
+BARE_COLUMNS = """
+select c.relname || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+where c.oid = any(%s) and a.attnum > 0 and not a.attisdropped and col_description(c.oid, a.attnum) is null
+"""
+
+
+def unexplained(database: str) -> list[str]:
+    """Tables and columns without a comment."""
+    with psycopg.connect(database) as connection:
+        tables = connection.execute(TABLES).fetchall()
+        columns = connection.execute(BARE_COLUMNS, ([oid for oid, _, _ in tables],)).fetchall()
+    assert tables
+    return sorted([name for _, name, comment in tables if not comment] + [name for (name,) in columns])
+
+
+def test_every_table_and_column_has_a_comment(database: str) -> None:
+    assert unexplained(database) == []
+
+
+def test_a_column_without_a_comment_is_found_out(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table leg add column forgotten text")
+    assert unexplained(database) == ["leg.forgotten"]

@@ -1,0 +1,506 @@
+"""The store in memory: for journey tests that need no database. Passes tests/contract/test_store.py.
+
+One unit at a time; leaving it without commit puts everything back. Locks are not modelled: there is one thread.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from gateway.errors import Interfered
+from gateway.exchange_log.audit import AuditEvent
+from gateway.ports import (
+    AttemptRow,
+    CaseChange,
+    CaseRow,
+    CheckRow,
+    Claim,
+    FactRow,
+    Finish,
+    HandoverFile,
+    InboxRow,
+    LegRow,
+    MessageRow,
+    ParkedRow,
+    QuarantinedRow,
+    ReceiptRow,
+    ReferralRow,
+    ScreeningRow,
+    SeatRow,
+    UpdateRow,
+    WorkItem,
+)
+
+TERMINAL = {"completed", "failed", "rejected", "cancelled", "entered-in-error"}
+
+
+@dataclass
+class Delivery:
+    message: MessageRow
+    state: str = "ready"
+    attempts: int = 0
+    next_at: datetime = datetime(1, 1, 1, tzinfo=UTC)
+    lease_until: datetime | None = None
+    fence: int = 0
+    error_class: str | None = None
+
+
+@dataclass
+class Shelf:
+    """All tables."""
+
+    files: dict[str, HandoverFile] = field(default_factory=dict)
+    quarantined: list[QuarantinedRow] = field(default_factory=list)
+    parked: dict[tuple[str, int, str], ParkedRow] = field(default_factory=dict)
+    cases: dict[str, CaseRow] = field(default_factory=dict)
+    history: list[CaseChange] = field(default_factory=list)
+    screenings: list[ScreeningRow] = field(default_factory=list)
+    numbers: dict[date, int] = field(default_factory=dict)
+    referrals: dict[str, ReferralRow] = field(default_factory=dict)
+    legs: dict[str, LegRow] = field(default_factory=dict)
+    messages: dict[tuple[str, str, str], MessageRow] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    receipts: dict[tuple[str, str, str], ReceiptRow] = field(default_factory=dict)
+    inbox: dict[tuple[str, str], InboxRow] = field(default_factory=dict)
+    nonces: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    facts: list[FactRow] = field(default_factory=list)
+    checks: dict[tuple[str, str], CheckRow] = field(default_factory=dict)
+    updates: dict[tuple[str, int], UpdateRow] = field(default_factory=dict)
+    rtw_files: dict[tuple[date, int], str | None] = field(default_factory=dict)
+    work: list[WorkItem] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
+
+
+class _Part:
+    def __init__(self, shelf: Shelf) -> None:
+        self.s = shelf
+
+
+class Handovers(_Part):
+    def find(self, way: str, sha256: str) -> HandoverFile | None:
+        return next(
+            (f for f in self.s.files.values() if (f.way, f.sha256, f.status) == (way, sha256, "accepted")), None
+        )
+
+    def accepted(self, way: str) -> Sequence[HandoverFile]:
+        found = [f for f in self.s.files.values() if f.way == way and f.status == "accepted"]
+        return sorted(found, key=lambda f: (f.base_date, f.file_seq, f.received_at))
+
+    def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
+        self.s.files[file.file_id] = file
+        self.s.quarantined += quarantined
+
+    def mark_replaced(self, file_id: str) -> None:
+        self.s.files[file_id] = self.s.files[file_id]._replace(status="replaced")
+
+    def park(self, rows: Iterable[ParkedRow]) -> None:
+        for row in rows:
+            self.s.parked.setdefault((row.case_no, row.version, row.facts_sha256), row)
+
+    def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
+        found = [row for row in self.s.parked.values() if row.case_no in case_nos]
+        return sorted(found, key=lambda r: (r.case_no, r.version, r.parked_at))
+
+    def unpark(self, rows: Iterable[ParkedRow]) -> None:
+        for row in rows:
+            self.s.parked.pop((row.case_no, row.version, row.facts_sha256), None)
+
+
+class Caseload(_Part):
+    def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        return {n: self.s.cases[n] for n in sorted(case_nos) if n in self.s.cases}
+
+    look = load
+
+    def save(self, changes: Sequence[CaseChange]) -> None:
+        for change in changes:
+            self.s.cases[change.row.case_no] = change.row
+            self.s.history.append(change)
+
+    def as_of(self, case_no: str, at: datetime) -> bytes | None:
+        found = [c.row for c in self.s.history if c.row.case_no == case_no and c.row.updated_at <= at]
+        return found[-1].record if found else None
+
+    def _latest(self, case_no: str) -> ScreeningRow | None:
+        return next((s for s in reversed(self.s.screenings) if s.case_no == case_no), None)
+
+    def _live(self) -> list[CaseRow]:
+        return [row for _, row in sorted(self.s.cases.items()) if row.status == "live"]
+
+    def unscreened(self, limit: int) -> Sequence[CaseRow]:
+        return [row for row in self._live() if row.screened < row.revision][:limit]
+
+    def waiting(self) -> Sequence[CaseRow]:
+        return [
+            row
+            for row in self._live()
+            if row.screened == row.revision and (s := self._latest(row.case_no)) and s.result == "WAITLIST"
+        ]
+
+    def seats_held(self) -> Sequence[SeatRow]:
+        seats = []
+        for row in self._live():
+            since = None
+            for s in self.s.screenings:
+                if s.case_no == row.case_no:
+                    since = (since or s.business_date) if s.result == "PRIORITY" else None
+            if since and row.branch:
+                seats.append(SeatRow(row.case_no, row.branch, since))
+        return seats
+
+    def screened(self, rows: Sequence[ScreeningRow]) -> None:
+        self.s.screenings += rows
+        for r in rows:
+            case = self.s.cases[r.case_no]
+            self.s.cases[r.case_no] = case._replace(screened=max(case.screened, r.revision))
+
+    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
+        return {n: s for n in case_nos if (s := self._latest(n))}
+
+    def to_refer(self, limit: int) -> Sequence[CaseRow]:
+        found = []
+        for row in self._live():
+            s = self._latest(row.case_no)
+            busy = any(g.case_no == row.case_no and g.status not in TERMINAL for g in self.s.legs.values())
+            fit = not busy and not row.referred and row.verdict == "ok" and row.screened == row.revision
+            if fit and s and s.result == "PRIORITY":
+                found.append((-s.score, row.case_no, row))
+        return [row for _, _, row in sorted(found)][:limit]
+
+    def mark_referred(self, case_nos: Sequence[str]) -> None:
+        for n in case_nos:
+            self.s.cases[n] = self.s.cases[n]._replace(referred=True)
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        files = self.s.files
+        spoken = [q for q in self.s.quarantined if q.case_no and files[q.file_id].way == "A1"]
+        aside = {q.case_no: q for q in spoken if files[q.file_id].status == "accepted"}
+        for n in sorted({*self.s.cases, *(c for c in aside if c)}):
+            case, q = self.s.cases.get(n), aside.get(n)
+            s = self._latest(n)
+            newer = q and (case is None or case.facts is None or self.s.files[q.file_id].received_at > case.updated_at)
+            if q and newer:
+                record, reason, gate = "quarantined", q.reason, None
+            else:
+                assert case is not None
+                plain = case.verdict if case.status == "live" else case.status
+                record, reason, gate = plain, case.reason, s.gate if s else None
+            legs = [
+                {"refNo": leg.ref_no, "partner": leg.partner, "status": leg.status, "business": leg.business}
+                for _, leg in sorted(self.s.legs.items())
+                if leg.case_no == n
+            ]
+            yield {
+                "caseNo": n,
+                "record": record,
+                "reason": reason,
+                "screening": gate,
+                "decision": s.result if s else None,
+                "score": s.score if s else None,
+                "legs": legs,
+            }
+
+
+class Legs(_Part):
+    def next_numbers(self, day: date, how_many: int) -> Sequence[int]:
+        last = self.s.numbers[day] = self.s.numbers.get(day, 0) + how_many
+        return range(last - how_many + 1, last + 1)
+
+    def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None:
+        self.s.referrals |= {r.request_no: r for r in referrals}
+        self.s.legs |= {leg.ref_no: leg for leg in legs}
+
+    def get(self, ref_no: str) -> LegRow | None:
+        return self.s.legs.get(ref_no)
+
+    def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
+        return {n: self.s.legs[n] for n in sorted(ref_nos) if n in self.s.legs}
+
+    def of_case(self, case_no: str) -> Sequence[LegRow]:
+        return [leg for _, leg in sorted(self.s.legs.items()) if leg.case_no == case_no]
+
+    def save(self, *legs: LegRow) -> None:
+        for leg in legs:
+            known = self.s.legs.get(leg.ref_no)
+            if known is None or known.version != leg.version:
+                raise Interfered("a leg")
+            self.s.legs[leg.ref_no] = leg._replace(version=leg.version + 1, tracked=known.tracked)
+
+    def untracked(self, limit: int) -> Sequence[LegRow]:
+        return [leg for _, leg in sorted(self.s.legs.items()) if leg.tracked < leg.version][:limit]
+
+    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+        for leg in legs:
+            known = self.s.legs[leg.ref_no]
+            self.s.legs[leg.ref_no] = known._replace(tracked=max(known.tracked, leg.version))
+
+    def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
+        caseload = Caseload(self.s)
+        found = []
+        for _, leg in sorted(self.s.legs.items()):
+            case = self.s.cases.get(leg.case_no)
+            if leg.status in TERMINAL or leg.business == "cancellation-requested" or case is None:
+                continue
+            s = caseload._latest(leg.case_no)
+            gone = case.verdict != "ok" or case.status != "live" or case.version != leg.case_version
+            if gone or (s and s.gate == "EXCLUDED"):
+                found.append((leg, case))
+        return found[:limit]
+
+    def set_request_status(self, request_no: str, status: str) -> None:
+        self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
+
+
+class Outbox(_Part):
+    def enqueue(self, messages: Sequence[MessageRow]) -> None:
+        for m in messages:
+            self.s.messages[m.partner, "out", m.mid] = m
+            self.s.deliveries[m.partner, m.mid] = Delivery(m, next_at=m.at)
+
+    def last_seqs(self, case_nos: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for m in self.s.messages.values():
+            if m.direction == "out" and m.case_no in case_nos:
+                key = (m.partner, m.case_no or "")
+                found[key] = max(found.get(key, 0), m.seq)
+        return found
+
+    def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
+        now = datetime.now(UTC)  # noqa: TID251 - stands for the database's clock
+        line: dict[str, int] = {}
+        mine = sorted(
+            (d for d in self.s.deliveries.values() if d.message.partner == partner), key=lambda d: d.message.seq
+        )
+        for d in mine:
+            if d.state in ("ready", "leased"):
+                line.setdefault(d.message.case_no or "", d.message.seq)
+        free = [
+            d
+            for d in mine
+            if d.next_at <= now
+            and (d.state == "ready" or (d.state == "leased" and d.lease_until is not None and d.lease_until < now))
+            and line[d.message.case_no or ""] == d.message.seq
+        ]
+        claims = []
+        for d in sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]:
+            d.state, d.fence, d.lease_until = "leased", d.fence + 1, now + timedelta(seconds=lease_s)
+            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence))
+        return claims
+
+    def release(self, claims: Sequence[Claim]) -> None:
+        for c in claims:
+            d = self.s.deliveries[c.message.partner, c.message.mid]
+            if d.fence == c.fence and d.state == "leased":
+                d.state, d.lease_until = "ready", None
+
+    def finish(self, finishes: Sequence[Finish]) -> int:
+        held = 0
+        for f in finishes:
+            a = f.attempt
+            if not any((x.partner, x.mid, x.fence) == (a.partner, a.mid, a.fence) for x in self.s.attempts):
+                self.s.attempts.append(a)
+            if f.receipt:
+                self.s.receipts.setdefault((a.partner, "out", a.mid), f.receipt)
+            d = self.s.deliveries[a.partner, a.mid]
+            if d.fence == a.fence and d.state == "leased":
+                d.state, d.attempts, d.next_at = f.state, d.attempts + 1, f.next_at
+                d.error_class, d.lease_until = a.error_class, None
+                held += 1
+        return held
+
+    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
+        gone = []
+        for d in self.s.deliveries.values():
+            if d.message.case_no == case_no and d.message.partner == partner and d.state == "ready":
+                d.state, d.error_class = "blocked", "cancelled"
+                gone.append(d.message.mid)
+        return gone
+
+    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
+        mine = [d for d in self.s.deliveries.values() if (d.message.case_no, d.message.partner) == (case_no, partner)]
+        return any(d.message.mid != but and (d.attempts or d.state in ("leased", "delivered")) for d in mine)
+
+    def waiting(self) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for d in self.s.deliveries.values():
+            if d.state in ("ready", "leased"):
+                found[d.message.partner] = found.get(d.message.partner, 0) + 1
+        return found
+
+    def find_message(self, mid: str) -> MessageRow | None:
+        return next((m for m in self.s.messages.values() if m.mid == mid), None)
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        for m in sorted(self.s.messages.values(), key=lambda m: (m.at, m.partner, m.mid)):
+            d = self.s.deliveries.get((m.partner, m.mid)) if m.direction == "out" else None
+            i = self.s.inbox.get((m.partner, m.mid)) if m.direction == "in" else None
+            r = self.s.receipts.get((m.partner, m.direction, m.mid))
+            yield {
+                "at": m.at,
+                "direction": m.direction,
+                "partner": m.partner,
+                "mid": m.mid,
+                "type": m.type,
+                "caseNo": m.case_no,
+                "refNo": m.ref_no,
+                "seq": m.seq,
+                "sha256": m.body_sha256.hex(),
+                "map": m.map_pin,
+                "mapDigest": m.map_digest,
+                "state": d.state if d else i.state if i else None,
+                "code": d.error_class if d else i.code if i else None,
+                "attempts": d.attempts if d else None,
+                "receipt": r.decision if r else None,
+                "receiptAt": r.at if r else None,
+            }
+
+
+class Inbox(_Part):
+    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
+        if (partner, nonce) in self.s.nonces:
+            return False
+        self.s.nonces[partner, nonce] = at
+        return True
+
+    def forget_nonces(self, before: datetime) -> int:
+        old = [key for key, at in self.s.nonces.items() if at < before]
+        for key in old:
+            del self.s.nonces[key]
+        return len(old)
+
+    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None:
+        row = self.s.inbox.get((partner, mid))
+        return (row, self.s.receipts.get((partner, "in", mid))) if row else None
+
+    def add(self, row: InboxRow, message: MessageRow) -> int | None:
+        if (row.partner, row.mid) in self.s.inbox:
+            return None
+        self.s.inbox[row.partner, row.mid] = row
+        self.s.messages[message.partner, "in", message.mid] = message
+        return len(self.s.inbox)
+
+    def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
+        self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
+
+    def held(self, ref_no: str) -> Sequence[MessageRow]:
+        rows = [r for r in self.s.inbox.values() if r.ref_no == ref_no and r.state == "held"]
+        return [self.s.messages[r.partner, "in", r.mid] for r in sorted(rows, key=lambda r: r.seq or 0)]
+
+    def keep_receipt(self, row: ReceiptRow) -> None:
+        self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)
+
+
+class Facts(_Part):
+    def of(self, ref_no: str) -> Sequence[FactRow]:
+        return sorted((f for f in self.s.facts if f.ref_no == ref_no), key=lambda f: (f.seq, f.at))
+
+    def add(self, row: FactRow) -> None:
+        self.s.facts.append(row)
+
+    def supersede(self, ref_no: str, seq: int, by: str) -> bool:
+        hit = [f for f in self.s.facts if (f.ref_no, f.seq) == (ref_no, seq) and not f.entered_in_error]
+        for f in hit:
+            self.s.facts[self.s.facts.index(f)] = f._replace(entered_in_error=True, superseded_by=by)
+        return bool(hit)
+
+    def checks(self, ref_no: str) -> Sequence[CheckRow]:
+        return sorted((c for c in self.s.checks.values() if c.ref_no == ref_no), key=lambda c: c.due_on)
+
+    def save_checks(self, rows: Sequence[CheckRow]) -> None:
+        self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}
+
+    def checks_due(self, today: date) -> Sequence[CheckRow]:
+        found = [c for c in self.s.checks.values() if c.state == "scheduled" and c.due_on <= today]
+        return sorted(found, key=lambda c: (c.due_on, c.ref_no))
+
+    def last_update(self, ref_no: str) -> UpdateRow | None:
+        found = [u for u in self.s.updates.values() if u.ref_no == ref_no]
+        return max(found, key=lambda u: u.update_no, default=None)
+
+    def add_update(self, row: UpdateRow) -> None:
+        self.s.updates[row.ref_no, row.update_no] = row
+
+    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
+        waiting = sorted(
+            (u for u in self.s.updates.values() if u.file_seq is None), key=lambda u: (u.ref_no, u.update_no)
+        )
+        if not waiting:
+            return None
+        seq = max((n for d, n in self.s.rtw_files if d == file_date), default=0) + 1
+        self.s.rtw_files[file_date, seq] = None
+        for u in waiting[:limit]:
+            self.s.updates[u.ref_no, u.update_no] = u._replace(file_date=file_date, file_seq=seq)
+        return seq, self._in_file(file_date, seq)
+
+    def _in_file(self, file_date: date, seq: int) -> Sequence[UpdateRow]:
+        found = [u for u in self.s.updates.values() if (u.file_date, u.file_seq) == (file_date, seq)]
+        return sorted(found, key=lambda u: (u.ref_no, u.update_no))
+
+    def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:
+        return [(d, n, self._in_file(d, n)) for (d, n), sha in sorted(self.s.rtw_files.items()) if sha is None]
+
+    def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None:
+        self.s.rtw_files[file_date, file_seq] = sha256
+
+
+class MemoryUnit:
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.committed = False
+        self.handovers, self.cases, self.legs = Handovers(shelf), Caseload(shelf), Legs(shelf)
+        self.outbox, self.inbox, self.facts = Outbox(shelf), Inbox(shelf), Facts(shelf)
+
+    def add_work(self, items: Sequence[WorkItem]) -> None:
+        self.shelf.work += items
+
+    def counts(self) -> Mapping[str, int]:
+        s = self.shelf
+        found = {
+            "cases": sum(1 for c in s.cases.values() if c.facts is not None),
+            "quarantined": len(s.quarantined),
+            "parked": len(s.parked),
+            "referrals": len(s.referrals),
+            "updates written": sum(1 for u in s.updates.values() if u.file_seq is not None),
+            "updates waiting": sum(1 for u in s.updates.values() if u.file_seq is None),
+            "events": len(s.events),
+        }
+        return {k: v for k, v in found.items() if v or not k.startswith("work")}
+
+    def commit(self, *events: AuditEvent) -> None:
+        if not events or self.committed:
+            raise ValueError("a unit commits once, with one audit event per act")
+        self.shelf.events += events
+        self.committed = True
+
+
+class MemoryStore:
+    """See `gateway.ports.Store`."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+
+    @contextmanager
+    def unit(self) -> Iterator[MemoryUnit]:
+        before = copy.deepcopy(self.shelf)
+        unit = MemoryUnit(self.shelf)
+        try:
+            yield unit
+        finally:
+            if not unit.committed:
+                self.shelf = before
+
+    def keep_refusal(self, event: AuditEvent) -> None:
+        with self.unit() as unit:
+            unit.commit(event)
+
+    def close(self) -> None:
+        """Nothing to give back."""

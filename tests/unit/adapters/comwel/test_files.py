@@ -1,0 +1,72 @@
+"""Files on a drop folder: whole or not there; a monstrous line stays outside memory."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from adapters.comwel import files
+from gateway.errors import TotalsMismatch, WrongLength
+
+_NAME = re.compile(r"a\d\.dat")
+
+
+def test_a_file_is_seen_only_with_its_done(tmp_path: Path) -> None:
+    (tmp_path / "a2.dat").write_bytes(b"x")
+    files.deliver(tmp_path / "a1.dat", b"y", 0)
+    (tmp_path / "other.dat").write_bytes(b"z")
+    assert files.complete(tmp_path, _NAME) == [tmp_path / "a1.dat"]
+    assert [p.name for p in files.complete(tmp_path, _NAME, marked=False)] == ["a1.dat", "a2.dat"]
+    assert files.complete(tmp_path / "nowhere", _NAME) == []
+
+
+def test_delivering_leaves_three_files_and_no_temporary_one(tmp_path: Path) -> None:
+    sha256 = files.deliver(tmp_path / "deep" / "a1.dat", b"data", 3)
+    assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == ["a1.dat", "a1.done", "a1.sum"]
+    assert files.claimed(tmp_path / "deep" / "a1.dat") == files.Sum(sha256, 4, 3)
+    assert files.digest(tmp_path / "deep" / "a1.dat") == sha256
+
+
+@pytest.mark.parametrize("text", ["", "abc 1 2", "a" * 64 + " 1", "A" * 64 + " 1 2", "a" * 64 + " 1 2 3", "x" * 500])
+def test_a_sum_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a1.sum").write_text(text)
+    with pytest.raises(TotalsMismatch):
+        files.claimed(tmp_path / "a1.dat")
+
+
+def test_a_missing_sum_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TotalsMismatch):
+        files.claimed(tmp_path / "a1.dat")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"ab\r\ncd\r\n", [b"ab\r\n", b"cd\r\n"]),
+        (b"a\n\r\ncd\r\n", [b"a\n\r\n", b"cd\r\n"]),
+        (b"abc\r\nde\r\n", [b"abc\r\n", b"de\r\n"]),
+        (b"a\r\ncd\r\n", [b"a\r\n", b"cd\r\n"]),
+        (b"ab\r\ncd", [b"ab\r\n", b"cd"]),
+        (b"", []),
+    ],
+)
+def test_frames_find_their_way_back_after_a_broken_record(tmp_path: Path, data: bytes, expected: list[bytes]) -> None:
+    path = tmp_path / "a1.dat"
+    path.write_bytes(data)
+    assert list(files.frames(path, 4, 16)) == expected
+
+
+def test_a_line_of_many_megabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a1.dat"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)  # sparse: one line of a gigabyte
+    tracemalloc.start()
+    for read in (lambda: list(files.frames(path, 642, 4096)), lambda: list(files.lines(path, 4096))):
+        with pytest.raises(WrongLength):
+            read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -1,0 +1,94 @@
+"""The function library, value by value."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.documents.gwmap.functions import FUNCTIONS, months_between
+from gateway.documents.gwmap.model import UnfitError, masked, printable_code
+
+UNFIT = [
+    ("ymd", "19791314", "month must be in 1..12"),
+    ("ymd", "19790231", "no such day"),
+    ("ymd", "1979-1-1", "YYYYMMDD"),
+    ("ymd", "１９７９０１０１", "YYYYMMDD"),
+    ("toYmd", "1979/01/01", "not a date"),
+    ("phone", "12345678", "Korean telephone"),
+    ("phone", "010-12", "Korean telephone"),
+    ("bizNo", "1248100999", "check digit"),
+    ("bizNo", "12481009", "10 digits"),
+    ("toInteger", "7.5", "whole number"),
+    ("toInteger", "seven", "whole number"),
+    ("toDecimal", "1e5", "number"),
+    ("toBoolean", "maybe", "neither true nor false"),
+    ("key", "abc", "not a reference"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "why"), UNFIT)
+def test_an_unfit_value_is_refused_in_words_without_the_value(name: str, value: str, why: str) -> None:
+    with pytest.raises(UnfitError, match=why) as caught:
+        FUNCTIONS[name].run(value)
+    assert value not in str(caught.value)
+
+
+def test_a_time_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UnfitError, match="real time"):
+        FUNCTIONS["ymdhm"].run("202611232460", "Asia/Seoul")
+
+
+PHONES = [
+    ("01012345678", "010-1234-5678"), ("0212345678", "02-1234-5678"), ("021234567", "02-123-4567"),
+    ("0521112222", "052-111-2222"), ("050512345678", "0505-1234-5678"), ("+82-2-1234-5678", "02-1234-5678"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("digits", "local"), PHONES)
+def test_telephones_are_written_as_koreans_write_them_and_back(digits: str, local: str) -> None:
+    assert FUNCTIONS["krPhone"].run(digits) == local
+    assert FUNCTIONS["krPhone"].run(FUNCTIONS["phone"].run(digits)) == local
+
+
+@given(st.text(max_size=30), st.text(max_size=10))
+@settings(max_examples=60, deadline=None)
+def test_uuid5_is_the_uuid5_of_the_standard_library(text: str, namespace: str) -> None:
+    space = uuid.uuid5(uuid.NAMESPACE_URL, "https://gateway.example/" + namespace)
+    assert FUNCTIONS["uuid5"].run(text, namespace) == str(uuid.uuid5(space, text))
+
+
+@given(st.dates())
+@settings(max_examples=60, deadline=None)
+def test_ymd_and_to_ymd_undo_each_other(day: date) -> None:
+    text = day.isoformat()
+    assert FUNCTIONS["ymd"].run(FUNCTIONS["toYmd"].run(text)) == text
+
+
+MONTHS = [
+    ("2026-01-31", "2026-02-28", 0), ("2026-01-31", "2026-03-31", 2), ("2026-01-15", "2026-02-15", 1),
+    ("2026-01-15", "2026-02-14", 0), ("2026-05-01", "2026-04-01", -1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "end", "months"), MONTHS)
+def test_months_are_whole_calendar_months(start: str, end: str, months: int) -> None:
+    assert months_between(start, end) == months
+
+
+def test_inverse_functions_name_each_other() -> None:
+    pairs = {f.name: f.inverse for f in FUNCTIONS.values() if f.inverse and f.inverse != "ref"}
+    assert {pairs[b] for b in pairs.values()} == set(pairs)
+
+
+def test_only_codes_pass_the_mask() -> None:
+    assert masked("19800229") == "1980****"
+    assert masked("남궁민수") == "****"
+    assert masked("01012345678") == "0101****"
+    assert printable_code("9", ["1"]) == "9"
+    assert printable_code("등록", ["등록"]) == "등록"
+    assert printable_code("남궁민수", ["1"]) == "****"
+    assert "8" not in printable_code("800229-1234567", ["1"])

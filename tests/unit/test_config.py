@@ -1,0 +1,88 @@
+"""Settings: read once, wrong ones are named, and no value is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Settings, read_settings
+from gateway.errors import SettingsInvalid
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"GATEWAY_{name.upper()}", raising=False)
+
+
+def test_without_any_setting_it_works_on_one_machine() -> None:
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.host == "127.0.0.1"
+    assert (settings.schemas / "comwel" / "dictionary.csv").is_file()
+    assert (settings.mappings / "partners").is_dir()
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "0")
+    monkeypatch.setenv("GATEWAY_PARTNER_URLS", '{"KEIS": "http://keis.example/messages"}')
+    settings = read_settings()
+    assert settings.port == 0
+    assert settings.partner_urls == {"KEIS": "http://keis.example/messages"}
+
+
+def test_what_the_caller_says_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "9000")
+    assert read_settings(port=9001).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "the-usual-one"),
+        ("ATTEMPT_TIMEOUT_S", "0"),
+        ("LEASE_S", "-1"),
+        ("RETRY_SCALE", "0"),
+        ("DELIVER_BATCH", "257"),
+        ("DELIVER_THREADS", "65"),
+        ("PARTNER_URLS", '["a-secret-place"]'),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
+) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name}", wrong)
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings()
+    assert f"GATEWAY_{name}" in str(caught.value)
+    assert wrong not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "x")
+    monkeypatch.setenv("GATEWAY_LEASE_S", "x")
+    with pytest.raises(SettingsInvalid, match=r"GATEWAY_LEASE_S .*GATEWAY_PORT "):
+        read_settings()
+
+
+def test_a_setting_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="GATEWAY_COLOUR"):
+        read_settings(colour="blue")
+
+
+def test_settings_do_not_change_once_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read_settings().port = 1  # type: ignore[misc]
+
+
+def test_files_to_comwel_go_below_home_unless_said_otherwise() -> None:
+    assert read_settings(home=Path("h")).to_comwel() == Path("h/to-comwel")
+    assert read_settings(outbox_dir=Path("o")).to_comwel() == Path("o")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    assert Settings.model_fields[name].description
