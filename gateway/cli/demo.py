@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from rich.console import Console
@@ -59,6 +59,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdicts: str | None = None
+    since: date | None = None
     until: date | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "verdicts": self.verdicts,
             "until": self.until,
-            "funnel": [list(row) for row in funnel(self)],
+            "funnel": [line._asdict() for line in funnel(self)],
             "counts": self.counts,
             "partners": self.partners,
         }
@@ -95,7 +96,7 @@ def run(settings: Settings, *, cases: int, night: Path | None, seed: int, quiet:
     home = clean_home(settings.home)  # 1
     folder = night or invent_night(home / "night", cases, seed)
     base = base_date(folder)
-    report = Report(home=home, night=folder)
+    report = Report(home=home, night=folder, since=base)
     with _stage(quiet) as stage, _running(settings, base, seed) as (gateway, partners, clock):  # 2
         world = gateway.world
         stage("taking in the night", None)
@@ -274,38 +275,65 @@ def _three(row: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 # ── what people see ──────────────────────────────────────────────────────────────────────────────────────────────────
-def funnel(report: Report) -> Iterator[tuple[str, int, str]]:
-    """From cases to retained: (what, how many, of what kind)."""
-    records = Counter(row["record"] for row in report.cases)
-    reasons = Counter(f"{row['record']} {row['reason']}" for row in report.cases if row["reason"])
-    decisions = Counter(row["decision"] for row in report.cases if row["decision"])
-    legs = [leg for row in report.cases for leg in row["legs"]]
-    out = [e for e in report.exchanges if e["direction"] == "out" and e["type"] == "referral.created"]
-    yield "cases handed over", len(report.cases), _kinds(records)
-    yield "  put aside or not referable", sum(reasons.values()), _kinds(reasons)
-    yield "screened", sum(decisions.values()), _kinds(decisions)
-    yield "cases referred", sum(1 for row in report.cases if row["legs"]), ""
-    yield "legs", len(legs), _kinds(Counter(leg["partner"] for leg in legs))
-    delivered = Counter(e["partner"] for e in out if e["state"] == "delivered")
-    yield "  delivered, with signed receipt", delivered.total(), _kinds(delivered)
-    answered = [leg for leg in legs if leg["business"] not in ("sent", "delivered")]
-    yield "  answered", len(answered), _kinds(Counter(leg["partner"] for leg in answered))
-    declined = [leg for leg in legs if leg["status"] == "rejected"]
-    yield "  declined", len(declined), _kinds(Counter(leg["partner"] for leg in declined))
-    placed = [leg for leg in legs if leg["business"] in ("closed-placed", "placed-reported", "placed-verified")]
-    yield "placed", len(placed), _kinds(Counter(leg["partner"] for leg in placed))
-    for milestone in ("P1M", "P3M", "P6M", "P12M"):
-        results = {k.split(" ", 2)[2]: n for k, n in report.counts.items() if k.startswith(f"retention {milestone} ")}
-        kept = sum(n for result, n in results.items() if result.startswith(("retained", "self")))
-        months = milestone[1:-1]
-        yield f"  still working after {months} month{'s' * (months != '1')}", kept, _kinds(Counter(results))
-    closed = Counter(leg["status"] for leg in legs)
-    yield (
-        "legs closed",
-        sum(n for s, n in closed.items() if s in ("completed", "failed", "rejected", "cancelled")),
-        _kinds(closed),
-    )
-    yield "updates written back to COMWEL", report.counts.get("updates written", 0), ""
+class Line(NamedTuple):
+    """One line of the funnel: what, how many, of them per partner, and of what kind."""
+
+    what: str
+    total: int
+    partners: Counter[str]
+    kinds: Counter[str]
+
+
+def funnel(report: Report) -> Iterator[Line]:
+    """From cases to retained."""
+    nobody: Counter[str] = Counter()
+    cases = report.cases
+    legs = [leg for row in cases for leg in row["legs"]]
+    referred = [e for e in report.exchanges if e["direction"] == "out" and e["type"] == "referral.created"]
+
+    def of_legs(what: str, chosen: list[dict[str, Any]], kinds: Counter[str] | None = None) -> Line:
+        return Line(what, len(chosen), Counter(leg["partner"] for leg in chosen), kinds or nobody)
+
+    yield Line("cases handed over", len(cases), nobody, Counter(row["record"] for row in cases))
+    refused = Counter(f"{row['record']} {row['reason']}" for row in cases if row["reason"])
+    yield Line("  put aside or not referable", refused.total(), nobody, refused)
+    decided = Counter(row["decision"] for row in cases if row["decision"])
+    yield Line("screened", decided.total(), nobody, decided)
+    yield Line("cases referred", sum(1 for row in cases if row["legs"]), nobody, nobody)
+    yield of_legs("legs, one per partner asked", legs)
+    yield of_legs("  delivered, with signed receipt", [e for e in referred if e["state"] == "delivered"])
+    yield of_legs("  answered", [leg for leg in legs if leg["business"] not in ("sent", "delivered")])
+    yield of_legs("  declined", [leg for leg in legs if leg["status"] == "rejected"], _counted(report, "declined", 2))
+    yield _placed(report)
+    for months in ("1", "3", "6", "12"):
+        yield _retained(report, months)
+    closed = [leg for leg in legs if leg["status"] in ("completed", "failed", "rejected", "cancelled")]
+    yield of_legs("legs closed", closed, Counter(leg["status"] for leg in legs))
+    yield Line("updates written back to COMWEL", report.counts.get("updates written", 0), nobody, nobody)
+
+
+def _placed(report: Report) -> Line:
+    """Placements ever reported: each has opened its retention checks, whatever became of the leg since."""
+    partners = Counter({p: sum(_counted(report, f"retention P1M {p}", 1).values()) for p in PARTNERS})
+    return Line("placed", partners.total(), partners, Counter())
+
+
+def _retained(report: Report, months: str) -> Line:
+    found = _counted(report, f"retention P{months}M", 2)
+    partners: Counter[str] = Counter()
+    for key, number in found.items():
+        partner, result = key.split(" ", 1)
+        partners[partner] += number if result.startswith(("retained", "self")) else 0
+    kinds: Counter[str] = Counter()
+    for key, number in found.items():
+        kinds[key.split(" ", 1)[1]] += number
+    return Line(f"  still working after {months} month{'s' * (months != '1')}", partners.total(), partners, kinds)
+
+
+def _counted(report: Report, prefix: str, words: int) -> Counter[str]:
+    """Counts whose key begins with `prefix`, by the `words` words behind it."""
+    found = {k.removeprefix(f"{prefix} "): n for k, n in report.counts.items() if k.startswith(f"{prefix} ")}
+    return Counter({" ".join(k.split(" ")[:words]): n for k, n in found.items()})
 
 
 def _kinds(count: Counter[str]) -> str:
@@ -314,13 +342,14 @@ def _kinds(count: Counter[str]) -> str:
 
 def show(report: Report, console: Console) -> None:
     """Print the report for people."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    for what, number, kinds in funnel(report):
-        table.add_row(what, str(number), kinds)
-    console.print("\n[bold]From the night to the return to work[/bold]")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("From the night to the return to work", no_wrap=True)
+    for name in ("all", *PARTNERS):
+        table.add_column(name, justify="right")
+    table.add_column("of what kind", style="dim")
+    for line in funnel(report):
+        shares = [str(line.partners[p]) if line.partners else "" for p in PARTNERS]
+        table.add_row(line.what, str(line.total), *shares, _kinds(line.kinds))
     console.print(table)
     states = Counter(f"{e['direction']} {e['state']}" for e in report.exchanges)
     console.print(f"\nexchanges: {len(report.exchanges)} ({_kinds(states)})")
@@ -329,15 +358,14 @@ def show(report: Report, console: Console) -> None:
         console.print(f"refused, blocked or tried again: {_kinds(refused)}")
     if report.verdicts:
         console.print(report.verdicts)
-    console.print(f"business days until {report.until}, in {report.seconds:.0f} s")
+    console.print(f"business days from {report.since} to {report.until}, in {report.seconds:.0f} s")
     if report.complete:
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
+    console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")
     console.print(
-        f"\nlook around: {report.home}/to-comwel (files written back)  "
-        "gateway status cases --ndjson  ·  gateway status exchanges --ndjson  ·  gateway map explain --help",
-        style="dim",
+        "  gateway status cases --ndjson · gateway status exchanges --ndjson · gateway map explain MID", style="dim"
     )
 
 

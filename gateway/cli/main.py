@@ -87,7 +87,7 @@ def demo(
     if as_json:
         _print_json(report.as_dict())
     else:
-        demo_run.show(report, Console())
+        demo_run.show(report, Console(width=None if sys.stdout.isatty() else 140))
     raise typer.Exit(0 if report.complete else 1)
 
 

@@ -22,8 +22,13 @@ union all select 'messages ' || direction, count(*) from message group by direct
 union all select 'deliveries ' || state, count(*) from delivery group by state
 union all select 'receipts ' || direction || ' ' || decision, count(*) from receipt group by direction, decision
 union all select 'inbox ' || state, count(*) from inbox group by state
-union all select 'retention ' || milestone || ' ' || coalesce(result, state), count(*) from retention_check
-          group by milestone, coalesce(result, state)
+union all select 'declined ' || l.partner || ' ' || coalesce(convert_from(f.content, 'UTF8')::jsonb #>> '{reason,code}', '-'),
+                 count(*)
+          from leg l join outcome_fact f on f.ref_no = l.ref_no
+          where l.status = 'rejected' and convert_from(f.content, 'UTF8')::jsonb ? 'reason' group by 1
+union all select 'retention ' || c.milestone || ' ' || l.partner || ' ' || coalesce(c.result, c.state), count(*)
+          from retention_check c join leg l on l.ref_no = c.ref_no
+          group by c.milestone, l.partner, coalesce(c.result, c.state)
 union all select 'updates written', count(*) from rtw_update where file_seq is not null
 union all select 'updates waiting', count(*) from rtw_update where file_seq is null
 union all select 'work ' || kind, count(*) from work_item where done_at is null group by kind
