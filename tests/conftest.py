@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,15 +24,33 @@ ROOT = Path(__file__).resolve().parent.parent
 _COUNT = itertools.count()
 
 
+@contextmanager
+def home_folder() -> Iterator[Path]:
+    """A short-lived home for an embedded database. Not below pytest's own folder, which every session makes private
+    again, so that the database's unprivileged user could not reach its files any more."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home for one test."""
+    with home_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A server with a migrated template database; GATEWAY_TEST_DATABASE_URL takes a running one instead."""
     given = os.environ.get("GATEWAY_TEST_DATABASE_URL")  # noqa: TID251 - the tests' own setting
     if given:
         _template(given)
         yield given
         return
-    with embedded_postgres(tmp_path_factory.mktemp("pg")) as url:
+    with home_folder() as folder, embedded_postgres(folder) as url:
         _template(url)
         yield url
 

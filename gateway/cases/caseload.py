@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.cases import datafile
+from gateway import datafile
 from gateway.cases.ruleset import RuleSet
 from gateway.errors import DataFileInvalid
 

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.cases import datafile
+from gateway import datafile
 from gateway.errors import DataFileInvalid, LegalBasisMissing, Place
 
 COMWEL = "comwel"  # the kind of party we speak for

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.cases import datafile
+from gateway import datafile
 from gateway.cases.facts import Facts
 
 Check = Callable[[Any], bool]

@@ -307,8 +307,12 @@ def _follow(world: World, unit: Unit, leg: LegRow) -> None:
     row = leg._replace(version=leg.version + 1)
     for message in unit.inbox.held(row.ref_no):
         outcome = understand(world, row.partner, message.body)
-        if order(row.in_seq, outcome["seq"]) is not Order.NEXT:
+        turn = order(row.in_seq, outcome["seq"])
+        if turn is Order.EARLY:
             return
+        if turn is Order.STALE:  # another message with the same number was held as well, and came first
+            unit.inbox.settle(row.partner, message.mid, "stale", None)
+            continue
         try:
             applied = _apply(world, unit, row, outcome, message.mid)
         except Refused as refusal:

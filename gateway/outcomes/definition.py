@@ -122,7 +122,7 @@ class RtwDefinition:
         _require_partition(classes, place)
         return cls(
             id=written["id"],
-            effective_from=written["effectiveFrom"],
+            effective_from=date.fromisoformat(written["effectiveFrom"]),
             employed=written["employed"],
             maturity_days=written["maturityDays"],
             verified_by=Evidence(written["verifiedBy"]),

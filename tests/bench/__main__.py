@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import orjson
 
+from gateway.cli.main import log_from
 from tests.bench.figure import Figure
 from tests.bench.machine import machine
 from tests.bench.table import render, write, write_json
@@ -76,6 +78,7 @@ def _measure(name: str) -> list[Figure]:
 
 def _child(name: str) -> int:
     """Measure here, and say it in the last line of the output."""
+    log_from(logging.WARNING)  # as the command line does
     figures = importlib.import_module(f"tests.bench.bench_{name}").run()
     sys.stdout.buffer.write(b"\n" + orjson.dumps([f.as_dict() for f in figures]) + b"\n")
     return 0

@@ -79,7 +79,7 @@ class Figure:
 
 
 def per_second(
-    acts: Sequence[Callable[[], object]], *, rounds: int = 7, seconds: float = 0.3
+    acts: Sequence[Callable[[], object]], *, rounds: int = 7, seconds: float = 0.2
 ) -> list[tuple[float, ...]]:
     """Rates of several acts that take turns: one list of `rounds` rates for each act, in the order given."""
     times = [_times(act, seconds) for act in acts]

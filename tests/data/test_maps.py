@@ -88,7 +88,7 @@ def test_no_map_has_an_error_and_all_tests_beside_the_maps_pass() -> None:
 
 @pytest.mark.parametrize("pin", PINS)
 def test_every_map_has_three_tests_and_a_golden_pair(pin: str, catalogue: Catalogue, schemas: Schemas) -> None:
-    results = run_tests(catalogue, pin, schemas)
+    results = run_tests(catalogue, pin)
     assert len(results) >= 3
     assert all(r.passed for r in results)
     assert list((catalogue.folder(pin) / "golden").glob("*.json"))

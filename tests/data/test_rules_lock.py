@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.cases.datafile import digest
+from gateway.datafile import digest
 
 RULES = Path(__file__).parents[2] / "mappings" / "rules"
 LOCK: dict[str, str] = json.loads((RULES / "lock.json").read_text("utf-8"))["files"]  # noqa: TID251

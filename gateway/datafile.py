@@ -1,7 +1,8 @@
-"""Rule files under `mappings/rules/`: strict YAML, checked against its grammar, named by digest.
+"""Data files under `mappings/`: strict YAML, checked against a grammar, named by digest.
 
-Rules: a key appears once; dates and the words yes/no/on/off stay text (quote them or not, the meaning is the same);
-the file must keep to its grammar in `schemas/meta/`. It refuses to load anything else, and names file and place.
+Rules: a key appears once; only `true` and `false` are booleans, dates and `NO`, `on`, `010` stay text (YAML 1.2 core);
+the file keeps to its grammar in `schemas/meta/`. It refuses to load anything else, and names file and place.
+Maps have a reader of their own (`gateway.documents.gwmap`): they need the line of every leaf.
 """
 
 from __future__ import annotations
@@ -47,17 +48,26 @@ def _grammar(path: Path) -> Any:
 
 
 def load(path: Path, grammar: Path) -> dict[str, Any]:
-    """The content of the rule file `path`, which keeps to `grammar`; DataFileInvalid with every finding if not."""
-    try:
-        document = yaml.load(path.read_bytes(), _StrictLoader)  # noqa: S506 - a SafeLoader, only stricter
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise DataFileInvalid(str(e).replace("\n", " "), place=Place(file=path.name)) from None
+    """The content of the file `path`, which keeps to `grammar`; DataFileInvalid with every finding if not."""
+    document = read(path)
     findings = [f"/{'/'.join(map(str, e.instance_path))} {e.message}" for e in _grammar(grammar).iter_errors(document)]
     if findings:
-        raise DataFileInvalid("; ".join(findings), place=Place(file=path.name))
+        raise DataFileInvalid("; ".join(findings), place=_place(path))
     return dict(document)
 
 
+def read(path: Path) -> Any:
+    """The content of the file `path`, held against no grammar. Raises DataFileInvalid."""
+    try:
+        return yaml.load(path.read_bytes(), _StrictLoader)  # noqa: S506 - a SafeLoader, only stricter
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise DataFileInvalid(str(e).replace("\n", " "), place=_place(path)) from None
+
+
+def _place(path: Path) -> Place:
+    return Place(file=f"{path.parent.name}/{path.name}")
+
+
 def digest(path: Path) -> str:
-    """`sha256:<hex>` of the file's bytes: the name under which `mappings/rules/lock.json` keeps it."""
+    """`sha256:<hex>` of the file's bytes: the name under which a lock file keeps it."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
