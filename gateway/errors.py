@@ -262,11 +262,6 @@ class SameIdOtherBytes(JourneyRefused):
     sentence, remedy = "this message id came before with other bytes", "use a new message id for a new message"
 
 
-class StaleMessage(JourneyRefused):
-    code = "LOOP-STALE"
-    sentence, remedy = "a later message is already applied", "nothing to do; it is kept, not applied"
-
-
 class OutcomeIncomplete(JourneyRefused):
     code, status, issue = "LOOP-INCOMPLETE", 422, "required"
     sentence, remedy = "the act lacks what it requires", "add the named facts"
@@ -289,19 +284,9 @@ class DeliveryFailed(GatewayError):
     status, issue, fault = 502, "transient", Fault.REC
 
 
-class BeforeAttempt(DeliveryFailed):
-    code = "DLV-BEFORE"
-    sentence, remedy = "the attempt could not begin", "it is tried again by schedule"
-
-
 class AttemptFailed(DeliveryFailed):
     code = "DLV-ATTEMPT"
     sentence, remedy = "the partner could not be reached or did not answer", "it is tried again by schedule"
-
-
-class AfterAttempt(DeliveryFailed):
-    code = "DLV-AFTER"
-    sentence, remedy = "the partner's answer carries no valid receipt", "it is tried again by schedule"
 
 
 # ── our own house ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -327,3 +312,9 @@ class DataFileInvalid(GatewayFault):
 class Interfered(GatewayFault):
     code, status, issue, fault = "GW-RACE", 409, "conflict", Fault.REC
     sentence, remedy = "somebody else changed this row meanwhile", "read again and repeat"
+
+
+# ── looking up ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def handover_refusal(code: str) -> type[HandoverRefused] | None:
+    """The class of a hand-over code (`E-DATE`), for its sentence and remedy; None for a code that is not one."""
+    return next((c for c in HandoverRefused.__subclasses__() if c.code == code), None)

@@ -20,8 +20,18 @@ from gateway.assembly import Gateway, assemble
 from gateway.cli import demo as demo_run
 from gateway.cli import maps, serving
 from gateway.config import Settings, read_settings
-from gateway.errors import DataFileInvalid, GatewayError, KeyRefused, MapRefused, SettingsInvalid, StoreUnavailable
+from gateway.errors import (
+    DataFileInvalid,
+    GatewayError,
+    HandoverRefused,
+    KeyRefused,
+    MapRefused,
+    SettingsInvalid,
+    StoreUnavailable,
+    handover_refusal,
+)
 from gateway.journey.intake import Taken, take_in
+from gateway.ports import Problem, place_of
 from gateway.worker.embedded import Runner
 
 app = typer.Typer(
@@ -127,12 +137,16 @@ def show_intake(taken: list[Taken], console: Console) -> None:
             f"{one.name}: {one.verdict}{f' ({one.reason})' if one.reason else ''}, {one.records} records {counts}"
         )
         for p in one.problems:
-            console.print(
-                f"  record {p.record_no}, case {p.case_no or '?'}: {p.reason} in {p.field or 'the record'}",
-                style="yellow",
-            )
+            console.print(f"  {_said(one.name, p)}", style="yellow")
     if not taken:
         console.print("nothing is ready (a batch counts when its .done file is there)")
+
+
+def _said(file: str, problem: Problem) -> str:
+    """A record that was put aside, in words: where, what, and what to do."""
+    known = handover_refusal(problem.reason) or HandoverRefused
+    case = f" (case {problem.case_no})" if problem.case_no else ""
+    return f"{known(place=place_of(problem, file))}{case}"
 
 
 @app.command()

@@ -25,8 +25,8 @@ from tests.bench.machine import machine
 from tests.bench.table import render, write, write_json
 
 HERE = Path(__file__).parent
-LONGEST_S = {"floors": 30, "mapping": 25, "document": 25, "intake": 75, "refer": 45, "loop": 75, "memory": 75}
-"""The benches in order, and the seconds each may take at most: 350 together."""
+LONGEST_S = {"floors": 30, "mapping": 25, "document": 35, "intake": 75, "refer": 45, "loop": 70, "memory": 75}
+"""The benches in order, and the seconds each may take at most: 355 together."""
 
 
 def main(arguments: list[str]) -> int:
