@@ -72,6 +72,14 @@ class CaseRow(NamedTuple):
     updated_at: datetime
 
 
+class JudgedRow(NamedTuple):
+    """What judging reads of a case: its canonical record (JSON bytes) at a revision, and nothing besides."""
+
+    case_no: str
+    revision: int
+    record: bytes | None
+
+
 class CaseChange(NamedTuple):
     """A new revision of a case and what brought it: I U D M X (A1) or E (entry)."""
 
@@ -347,9 +355,9 @@ class Caseload(Protocol):
         """The canonical record as it was at a moment of protocol time, JSON bytes."""
         ...
 
-    def unscreened(self, limit: int) -> Sequence[CaseRow]: ...
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]: ...
 
-    def waiting(self) -> Sequence[CaseRow]:
+    def waiting(self) -> Sequence[JudgedRow]:
         """Live cases on a waiting list, by their latest decision, locked."""
         ...
 

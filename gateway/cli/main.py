@@ -70,6 +70,11 @@ def log_from(level: int) -> None:
     )
 
 
+def console() -> Console:
+    """The screen; wide enough for our tables where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
 def exit_code(error: GatewayError) -> int:
     """The exit code of an error that ends a command."""
     if isinstance(error, StoreUnavailable):
@@ -97,7 +102,7 @@ def demo(
     if as_json:
         _print_json(report.as_dict())
     else:
-        demo_run.show(report, Console(width=None if sys.stdout.isatty() else 140))
+        demo_run.show(report, console())
     raise typer.Exit(0 if report.complete else 1)
 
 
@@ -112,7 +117,7 @@ def intake(
     if as_json:
         _print_json([_taken(t) for t in taken])
     else:
-        show_intake(taken, Console())
+        show_intake(taken, console())
     raise typer.Exit(1 if any(t.verdict == "rejected" for t in taken) else 0)
 
 
@@ -129,17 +134,17 @@ def _taken(taken: Taken) -> dict[str, Any]:
     }
 
 
-def show_intake(taken: list[Taken], console: Console) -> None:
+def show_intake(taken: list[Taken], screen: Console) -> None:
     """One line a file, then the records that were put aside."""
     for one in taken:
         counts = ", ".join(f"{name} {n}" for name, n in sorted(one.counts.items()))
-        console.print(
+        screen.print(
             f"{one.name}: {one.verdict}{f' ({one.reason})' if one.reason else ''}, {one.records} records {counts}"
         )
         for p in one.problems:
-            console.print(f"  {_said(one.name, p)}", style="yellow")
+            screen.print(f"  {_said(one.name, p)}", style="yellow")
     if not taken:
-        console.print("nothing is ready (a batch counts when its .done file is there)")
+        screen.print("nothing is ready (a batch counts when its .done file is there)")
 
 
 def _said(file: str, problem: Problem) -> str:
@@ -179,7 +184,7 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
     table = Table("what", "how many", box=None)
     for what, number in counts.items():
         table.add_row(what, str(number))
-    Console().print(table)
+    console().print(table)
 
 
 @status.command("cases")
@@ -234,7 +239,7 @@ def settings(as_json: AsJson = False) -> None:
     table = Table("setting", "value", "what for", box=None)
     for name, (value, what) in rows.items():
         table.add_row(name, "***" if name == "GATEWAY_DATABASE_URL" and value else str(value), what)
-    Console().print(table)
+    console().print(table)
 
 
 def _print_rows(rows: Iterator[Mapping[str, Any]], *, ndjson: bool, as_json: bool) -> None:

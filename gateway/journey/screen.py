@@ -7,15 +7,16 @@ Refuses to decide by anything that is not in the rule set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime
+from typing import NamedTuple
 
 from gateway.cases.allotment import Allotment, Holding, allot
 from gateway.cases.caseload import in_force
 from gateway.cases.screening import Screening, screen
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.world import World
-from gateway.ports import CaseRow, ScreeningRow
+from gateway.ports import JudgedRow, ScreeningRow
 
 PURPOSE = "priority-screening"
 MOST = 20_000
@@ -29,28 +30,37 @@ def screen_cases(world: World, most: int = MOST) -> int:
     # 4 append the decisions, one event
     today, now = world.clock.today(), world.clock.now()
     with world.store.unit() as unit:
-        fresh = unit.cases.unscreened(most)  # 1
+        fresh = _judge(world, unit.cases.unscreened(most), today)  # 1, 2
         if not fresh:
             return 0
-        waiting = unit.cases.waiting()
-        rules = world.know.rules
-        rows = {row.case_no: row for row in [*waiting, *fresh]}
-        screenings = {n: screen(reread(row.record or b"{}"), rules, today) for n, row in rows.items()}  # 2
+        judged = _judge(world, unit.cases.waiting(), today) | fresh
+        rules, screenings = world.know.rules, [j.screening for j in judged.values()]
         held = [Holding(*seat) for seat in unit.cases.seats_held()]
         load = in_force(world.know.caseloads, today)
-        seats = {branch: load.seats(branch, rules) for branch in {s.branch for s in screenings.values()}}
-        allotments = allot(screenings.values(), seats, rules, current=held, today=today)  # 3
-        changed = _decisions(allotments, screenings, rows, {row.case_no for row in fresh}, today, now)
+        seats = {branch: load.seats(branch, rules) for branch in {s.branch for s in screenings}}
+        allotments = allot(screenings, seats, rules, current=held, today=today)  # 3
+        changed = _decisions(allotments, judged, fresh.keys(), today, now)
         unit.cases.screened(changed)  # 4
         unit.commit(world.event("cases.screened", PURPOSE, subject=rules.id, counts={"decisions": len(changed)}))
         return len(changed)
 
 
+class _Judged(NamedTuple):
+    """One case by itself: the revision that was judged, and what came of it. The record is not kept in memory."""
+
+    revision: int
+    screening: Screening
+
+
+def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _Judged]:
+    rules = world.know.rules
+    return {r.case_no: _Judged(r.revision, screen(reread(r.record or b"{}"), rules, today)) for r in rows}
+
+
 def _decisions(
     allotments: Sequence[Allotment],
-    screenings: dict[str, Screening],
-    rows: dict[str, CaseRow],
-    fresh: set[str],
+    judged: Mapping[str, _Judged],
+    fresh: Set[str],
     today: date,
     now: datetime,
 ) -> list[ScreeningRow]:
@@ -58,12 +68,12 @@ def _decisions(
     return [
         ScreeningRow(
             case_no=a.case_no,
-            revision=rows[a.case_no].revision,
-            ruleset=screenings[a.case_no].ruleset,
-            gate=str(screenings[a.case_no].gate),
-            score=screenings[a.case_no].score,
-            contributions=dumps([*[c._asdict() for c in screenings[a.case_no].contributions], *a.reasons]),
-            inputs_hash=screenings[a.case_no].inputs_hash,
+            revision=judged[a.case_no].revision,
+            ruleset=judged[a.case_no].screening.ruleset,
+            gate=str(judged[a.case_no].screening.gate),
+            score=judged[a.case_no].screening.score,
+            contributions=dumps([*[c._asdict() for c in judged[a.case_no].screening.contributions], *a.reasons]),
+            inputs_hash=judged[a.case_no].screening.inputs_hash,
             result=str(a.result),
             position=a.position,
             capacity=a.capacity,

@@ -33,6 +33,7 @@ from gateway.ports import (
     Finish,
     HandoverFile,
     InboxRow,
+    JudgedRow,
     KeyRow,
     LegRow,
     MessageRow,
@@ -51,7 +52,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class _Adapter(PyFormatAdapter):
-    """One row goes as a plain statement: `executemany` would open a pipeline for it. No row is no statement."""
+    """Results come in binary, or bytes would come as hexadecimal text, twice as long.
+
+    One row goes as a plain statement: `executemany` would open a pipeline for it. No row is no statement.
+    """
+
+    def _cursor(self, conn: Any) -> Any:
+        return conn.cursor(binary=True)
 
     def insert_update_delete_many(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:
         with conn.cursor() as cursor:
@@ -139,11 +146,11 @@ class Caseload(_Part):
         record: bytes | None = _SQL.record_as_of(self._c, case_no=case_no, at=at)
         return record
 
-    def unscreened(self, limit: int) -> Sequence[CaseRow]:
-        return _rows(CaseRow, _SQL.unscreened(self._c, limit=limit))
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]:
+        return _rows(JudgedRow, _SQL.unscreened(self._c, limit=limit))
 
-    def waiting(self) -> Sequence[CaseRow]:
-        return _rows(CaseRow, _SQL.waiting_cases(self._c))
+    def waiting(self) -> Sequence[JudgedRow]:
+        return _rows(JudgedRow, _SQL.waiting_cases(self._c))
 
     def seats_held(self) -> Sequence[SeatRow]:
         return _rows(SeatRow, _SQL.seats_held(self._c))

@@ -45,9 +45,9 @@ def knowledge(folder: Path) -> Knowledge:
     return know(settings(folder))
 
 
-def everybody(known: Knowledge) -> Knowledge:
-    """The same, with so many Job Coordinators that nobody who is eligible waits for a seat."""
-    return replace(known, caseloads=(Caseload("bench", BASE, OnHand(coordinators=100_000, carried=0), {}),))
+def staffed(known: Knowledge, coordinators: int) -> Knowledge:
+    """The same with so many Job Coordinators at every branch, none of whom carries a case yet."""
+    return replace(known, caseloads=(Caseload("bench", BASE, OnHand(coordinators, carried=0), {}),))
 
 
 def night(folder: Path, cases: int, seed: int = SEED) -> Path:

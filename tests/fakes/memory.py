@@ -24,6 +24,7 @@ from gateway.ports import (
     Finish,
     HandoverFile,
     InboxRow,
+    JudgedRow,
     LegRow,
     MessageRow,
     ParkedRow,
@@ -133,12 +134,13 @@ class Caseload(_Part):
     def _live(self) -> list[CaseRow]:
         return [row for _, row in sorted(self.s.cases.items()) if row.status == "live"]
 
-    def unscreened(self, limit: int) -> Sequence[CaseRow]:
-        return [row for row in self._live() if row.screened < row.revision][:limit]
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]:
+        fresh = [row for row in self._live() if row.screened < row.revision]
+        return [JudgedRow(row.case_no, row.revision, row.record) for row in fresh[:limit]]
 
-    def waiting(self) -> Sequence[CaseRow]:
+    def waiting(self) -> Sequence[JudgedRow]:
         return [
-            row
+            JudgedRow(row.case_no, row.revision, row.record)
             for row in self._live()
             if row.screened == row.revision and (s := self._latest(row.case_no)) and s.result == "WAITLIST"
         ]

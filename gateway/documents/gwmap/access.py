@@ -13,6 +13,7 @@ from gateway.documents.gwmap.frame import SOURCE, Expr, Frame, Run
 from gateway.documents.gwmap.model import LeafError
 
 _NO_ITEMS: Sequence[Any] = ()
+_ABSENT: tuple[Any, ...] = (None, [])
 
 
 def missing(path: str) -> LeafError:
@@ -51,13 +52,13 @@ def _sure(base: Expr, name: str, path: str) -> Run:
 
     def top(frame: Frame) -> Any:
         found = frame[SOURCE].get(name)
-        if found is None or found == []:
+        if not found and found in _ABSENT:
             raise missing(path)
         return found
 
     def run(frame: Frame) -> Any:
         found = inner(frame).get(name)
-        if found is None or found == []:
+        if not found and found in _ABSENT:
             raise missing(path)
         return found
 

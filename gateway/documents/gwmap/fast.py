@@ -20,6 +20,8 @@ class Quiet(list[Any]):
 
 def program(plan: Plan) -> Run:
     """The closure of a plan: frame in, value or None out (a list for `listed` plans)."""
+    if _only(plan) is not None:
+        return _boxed(plan)
     match plan:
         case PConstant(value=value):
             return lambda _: value
@@ -85,9 +87,61 @@ def _forgiving(plan: PLeaf, run: Run) -> Run:
     return forgiving
 
 
+# ── boxes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _only(plan: Plan) -> Plan | None:
+    """The one thing that decides about a plan: the one item of a list, the one dynamic child beside constants."""
+    match plan:
+        case PList(items=(item,)) if not item.listed:
+            return item
+        case PObject(keep=False, must=()):
+            inner = [child for _, child in plan.items if not isinstance(child, PConstant)]
+            return inner[0] if len(inner) == 1 and inner[0].dynamic else None
+    return None
+
+
+def _boxed(plan: Plan) -> Run:
+    """One value in boxes, such as `{coding: [{system: …, code: =x}]}`: one closure puts all of them around it."""
+    boxes: list[tuple[dict[str, Any], str, bool]] = []
+    listed = False
+    while (inner := _only(plan)) is not None:
+        if isinstance(plan, PObject):
+            name = next(n for n, child in plan.items if child is inner)
+            boxes.insert(0, (_skeleton(plan), name, listed))
+        listed = isinstance(plan, PList)
+        plan = inner
+    run = _loud(program(plan)) if may_be_quiet(plan) else program(plan)
+
+    def boxed(frame: Frame) -> Any:
+        value = run(frame)
+        if value is None:
+            return None
+        if listed:
+            value = [value]
+        for skeleton, name, in_list in boxes:
+            out = skeleton.copy()
+            out[name] = value
+            value = [out] if in_list else out
+        return value
+
+    return boxed
+
+
+def _skeleton(plan: PObject) -> dict[str, Any]:
+    """The names of an object in their order, with the constants."""
+    return {name: child.value if isinstance(child, PConstant) else None for name, child in plan.items}
+
+
+def _loud(run: Run) -> Run:
+    def loud(frame: Frame) -> Any:
+        value = run(frame)
+        return None if type(value) is Quiet else value
+
+    return loud
+
+
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _object(plan: PObject) -> Run:
-    skeleton = {name: child.value if isinstance(child, PConstant) else None for name, child in plan.items}
+    skeleton = _skeleton(plan)
     fills = tuple((n, program(c)) for n, c in plan.items if not c.dynamic and not isinstance(c, PConstant))
     sures = tuple((n, program(c)) for n, c in plan.items if c.dynamic and c.sure and not may_be_quiet(c))
     maybes = tuple((n, program(c)) for n, c in plan.items if c.dynamic and (not c.sure or may_be_quiet(c)))
@@ -108,16 +162,6 @@ def _constants(skeleton: dict[str, Any], fills: tuple[tuple[str, Run], ...]) -> 
 
 
 def _always(skeleton: dict[str, Any], sures: tuple[tuple[str, Run], ...]) -> Run:
-    if len(sures) == 1:
-        ((name, one),) = sures
-
-        def single(frame: Frame) -> dict[str, Any]:
-            out = skeleton.copy()
-            out[name] = one(frame)
-            return out
-
-        return single
-
     def run(frame: Frame) -> dict[str, Any]:
         out = skeleton.copy()
         for key, sure in sures:
@@ -151,8 +195,6 @@ def _perhaps(
     *,
     keep: bool,
 ) -> Run:
-    if len(maybes) == 1 and not fills and not sures and not keep:
-        return _one_perhaps(skeleton, *maybes[0])
     there = keep or bool(sures)
 
     def run(frame: Frame) -> dict[str, Any] | None:
@@ -173,18 +215,6 @@ def _perhaps(
             return None
         for key, fill in fills:
             out[key] = fill(frame)
-        return out
-
-    return run
-
-
-def _one_perhaps(skeleton: dict[str, Any], key: str, maybe: Run) -> Run:
-    def run(frame: Frame) -> dict[str, Any] | None:
-        value = maybe(frame)
-        if value is None or type(value) is Quiet:
-            return None
-        out = skeleton.copy()
-        out[key] = value
         return out
 
     return run
@@ -220,30 +250,32 @@ def _checked(plan: PObject, run: Run) -> Run:
 
 # ── lists, choices, loops ────────────────────────────────────────────────────────────────────────────────────────────
 def _list(plan: PList) -> Run:
-    if len(plan.items) == 1 and not plan.items[0].listed:
-        return _one_item(plan)
     if len(plan.items) == 1 and isinstance(plan.items[0], PLoop | PLeaf):
         return program(plan.items[0])
-    return _many_items(plan)
-
-
-def _one_item(plan: PList) -> Run:
-    run = program(plan.items[0])
-    if plan.items[0].sure:
-        return lambda frame: [run(frame)]
-
-    def one(frame: Frame) -> list[Any] | None:
-        value = run(frame)
-        return None if value is None else [value]
-
-    return one
-
-
-def _many_items(plan: PList) -> Run:
-    parts = tuple((program(p), p.listed, p.dynamic) for p in plan.items)
-    mixed = plan.dynamic and any(not p.dynamic for p in plan.items)
+    if plan.dynamic and not all(p.dynamic for p in plan.items):
+        return _mixed(plan)
+    parts = tuple((program(p), p.listed) for p in plan.items)
 
     def run(frame: Frame) -> list[Any] | None:
+        out: list[Any] = []
+        for part, listed in parts:
+            value = part(frame)
+            if value is None:
+                continue
+            if listed:
+                out += value
+            else:
+                out.append(value)
+        return out or None
+
+    return run
+
+
+def _mixed(plan: PList) -> Run:
+    """Constant items beside others: quiet when only they are written."""
+    parts = tuple((program(p), p.listed, p.dynamic) for p in plan.items)
+
+    def run(frame: Frame) -> list[Any]:
         out: list[Any] = []
         loud = False
         for part, listed, dynamic in parts:
@@ -251,13 +283,8 @@ def _many_items(plan: PList) -> Run:
             if value is None:
                 continue
             loud = loud or dynamic
-            if listed:
-                out.extend(value)
-            else:
-                out.append(value)
-        if mixed and not loud:
-            return Quiet(out)
-        return out or None
+            out.extend(value if listed else (value,))
+        return out if loud else Quiet(out)
 
     return run
 

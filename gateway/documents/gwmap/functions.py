@@ -231,15 +231,21 @@ def _biz_no(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _namespace(name: str) -> bytes:
-    return uuid.uuid5(uuid.NAMESPACE_URL, "https://gateway.example/" + name).bytes
+def _namespace(name: str) -> Any:
+    """A hash that has already taken in the namespace; copied, because to set one up costs more than to use it."""
+    space = uuid.uuid5(uuid.NAMESPACE_URL, "https://gateway.example/" + name)
+    return hashlib.sha1(space.bytes, usedforsecurity=False)
+
+
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def _uuid5(text: str, namespace: str) -> str:
     """RFC 9562 version 5 under `https://gateway.example/<namespace>` (as `uuid.uuid5`, without its objects)."""
-    found = hashlib.sha1(_namespace(namespace) + text.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(found[16], 16) & 3]
-    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{variant}{found[17:20]}-{found[20:32]}"
+    state = _namespace(namespace).copy()
+    state.update(text.encode())
+    found = state.hexdigest()
+    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{_VARIANT[found[16]]}{found[17:20]}-{found[20:32]}"
 
 
 def reference(kind: str, key: str) -> str:

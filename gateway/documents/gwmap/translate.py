@@ -8,7 +8,7 @@ Lists are translated item by item. Check S8: every code the field may hold must 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,8 @@ def translate(ex: Expressions, node: Call, scope: Scope) -> Expr:
         ex.report.add("S4", "unmapped: 'text' needs output 'concept'")
     day = _day(ex, node, scope, table)
     _covered(ex, base, table, policy)
-    one = _one(base, table, output, policy)
-    run = _many(base.run, one, day) if base.type.many else _single(base.run, one, day)
+    one, ready = _one(base, table, output, policy), _ready(table, output)
+    run = _many(base.run, one, day) if base.type.many else _single(base.run, one, day, ready)
     found = derived(_type(base, table, output, policy), run, base, *([day] if day else []))
     return Expr(found.type, found.run, None, found.uses, found.via, found.tables | {table.name})
 
@@ -124,14 +124,19 @@ def _reachable(table: Table, codes: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.code for t in found))
 
 
-def _one(base: Expr, table: Table, output: str, policy: str) -> Callable[[Frame, str, str | None], Any]:
-    """(frame, code, day) to result. Undated codes are answered from one dictionary."""
-    shape, path, dated = _OUTPUTS[output], base.path or "", table.dated
-    ready: dict[str, Any] = {}
-    if not dated and output not in _KINDS:
-        ready = {c: shape(es[0].to) for c, es in table.entries.items() if es[0].to is not None}
+def _ready(table: Table, output: str) -> dict[str, Any]:
+    """Code to result, where one dictionary can answer: no days, and nothing that has to be made anew."""
+    if table.dated or output in _KINDS:
+        return {}
+    shape = _OUTPUTS[output]
+    return {code: shape(found[0].to) for code, found in table.entries.items() if found[0].to is not None}
 
-    def slow(frame: Frame, code: str, day: str | None) -> Any:
+
+def _one(base: Expr, table: Table, output: str, policy: str) -> Callable[[Frame, str, str | None], Any]:
+    """(frame, code, day) to result."""
+    shape, path, dated = _OUTPUTS[output], base.path or "", table.dated
+
+    def run(frame: Frame, code: str, day: str | None) -> Any:
         if not isinstance(code, str):
             raise LeafError("MAP-VALUE", f"translate failed on {base.called()}: not a code", path)
         if day is None and dated:
@@ -141,11 +146,7 @@ def _one(base: Expr, table: Table, output: str, policy: str) -> Callable[[Frame,
             return shape(hit)
         return _absent(frame, base, table, policy, code, unmatched=hit is None)
 
-    def run(frame: Frame, code: str, day: str | None) -> Any:
-        found = ready.get(code, _UNLISTED)
-        return slow(frame, code, day) if found is _UNLISTED else found
-
-    return run if ready else slow
+    return run
 
 
 def _absent(frame: Frame, base: Expr, table: Table, policy: str, code: str, *, unmatched: bool) -> Any:
@@ -162,12 +163,17 @@ def _absent(frame: Frame, base: Expr, table: Table, policy: str, code: str, *, u
     return {"text": table.displays.get(code, code)} if policy == "text" else None
 
 
-def _single(base: Run, one: Callable[[Frame, str, str | None], Any], day: Expr | None) -> Run:
+def _single(
+    base: Run, one: Callable[[Frame, str, str | None], Any], day: Expr | None, ready: Mapping[str, Any]
+) -> Run:
     on = day.run if day else None
 
     def run(frame: Frame) -> Any:
         code = base(frame)
-        return None if code is None else one(frame, code, on(frame) if on else None)
+        if code is None:
+            return None
+        found = ready.get(code, _UNLISTED)
+        return one(frame, code, on(frame) if on else None) if found is _UNLISTED else found
 
     return run
 

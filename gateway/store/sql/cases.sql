@@ -29,14 +29,12 @@ on conflict (case_no) do update set
     screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at;
 
 -- name: unscreened
-select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, screened, referred, updated_at
-from case_record where status = 'live' and screened < revision order by case_no limit :limit for update;
+select case_no, revision, record from case_record where status = 'live' and screened < revision
+order by case_no limit :limit for update;
 
 -- name: waiting_cases
 -- Live cases on a waiting list, by their latest decision.
-select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256,
-       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.screened, c.referred, c.updated_at
+select c.case_no, c.revision, c.record
 from case_record c
 join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
 where c.status = 'live' and c.screened = c.revision and s.result = 'WAITLIST'

@@ -1,0 +1,221 @@
+"""The whole loop as a newcomer runs it: the real command, real processes, real sockets; judged from outside.
+
+What the demo says about itself is not believed: verdicts, bytes, seals and receipts are compared here, the seals with a
+second implementation (jwcrypto), the documents with another reader of FHIR (fhir.resources).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS
+from psycopg.rows import dict_row
+
+from gateway.store.embedded import embedded_postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+NIGHT = ROOT / "tests" / "acceptance" / "nights" / "sample"
+PARTNERS = {"KEIS", "KEAD", "TRN"}
+
+
+def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as an operator does."""
+    env = {**os.environ, "GATEWAY_HOME": str(home)}  # noqa: TID251 - what an operator sets
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=120, check=False
+    )
+
+
+def lines(home: Path, *arguments: str) -> list[dict[str, Any]]:
+    done = gateway(home, *arguments)
+    assert done.returncode == 0, done.stderr.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Demo(NamedTuple):
+    """A demo that has run: where, and what it said."""
+
+    home: Path
+    report: dict[str, Any]
+    exit_code: int
+    said: str
+
+
+def run_demo(home: Path, *arguments: str) -> Demo:
+    done = gateway(home, "demo", *arguments, "--json")
+    return Demo(home, json.loads(done.stdout or b"{}"), done.returncode, done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The sample night of 300 labelled cases, once for all tests."""
+    return run_demo(tmp_path_factory.mktemp("sample") / "home", "--night", str(NIGHT))
+
+
+@pytest.fixture(scope="module")
+def books(sample: Demo) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """The database that the sample demo left behind."""
+    with embedded_postgres(sample.home) as url, psycopg.connect(url, row_factory=dict_row) as connection:
+        yield connection
+
+
+def test_an_invented_night_closes_the_loop(tmp_path: Path) -> None:
+    demo = run_demo(tmp_path / "home", "--cases", "40")
+    assert demo.report["problems"] == []
+    assert (demo.exit_code, demo.report["complete"]) == (0, True)
+    assert demo.report["verdicts"] == "40 of 40 expected verdicts are met"
+    assert "Traceback" not in demo.said
+
+
+def test_the_sample_night_closes_the_loop(sample: Demo) -> None:
+    assert sample.report["problems"] == []  # one of them would be: taking the night in again changed something
+    assert (sample.exit_code, sample.report["complete"]) == (0, True)
+    assert sample.report["verdicts"] == "300 of 300 expected verdicts are met"
+    assert "Traceback" not in sample.said
+
+
+def test_every_case_has_the_verdict_of_its_label(sample: Demo) -> None:
+    wanted = json.loads((NIGHT / "expected.json").read_bytes())["cases"]
+    got = {row["caseNo"]: row for row in lines(sample.home, "status", "cases", "--ndjson")}
+    assert got.keys() == wanted.keys()
+    for case_no, want in wanted.items():
+        row = got[case_no]
+        assert (row["record"], row["reason"], row["screening"]) == (want["record"], want["reason"], want["screening"])
+        assert not (row["legs"] and want["record"] != "ok")
+
+
+def test_every_exchange_is_accounted_for(sample: Demo) -> None:
+    exchanges = lines(sample.home, "status", "exchanges", "--ndjson")
+    out = [e for e in exchanges if e["direction"] == "out"]
+    assert {e["partner"] for e in out} == PARTNERS
+    assert {e["state"] for e in out} <= {"delivered", "blocked"}
+    assert all(e["receipt"] in ("accepted", "duplicate") for e in out if e["state"] == "delivered")
+    assert {e["state"] for e in exchanges if e["direction"] == "in"} <= {"applied", "stale", "refused", "quarantined"}
+    assert len({e["mid"] for e in exchanges}) == len(exchanges)
+
+
+@pytest.mark.parametrize("partner", sorted(PARTNERS))
+def test_a_message_explains_itself_to_its_last_byte(sample: Demo, partner: str) -> None:
+    exchanges = lines(sample.home, "status", "exchanges", "--ndjson")
+    mid = next(e["mid"] for e in exchanges if (e["partner"], e["type"]) == (partner, "referral.created"))
+    done = gateway(sample.home, "map", "explain", mid, "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"the same bytes come out again" in done.stderr
+    assert len(json.loads(done.stdout)) > 10
+
+
+def test_a_command_that_cannot_ends_with_a_sentence_and_no_traceback(sample: Demo) -> None:
+    done = gateway(sample.home, "map", "explain", "no-message-of-ours")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("LOOP-OWNER")
+    assert b"Traceback" not in done.stderr
+
+
+# ── proof, by a second implementation ────────────────────────────────────────────────────────────────────────────────
+def opened(jws: str, keys: dict[str, JWK]) -> dict[str, Any]:
+    """The payload of a compact JWS, verified by jwcrypto with the one key it names."""
+    header = json.loads(base64.urlsafe_b64decode(jws.split(".")[0] + "=="))
+    token = JWS()
+    token.deserialize(jws)
+    token.verify(keys[header["kid"]], alg=header["alg"])
+    found: dict[str, Any] = json.loads(token.payload)
+    return found
+
+
+def digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(sha256(data).digest()).rstrip(b"=").decode()
+
+
+def keys_of(books: psycopg.Connection[dict[str, Any]]) -> dict[str, dict[str, JWK]]:
+    found: dict[str, dict[str, JWK]] = {}
+    for row in books.execute("select owner, kid, jwk from partner_key"):
+        found.setdefault(row["owner"], {})[row["kid"]] = JWK(**row["jwk"])
+    return found
+
+
+def test_every_message_and_receipt_of_both_sides_verifies(books: psycopg.Connection[dict[str, Any]]) -> None:
+    keys, seen = keys_of(books), {"out": 0, "in": 0}
+    query = (
+        "select m.*, m.mid::text as id, r.jws as receipt from message m "
+        "join receipt r on (r.partner, r.direction, r.mid) = (m.partner, m.direction, m.mid)"
+    )
+    for row in books.execute(query):
+        partner = row["partner"].lower()
+        sender, receiver = ("comwel", partner) if row["direction"] == "out" else (partner, "comwel")
+        stated = opened(row["jws"], keys[sender])
+        assert (stated["mid"], stated["iss"], stated["aud"]) == (row["id"], sender, receiver)
+        [part] = stated["parts"]
+        assert (part["len"], part["s256"]) == (len(row["body"]), digest(row["body"]))
+        word = opened(row["receipt"], keys[receiver])
+        assert (word["mid"], word["iss"], word["aud"]) == (row["id"], receiver, sender)
+        assert word["mjws_s256"] == digest(row["jws"].encode())
+        assert word["parts"] == [{"name": part["name"], "s256": part["s256"]}]
+        seen[row["direction"]] += 1
+    assert min(seen.values()) > 100
+
+
+def test_a_changed_byte_is_seen_by_the_second_implementation(books: psycopg.Connection[dict[str, Any]]) -> None:
+    keys = keys_of(books)
+    row = books.execute("select jws, body from message where direction = 'out' limit 1").fetchone()
+    assert row is not None
+    head, payload, signature = row["jws"].split(".")
+    other = base64.urlsafe_b64encode(base64.urlsafe_b64decode(payload + "==").replace(b'"v":1', b'"v":2')).rstrip(b"=")
+    with pytest.raises(Exception, match="Verification failed"):
+        opened(f"{head}.{other.decode()}.{signature}", keys["comwel"])
+    assert opened(row["jws"], keys["comwel"])["parts"][0]["s256"] != digest(row["body"] + b" ")
+
+
+def test_what_we_keep_and_what_a_fhir_partner_gets_is_fhir_to_others(books: psycopg.Connection[dict[str, Any]]) -> None:
+    for query in (
+        "select fhir as bundle from message where direction = 'out' and fhir is not null order by mid limit 40",
+        "select body as bundle from message where direction = 'out' and partner = 'TRN' order by mid limit 40",
+        "select fhir as bundle from outcome_fact order by fact_id limit 40",
+    ):
+        found = books.execute(query).fetchall()
+        assert found
+        for row in found:
+            assert Bundle.model_validate_json(row["bundle"]).entry
+
+
+# ── the law, seen from the database ──────────────────────────────────────────────────────────────────────────────────
+def test_no_resident_number_is_anywhere_in_the_database(books: psycopg.Connection[dict[str, Any]]) -> None:
+    marks = [b"8801011234567", b"880101-1234567"]
+    columns = books.execute(
+        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'public'"
+    ).fetchall()
+    for column in columns:
+        if column["data_type"] not in ("bytea", "text"):
+            continue
+        name, table = column["column_name"], column["table_name"]
+        value = f"convert_from({name}, 'LATIN1')" if column["data_type"] == "bytea" else name
+        for row in books.execute(f"select {value} as value from {table} where {name} is not null"):  # noqa: S608
+            assert not [m for m in marks if m in row["value"].encode("latin-1", "replace")], f"{table}.{name}"
+
+
+def test_every_leg_of_every_case_rests_on_a_consent_and_a_verdict_ok(books: psycopg.Connection[dict[str, Any]]) -> None:
+    rows = books.execute(
+        "select l.consent_no, c.verdict, c.status from leg l join case_record c using (case_no)"
+    ).fetchall()
+    assert rows
+    assert {(bool(r["consent_no"]), r["verdict"], r["status"]) for r in rows} == {(True, "ok", "live")}
+
+
+def test_every_update_is_in_exactly_one_file_on_disk(
+    sample: Demo, books: psycopg.Connection[dict[str, Any]]
+) -> None:
+    files = {p.name: sha256(p.read_bytes()).hexdigest() for p in (sample.home / "to-comwel").glob("RHB_RTW_*.dat")}
+    known = books.execute("select file_date, file_seq, sha256 from rtw_file").fetchall()
+    assert files == {f"RHB_RTW_{f['file_date']:%Y%m%d}_{f['file_seq']:05d}.dat": f["sha256"] for f in known}
+    assert books.execute("select count(*) as n from rtw_update where file_seq is null").fetchone() == {"n": 0}

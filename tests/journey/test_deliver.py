@@ -1,0 +1,342 @@
+"""Deliver: a message is across when the partner's signed receipt is verified and stored, not earlier and not twice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.delivery.schedule import STEPS, RetrySchedule
+from gateway.journey.deliver import deliver
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.sealing import receipts
+from tests.journey.world import (
+    PARTNERS,
+    Killed,
+    Scene,
+    a_case,
+    again,
+    assert_nothing_personal,
+    forged_receipt,
+    good,
+    html,
+    rejects,
+    ring,
+    says,
+    takes_it_and_is_too_slow,
+    takes_it_and_we_die,
+    timeout,
+)
+
+FAST = 0.001
+
+
+def fast(scene: Scene) -> Scene:
+    """The same schedule, a thousand times faster."""
+    scene.world = replace(scene.world, retry=RetrySchedule().scaled(FAST))
+    return scene
+
+
+def short_lease(scene: Scene) -> Scene:
+    scene.world = replace(scene.world, limits=replace(scene.world.limits, lease_s=0.05, attempt_timeout_s=0.01))
+    return scene
+
+
+def delivery(scene: Scene, partner: str = "KEIS") -> dict[str, Any]:
+    [row] = [d for d in scene.rows("delivery") if d["partner"] == partner]
+    return row
+
+
+def attempts(scene: Scene, partner: str = "KEIS") -> list[dict[str, Any]]:
+    return [a for a in scene.rows("attempt") if a["partner"] == partner]
+
+
+def only_keis(scene: Scene, **more: Any) -> None:
+    scene.refer(a_case(entry={"services": {"KEIS": ["01"]}}, **more))
+
+
+# ── across ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_verified_receipt_delivers_and_is_kept(scene: Scene) -> None:
+    legs = scene.refer(a_case())
+    since = len(scene.events())
+    assert scene.deliver() == 3
+    assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
+    assert {leg.state for leg in scene.legs(a_case().case_no).values()} == {"requested|delivered"}
+    for message in scene.rows("message"):
+        [kept] = [r for r in scene.rows("receipt") if r["mid"] == message["mid"]]
+        owner = message["partner"].lower()
+        word = receipts.check(
+            kept["jws"], keys=ring(owner).of(owner), expected_mid=message["mid"], sent_jws=message["jws"]
+        )
+        assert str(word.decision) == kept["decision"] == "accepted"
+    assert scene.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "done", None)] * 3
+    assert [e["ref_no"] for e in scene.events(since) if e["mid"]] == [legs[p].ref_no for p in PARTNERS]
+    assert_nothing_personal(scene)
+
+
+def test_nothing_waiting_means_no_attempt_and_no_event(scene: Scene) -> None:
+    scene.referred(a_case())
+    before, events = scene.dump(), len(scene.events())
+    assert scene.deliver() == 0
+    assert (scene.dump(), len(scene.events())) == (before, events)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_class"),
+    [
+        (says(503), "server"),
+        (timeout, "unreachable"),
+        (html, "no-receipt"),
+        (forged_receipt, "no-receipt"),
+        (says(200, result="ok"), "no-receipt"),
+        (says(200, result="permanent"), "unsigned-refusal"),
+        (says(422), "unsigned-refusal"),
+        (says(302), "not-the-partner"),
+        (says(401), "not-believed"),
+        (says(429), "throttled"),
+    ],
+)
+def test_without_the_partners_signature_nothing_is_delivered_and_it_is_tried_again(
+    quick: Scene, answer: Any, error_class: str
+) -> None:
+    only_keis(quick)
+    quick.partners["KEIS"].will(answer)
+    since = len(quick.events())
+    quick.deliver("KEIS")
+    row = delivery(quick)
+    assert (row["state"], row["attempts"], row["error_class"]) == ("ready", 1, error_class)
+    assert quick.rows("receipt") == []
+    assert quick.legs(a_case().case_no)["KEIS"].state == "requested|sent"
+    assert quick.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "refused", error_class)]
+    ended = attempts(quick)[0]["ended_at"]
+    assert ended <= row["next_at"] <= ended + STEPS[0]
+
+
+def test_retries_carry_the_same_bytes_and_manifest_under_a_new_signature_by_schedule(scene: Scene) -> None:
+    only_keis(fast(scene))
+    keis = scene.partners["KEIS"]
+    keis.will(says(503), timeout, html, forged_receipt, good)
+    for tried in range(1, 5):
+        assert scene.deliver("KEIS") == 1
+        row, last = delivery(scene), attempts(scene)[-1]
+        assert row["attempts"] == tried
+        assert last["ended_at"] <= row["next_at"] <= last["ended_at"] + STEPS[tried - 1] * FAST
+    scene.deliver("KEIS")
+    assert delivery(scene)["state"] == "delivered"
+    assert len({(m.mid, m.body, m.jws, m.url) for m in keis.sent}) == 1
+    assert len({m.headers["Signature"] for m in keis.sent}) == len(keis.sent) == 5
+    assert len({m.headers["Signature-Input"] for m in keis.sent}) == 5
+    assert [a["fence"] for a in attempts(scene)] == [1, 2, 3, 4, 5]
+    assert_nothing_personal(scene)
+
+
+def test_a_partner_that_asks_to_wait_is_not_asked_before(scene: Scene) -> None:
+    only_keis(scene)
+    scene.partners["KEIS"].will(says(503, retry_after=3600))
+    scene.deliver("KEIS")
+    row, [tried] = delivery(scene), attempts(scene)
+    assert row["next_at"] == tried["ended_at"] + timedelta(hours=1)
+    assert scene.deliver("KEIS") == 0
+
+
+def test_a_partner_that_has_gone_is_asked_again_after_an_hour(scene: Scene) -> None:
+    only_keis(scene)
+    scene.partners["KEIS"].will(says(410))
+    scene.deliver("KEIS")
+    row, [tried] = delivery(scene), attempts(scene)
+    assert (row["state"], row["error_class"]) == ("ready", "gone")
+    assert row["next_at"] >= tried["ended_at"] + timedelta(hours=1)
+
+
+def test_after_seven_days_it_is_dead_and_a_person_is_told(scene: Scene) -> None:
+    only_keis(scene)
+    scene.clock.pass_(days=8)
+    scene.partners["KEIS"].will(timeout)
+    scene.deliver("KEIS")
+    assert delivery(scene)["state"] == "dead"
+    assert [(w["kind"], w["code"]) for w in scene.rows("work_item")] == [("delivery-dead", "unreachable")]
+    assert scene.deliver("KEIS") == 0
+
+
+def test_a_signed_rejection_is_never_tried_again_and_goes_to_a_person(scene: Scene) -> None:
+    only_keis(fast(scene))
+    scene.partners["KEIS"].will(rejects("2003"))
+    scene.deliver("KEIS")
+    assert (delivery(scene)["state"], delivery(scene)["error_class"]) == ("blocked", "rejected")
+    [kept] = scene.rows("receipt")
+    assert (kept["decision"], kept["code"]) == ("rejected", "2003")
+    [work] = scene.rows("work_item")
+    assert (work["kind"], work["ref_no"]) == ("delivery-blocked", delivery_leg(scene))
+    assert scene.deliver("KEIS") == 0
+    assert len(scene.partners["KEIS"].sent) == 1
+
+
+def delivery_leg(scene: Scene) -> str:
+    return scene.legs(a_case().case_no)["KEIS"].ref_no
+
+
+def test_one_partners_trouble_does_not_touch_anothers_messages(scene: Scene) -> None:
+    scene.refer(a_case())
+    scene.partners["KEIS"].will(timeout)
+    scene.deliver()
+    states = {d["partner"]: d["state"] for d in scene.rows("delivery")}
+    assert states == {"KEIS": "ready", "KEAD": "delivered", "TRN": "delivered"}
+
+
+# ── what may no longer leave ─────────────────────────────────────────────────────────────────────────────────────────
+def _withdrawn(scene: Scene) -> None:
+    scene.enter(again(a_case(), consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+
+
+def _expired(scene: Scene) -> None:
+    scene.clock.day = date(2029, 1, 1)
+
+
+def _dead(scene: Scene) -> None:
+    scene.hand_over(again(a_case(), dthDt=date(2026, 11, 21)), entries=())
+
+
+def _deleted(scene: Scene) -> None:
+    scene.hand_over(again(a_case(), "D"), entries=())
+
+
+def _entry_with_rrn(scene: Scene) -> None:
+    scene.enter(again(a_case(), entry={"memo": "880101-1234567"}))
+
+
+CHANGES = {
+    "the consent is withdrawn": (_withdrawn, "E-CONSENT"),
+    "the consent has run out": (_expired, "E-CONSENT"),
+    "the worker has died": (_dead, "E-LB"),
+    "the case is deleted": (_deleted, "E-STALE"),
+    "the entry holds a resident number": (_entry_with_rrn, "E-RRN"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_between_building_and_sending(scene: Scene, change: str) -> None:
+    happens, code = CHANGES[change]
+    scene.refer(a_case())
+    happens(scene)
+    since = len(scene.events())
+    scene.deliver()
+    assert [p.sent for p in scene.partners.values()] == [[], [], []]
+    assert {(d["state"], d["error_class"]) for d in scene.rows("delivery")} == {("blocked", code)}
+    assert {leg.status for leg in scene.legs(a_case().case_no).values()} == {"cancelled"}
+    assert {(w["kind"], w["code"]) for w in scene.rows("work_item")} == {("delivery-blocked", code)}
+    assert scene.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "refused", code)] * 3
+    assert len(scene.rows("message")) == 3  # nothing ever reached anybody, so there is nothing to call back
+    assert_nothing_personal(scene)
+
+
+def test_between_two_attempts_too_and_then_the_partner_is_told_without_identity(scene: Scene) -> None:
+    case = a_case(entry={"services": {"KEIS": ["01"]}})
+    scene.refer(case)
+    fast(scene).partners["KEIS"].will(takes_it_and_is_too_slow)
+    scene.deliver("KEIS")
+    scene.enter(again(case, consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+    for _ in range(3):
+        scene.deliver("KEIS")
+    first, second = scene.partners["KEIS"].sent
+    assert b"REF_NEW" in first.body
+    assert b"CNS_WDR" in second.body
+    assert case.values["korNm"].encode() not in second.body
+    assert scene.legs(case.case_no)["KEIS"].state == "cancelled|consent-withdrawn"
+
+
+def test_withdrawn_health_consent_blocks_a_message_that_discloses_health(scene: Scene) -> None:
+    scene.refer(a_case())
+    scene.enter(again(a_case(), consent={"sensitive": False}))
+    scene.deliver()
+    states = {d["partner"]: (d["state"], d["error_class"]) for d in scene.rows("delivery")}
+    assert states["KEAD"] == ("blocked", "E-CONSENT")
+    assert states["KEIS"] == ("blocked", "E-CONSENT")
+    assert states["TRN"] == ("delivered", None)  # a training institute is told nothing about health
+
+
+def test_a_wider_consent_changes_nothing_about_what_is_sealed(scene: Scene) -> None:
+    scene.refer(a_case(consent={"sensitive": False}))
+    scene.enter(again(a_case(), consent={"sensitive": True}))
+    scene.deliver()
+    assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
+    assert b"funcProfile" not in b"".join(m.body for p in scene.partners.values() for m in p.sent)
+
+
+# ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_what_follows_waits_until_what_came_before_is_across(scene: Scene) -> None:
+    case = a_case(entry={"services": {"KEIS": ["01"]}})
+    scene.referred(case)
+    scene.hand_over(again(case, wonbuVer=2))
+    scene.withdraw()
+    screen_cases(scene.world)
+    refer(scene.world)
+    assert sorted(d["seq"] for d in scene.rows("delivery")) == [1, 2, 3]
+    fast(scene).partners["KEIS"].will(says(503), says(503))
+    for _ in range(4):
+        scene.deliver("KEIS")
+    kinds = [b"REF_CNL" in m.body for m in scene.partners["KEIS"].sent]
+    assert kinds == [False, True, True, True, False]
+
+
+def test_cases_do_not_wait_for_each_other(scene: Scene) -> None:
+    scene.refer(*(a_case(n, entry={"services": {"KEIS": ["01"]}}) for n in (1, 2, 3)))
+    scene.partners["KEIS"].will(timeout)
+    scene.deliver("KEIS")
+    assert sorted(d["state"] for d in scene.rows("delivery")) == ["delivered", "delivered", "ready"]
+
+
+# ── crashes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_lease_is_taken_over_after_a_crash_and_the_partner_says_duplicate(scene: Scene) -> None:
+    only_keis(short_lease(scene))
+    keis = scene.partners["KEIS"]
+    keis.will(takes_it_and_we_die)
+    with pytest.raises(Killed):
+        scene.deliver("KEIS", worker="w1")
+    assert delivery(scene)["state"] in ("leased", "ready")
+    time.sleep(0.06)
+    scene.deliver("KEIS", worker="w2")
+    assert len(keis.taken) == 1
+    assert [m.mid for m in keis.sent] == [next(iter(keis.taken))] * 2
+    assert delivery(scene)["state"] == "delivered"
+    assert [r["decision"] for r in scene.rows("receipt")] == ["duplicate"]
+
+
+def test_before_the_lease_ends_nobody_else_tries(scene: Scene) -> None:
+    only_keis(scene)
+    scene.partners["KEIS"].will(takes_it_and_we_die)
+    with pytest.raises(Killed):
+        scene.deliver("KEIS", worker="w1")
+    assert scene.deliver("KEIS", worker="w2") == 0
+
+
+@pytest.mark.parametrize("late", [timeout, rejects("9999"), says(503)])
+def test_a_worker_that_wakes_up_too_late_changes_nothing(scene: Scene, late: Any) -> None:
+    only_keis(short_lease(scene))
+    keis = scene.partners["KEIS"]
+
+    def sleeps_while_another_delivers() -> None:
+        keis.before = lambda: None
+        time.sleep(0.06)
+        keis.script.clear()
+        assert deliver(scene.world, "KEIS", "w2") == 1
+        keis.will(late)
+
+    keis.before = sleeps_while_another_delivers
+    scene.deliver("KEIS", worker="w1")
+    row = delivery(scene)
+    assert (row["state"], row["fence"], row["attempts"]) == ("delivered", 2, 1)
+    assert scene.legs(a_case().case_no)["KEIS"].state == "requested|delivered"
+    assert [r["decision"] for r in scene.rows("receipt")] == ["accepted"]
+
+
+def test_when_the_lease_would_not_outlast_the_attempt_it_is_given_back_untried(scene: Scene) -> None:
+    only_keis(scene)
+    scene.world = replace(scene.world, limits=replace(scene.world.limits, lease_s=1.0, attempt_timeout_s=2.0))
+    assert scene.deliver("KEIS") == 0
+    assert scene.partners["KEIS"].sent == []
+    row = delivery(scene)
+    assert (row["state"], row["attempts"]) == ("ready", 0)

@@ -1,0 +1,556 @@
+"""Receive: a partner's signed outcome is proven, understood and applied, or refused step by step, and always once."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from adapters.partners.pretend.scripts import Kind
+from gateway.documents.strict_json import reread
+from gateway.errors import StoreUnavailable
+from gateway.journey.receive import Inbound, Reply, receive
+from gateway.ports import LegRow
+from gateway.sealing import receipts
+from gateway.sealing.keys import generate
+from gateway.sealing.receipts import Decision
+from tests.journey.world import (
+    DAY,
+    PARTNERS,
+    TODAY,
+    Letter,
+    Scene,
+    a_case,
+    a_job,
+    a_mid,
+    again,
+    assert_nothing_personal,
+    event_of,
+    inbound,
+    key_of,
+    letter,
+    retained,
+    ring,
+    seal,
+    told,
+)
+
+
+def receipt_of(reply: Reply, sent: Inbound) -> receipts.Receipt:
+    """Our receipt, verified as a partner would."""
+    assert reply.receipt is not None
+    mid = sent.headers["Idempotency-Key"]
+    jws = sent.headers["Comwel-Message-JWS"]
+    return receipts.check(reply.receipt, keys=ring("comwel").of("comwel"), expected_mid=mid, sent_jws=jws)
+
+
+def a_leg(scene: Scene, partner: str = "KEIS") -> LegRow:
+    return scene.referred(a_case())[partner]
+
+
+def states(scene: Scene) -> list[tuple[int | None, str, str | None]]:
+    return sorted(((i["seq"], i["state"], i["code"]) for i in scene.rows("inbox")), key=repr)
+
+
+# ── the good way ─────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_good_message_is_applied_and_gets_our_signed_receipt(scene: Scene, partner: str) -> None:
+    leg = a_leg(scene, partner)
+    since = len(scene.events())
+    sent = inbound(scene, letter(leg, Kind.ACCEPT, 1))
+    reply = receive(scene.world, sent)
+    word = receipt_of(reply, sent)
+    assert (reply.status, word.decision, word.aud) == (200, Decision.ACCEPTED, partner.lower())
+    assert scene.leg(leg.ref_no).status == "accepted"
+    [fact] = scene.rows("outcome_fact")
+    assert (fact["ref_no"], fact["seq"], fact["happened_on"]) == (leg.ref_no, 1, TODAY)
+    [kept] = [m for m in scene.rows("message") if m["direction"] == "in"]
+    assert (kept["body"], kept["jws"]) == (sent.body, sent.headers["Comwel-Message-JWS"])
+    [event] = scene.events(since)
+    assert (event["act"], str(event["verdict"]), event["ref_no"]) == ("message.received", "done", leg.ref_no)
+    assert_nothing_personal(scene)
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_placement_is_facts_a_fhir_bundle_and_four_retention_checks(scene: Scene, partner: str) -> None:
+    leg = a_leg(scene, partner)
+    scene.clock.day = date(2026, 12, 3)
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START, Kind.PLACED), start=1):
+        assert scene.say(leg, kind, seq, on=date(2026, 12, 2)).status == 200
+    fact = next(f for f in scene.rows("outcome_fact") if f["seq"] == 3)
+    content = reread(fact["content"])
+    assert (content["employment"]["start"], fact["evidence"]) == ("2026-12-01", "E1")
+    assert reread(fact["fhir"])["resourceType"] == "Bundle"
+    assert {c["milestone"]: c["due_on"] for c in scene.rows("retention_check")} == {
+        "P1M": date(2027, 1, 1),
+        "P3M": date(2027, 3, 1),
+        "P6M": date(2027, 6, 1),
+        "P12M": date(2027, 12, 1),
+    }
+    business = scene.leg(leg.ref_no).business
+    assert business == ("closed-placed" if partner == "KEIS" else "placed-verified")
+
+
+def test_weak_evidence_leaves_a_placement_reported_only(scene: Scene) -> None:
+    leg = a_leg(scene, "TRN")
+    scene.clock.day = date(2026, 12, 3)
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, kind, seq)
+    scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), evidence="E3")
+    assert scene.leg(leg.ref_no).business == "placed-reported"
+
+
+# ── 1–5: not proven, nothing is kept but the refusal ─────────────────────────────────────────────────────────────────
+Spoil = Callable[[Scene, LegRow], Inbound]
+
+
+def with_(**defects: Any) -> Spoil:
+    return lambda s, leg: inbound(s, letter(leg, Kind.ACCEPT, 1), **defects)
+
+
+def _later(**time: float) -> Spoil:
+    return lambda s, leg: inbound(s, letter(leg, Kind.ACCEPT, 1), created=s.clock.now() + timedelta(**time))
+
+
+def _sealed_for_another_letter(scene: Scene, leg: LegRow) -> Inbound:
+    one, other = letter(leg, Kind.ACCEPT, 1), letter(leg, Kind.START, 1)
+    return inbound(scene, other, jws=seal(replace(one, mid=other.mid), scene.clock.now()))
+
+
+def _sealed_long_ago(scene: Scene, leg: LegRow) -> Inbound:
+    one = letter(leg, Kind.ACCEPT, 1)
+    return inbound(scene, one, jws=seal(one, scene.clock.now() - timedelta(days=31)))
+
+
+def _used_nonce(scene: Scene, leg: LegRow) -> Inbound:
+    nonce = "a-nonce-of-twenty-two-c"
+    assert scene.hear(letter(leg, Kind.ACCEPT, 1), nonce=nonce).status == 200
+    return inbound(scene, letter(leg, Kind.START, 2), nonce=nonce)
+
+
+def _captured(scene: Scene, leg: LegRow) -> Inbound:
+    sent = inbound(scene, letter(leg, Kind.ACCEPT, 1))
+    assert receive(scene.world, sent).status == 200
+    return sent
+
+
+def _captured_for_another_door(scene: Scene, leg: LegRow) -> Inbound:
+    sent = inbound(scene, letter(leg, Kind.ACCEPT, 1))
+    return sent._replace(partner="KEAD", target_uri=sent.target_uri.replace("KEIS", "KEAD"))
+
+
+def _same_name_other_key(scene: Scene, leg: LegRow) -> Inbound:
+    return inbound(scene, letter(leg, Kind.ACCEPT, 1), key=generate(key_of("KEIS").kid))
+
+
+NOT_PROVEN: dict[str, tuple[Spoil, int, str]] = {
+    "1 nobody we know": (with_(door="NOBODY"), 403, "SEAL-AUDIENCE"),
+    "2 no signature": (with_(headers={"Signature": None}), 401, "SEAL-SIGNATURE"),
+    "2 no digest": (with_(headers={"Content-Digest": None}), 401, "SEAL-SIGNATURE"),
+    "2 no message id": (with_(headers={"Idempotency-Key": None}), 401, "SEAL-SIGNATURE"),
+    "2 a signature that is none": (with_(headers={"Signature": "sig1=:AAAA:"}), 401, "SEAL-SIGNATURE"),
+    "2 another type than signed": (with_(headers={"Content-Type": "text/html"}), 401, "SEAL-SIGNATURE"),
+    "2 another id than signed": (with_(headers={"Idempotency-Key": a_mid()}), 401, "SEAL-SIGNATURE"),
+    "2 another method than signed": (with_(method="PUT"), 401, "SEAL-SIGNATURE"),
+    "2 other bytes than signed": (with_(body=b"{}"), 401, "SEAL-DIGEST"),
+    "2 too old": (_later(seconds=-301), 401, "SEAL-FRESH"),
+    "2 from the future": (_later(seconds=62), 401, "SEAL-FRESH"),
+    "2 a key nobody registered": (with_(key=key_of("mallory")), 401, "SEAL-KEY"),
+    "2 another partner's key": (with_(key=key_of("KEAD")), 401, "SEAL-KEY"),
+    "2 a known name on another key": (_same_name_other_key, 401, "SEAL-SIGNATURE"),
+    "2 captured, for another door": (_captured_for_another_door, 401, "SEAL-KEY"),
+    "3 sealed by another partner": (lambda s, g: inbound(
+        s, letter(g, Kind.ACCEPT, 1), key=key_of("KEAD"), attempt_key=key_of("KEIS")), 401, "SEAL-KEY"),
+    "3 for somebody else": (with_(audience="kead"), 403, "SEAL-AUDIENCE"),
+    "3 in somebody else's name": (with_(issuer="kead"), 403, "SEAL-AUDIENCE"),
+    "3 no manifest": (with_(jws="a.b.c"), 400, "SEAL-MANIFEST"),
+    "3 a manifest of other bytes": (_sealed_for_another_letter, 401, "SEAL-DIGEST"),
+    "3 another id than in the manifest": (with_(attempt_mid=a_mid()), 403, "SEAL-AUDIENCE"),
+    "3 sealed a month ago": (_sealed_long_ago, 401, "SEAL-FRESH"),
+    "4 a nonce used before": (_used_nonce, 401, "SEAL-FRESH"),
+    "4 a captured request": (_captured, 401, "SEAL-FRESH"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defect", NOT_PROVEN)
+def test_what_is_not_proven_is_refused_and_leaves_only_the_refusal(scene: Scene, defect: str) -> None:
+    make, status, code = NOT_PROVEN[defect]
+    leg = a_leg(scene)
+    sent = make(scene, leg)
+    before, since = scene.dump(), len(scene.events())
+    nonces = scene.rows("nonce")
+    reply = receive(scene.world, sent)
+    assert reply.refusal is not None
+    assert (reply.status, reply.refusal.code, reply.receipt) == (status, code, None)
+    assert scene.dump() == before
+    assert scene.rows("nonce") == nonces
+    assert scene.acts(since) == [("message.received", "refused", code)]
+    assert_nothing_personal(scene, texts=[str(reply.refusal)])
+
+
+# ── 5: seen before ───────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_same_message_again_gets_the_original_receipt_byte_for_byte(scene: Scene) -> None:
+    leg = a_leg(scene)
+    one = letter(leg, Kind.ACCEPT, 1)
+    jws = seal(one, scene.clock.now())
+    first = scene.hear(one, jws=jws)
+    scene.say(leg, Kind.START, 2)
+    before, since = scene.dump(), len(scene.events())
+    scene.clock.pass_(hours=5)
+    second = scene.hear(one, jws=jws)
+    assert (second.status, second.receipt) == (200, first.receipt)
+    assert scene.dump() == before
+    assert scene.acts(since) == [("message.repeated", "done", None)]
+
+
+def test_a_refused_message_again_gets_its_refusal_again(scene: Scene) -> None:
+    leg = a_leg(scene)
+    one = letter(leg, Kind.RETENTION, 1, check=retained("P1M", TODAY))
+    jws = seal(one, scene.clock.now())
+    first = scene.hear(one, jws=jws)
+    before = scene.dump()
+    assert first.status == 409
+    assert scene.hear(one, jws=jws).receipt == first.receipt
+    assert scene.dump() == before
+
+
+def test_the_same_id_with_other_bytes_is_refused_and_shown_to_a_person(scene: Scene) -> None:
+    leg = a_leg(scene)
+    one = letter(leg, Kind.ACCEPT, 1)
+    scene.hear(one)
+    before, since = scene.dump(), len(scene.events())
+    reply = scene.hear(letter(leg, Kind.START, 2, mid=one.mid))
+    assert (reply.status, reply.refusal and reply.refusal.code, reply.receipt) == (422, "LOOP-REUSED", None)
+    after = scene.dump()
+    [work] = after.pop("work_item")
+    assert before.pop("work_item") == []
+    assert after == before
+    assert (work["kind"], work["mid"], work["partner"]) == ("message-id-reused", one.mid, "KEIS")
+    assert scene.acts(since) == [("message.repeated", "refused", "LOOP-REUSED")]
+
+
+# ── 6–9: proven but refused: kept, receipted, shown to a person, and the leg untouched ───────────────────────────────
+Write = Callable[[Scene, LegRow], Letter]
+
+
+def raw(body: bytes) -> Write:
+    return lambda s, leg: Letter("KEIS", body, 1, a_mid())
+
+
+def edited(change: Callable[[dict[str, Any]], object], kind: Kind = Kind.ACCEPT) -> Write:
+    def make(scene: Scene, leg: LegRow) -> Letter:
+        one = letter(leg, kind, 1)
+        change(one.document)
+        return one
+
+    return make
+
+
+def _twice(scene: Scene, leg: LegRow) -> Letter:
+    body = letter(leg, Kind.ACCEPT, 1).body
+    return Letter("KEIS", body.replace(b'"refNo"', b'"refNo":"x","refNo"', 1), 1, a_mid())
+
+
+def _body(**changes: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda document: document["body"].update(changes)
+
+
+UNDERSTOOD: dict[str, tuple[Write, int, str, str]] = {
+    "6 not JSON": (raw(b"<html>"), 400, "DOC-JSON", "quarantined"),
+    "6 not UTF-8": (raw(b'{"a":"\xff"}'), 400, "DOC-JSON", "quarantined"),
+    "6 not a number": (raw(b'{"a":NaN}'), 400, "DOC-JSON", "quarantined"),
+    "6 too deep": (raw(b"[" * 100 + b"]" * 100), 400, "DOC-JSON", "quarantined"),
+    "6 a name twice": (_twice, 400, "DOC-JSON", "quarantined"),
+    "6 not the schema": (edited(lambda d: d["body"].pop("rsltDt")), 422, "DOC-SCHEMA", "quarantined"),
+    "6 an unknown element": (edited(_body(주민번호="880101-1234567")), 422, "DOC-SCHEMA", "quarantined"),
+    "7 no such leg": (edited(_body(refNo="R20261123-9999999")), 403, "LOOP-OWNER", "quarantined"),
+    "7 another worker": (edited(_body(ptnrPsnId="PKE-" + "A" * 26)), 403, "LOOP-OWNER", "quarantined"),
+    "9 an illegal move": (lambda s, g: letter(
+        g, Kind.RETENTION, 1, check=retained("P1M", TODAY)), 409, "LOOP-STATE", "refused"),
+    "9 a job before it can be": (lambda s, g: letter(
+        g, Kind.PLACED, 1, on=TODAY + 30 * DAY), 422, "LOOP-INCOMPLETE", "refused"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defect", UNDERSTOOD)
+def test_what_is_proven_but_wrong_is_kept_receipted_and_shown_to_a_person(scene: Scene, defect: str) -> None:
+    make, status, code, state = UNDERSTOOD[defect]
+    leg = a_leg(scene)
+    before, since = scene.dump(), len(scene.events())
+    sent = inbound(scene, make(scene, leg))
+    reply = receive(scene.world, sent)
+    word = receipt_of(reply, sent)
+    assert (reply.status, word.decision, word.code) == (status, Decision.REJECTED, code)
+    [row] = scene.rows("inbox")
+    assert (row["state"], row["code"]) == (state, code)
+    [work] = scene.rows("work_item")
+    assert (work["kind"], work["code"], work["partner"]) == ("inbound-refused", code, "KEIS")
+    assert scene.acts(since) == [("message.received", "refused", code)]
+    now = scene.leg(leg.ref_no)
+    assert (now.state, now.in_seq) == (leg.state, 1 if state == "refused" else 0)
+    for table in ("outcome_fact", "retention_check", "rtw_update", "case_record", "delivery"):
+        assert scene.rows(table) == before[table]
+    [kept] = [m for m in scene.rows("message") if m["direction"] == "in"]
+    assert kept["body"] == sent.body
+    assert_nothing_personal(scene, texts=[str(reply.refusal), repr(work)])
+    assert "1234567" not in str(reply.refusal)
+
+
+def test_a_day_that_does_not_exist_is_refused(scene: Scene) -> None:
+    reply = scene.hear(edited(_body(rsltDt="20260231"))(scene, a_leg(scene)))
+    assert reply.refusal is not None
+    assert reply.refusal.status in (422, 400)
+    assert scene.rows("outcome_fact") == []
+
+
+def test_another_partners_leg_is_none_of_yours(scene: Scene) -> None:
+    legs = scene.referred(a_case())
+    stolen = letter(legs["KEAD"], Kind.ACCEPT, 1)
+    body = letter(legs["KEIS"], Kind.ACCEPT, 1).document
+    body["body"]["refNo"] = legs["KEAD"].ref_no
+    body["body"]["ptnrPsnId"] = "PKE-" + "B" * 26
+    reply = scene.hear(replace(stolen, partner="KEIS", document=body))
+    assert reply.refusal is not None
+    assert (reply.status, reply.refusal.code) == (403, "LOOP-OWNER")
+    assert scene.legs(a_case().case_no) == legs
+
+
+def test_after_an_illegal_move_the_next_message_is_still_heard(scene: Scene) -> None:
+    leg = a_leg(scene)
+    assert scene.say(leg, Kind.START, 1).status == 409
+    assert scene.leg(leg.ref_no).state == leg.state
+    assert scene.say(leg, Kind.ACCEPT, 2).status == 200
+    assert scene.leg(leg.ref_no).state == "accepted|accepted"
+    assert states(scene) == [(1, "refused", "LOOP-STATE"), (2, "applied", None)]
+
+
+def test_after_the_consent_is_withdrawn_an_outcome_is_quarantined(scene: Scene) -> None:
+    case = a_case()
+    leg = scene.referred(case)["KEIS"]
+    scene.enter(again(case, consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+    scene.withdraw()
+    sent = inbound(scene, letter(leg, Kind.ACCEPT, 1))
+    reply = receive(scene.world, sent)
+    assert (reply.status, receipt_of(reply, sent).code) == (403, "LOOP-WITHDRAWN")
+    assert states(scene) == [(None, "quarantined", "LOOP-WITHDRAWN")]
+    assert scene.rows("outcome_fact") == []
+    assert scene.leg(leg.ref_no).state == "cancelled|consent-withdrawn"
+
+
+# ── 8: order ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_what_comes_too_early_is_held_and_applied_when_its_turn_comes(scene: Scene) -> None:
+    leg = a_leg(scene)
+    scene.clock.day = date(2026, 12, 3)
+    for seq, kind in ((4, Kind.PLACED), (3, Kind.SEARCH), (2, Kind.START)):
+        reply = scene.say(leg, kind, seq, on=date(2026, 12, 2))
+        assert (reply.status, reply.refusal) == (202, None)
+    assert scene.leg(leg.ref_no).state == leg.state
+    assert scene.rows("outcome_fact") == []
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200
+    assert scene.leg(leg.ref_no).state == "completed|closed-placed"
+    assert states(scene) == [(n, "applied", None) for n in (1, 2, 3, 4)]
+    assert sorted(f["seq"] for f in scene.rows("outcome_fact")) == [1, 2, 3, 4]
+    assert len(scene.rows("retention_check")) == 4
+
+
+def test_a_held_message_that_turns_out_illegal_is_refused_in_its_turn_and_does_not_block(scene: Scene) -> None:
+    leg = a_leg(scene)
+    assert scene.say(leg, Kind.START, 3).status == 202
+    assert scene.say(leg, Kind.PLAN, 2).status == 202
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200
+    assert states(scene) == [(1, "applied", None), (2, "refused", "LOOP-STATE"), (3, "applied", None)]
+    assert [(w["kind"], w["code"]) for w in scene.rows("work_item")] == [("inbound-refused", "LOOP-STATE")]
+    assert scene.leg(leg.ref_no).in_seq == 3
+    assert scene.leg(leg.ref_no).state == "in-progress|intake-done"
+
+
+def test_two_held_messages_with_one_number_do_not_block_what_follows(scene: Scene) -> None:
+    leg = a_leg(scene)
+    scene.say(leg, Kind.START, 2)
+    scene.say(leg, Kind.START, 2)
+    scene.say(leg, Kind.PLAN, 3)
+    scene.say(leg, Kind.ACCEPT, 1)
+    assert scene.leg(leg.ref_no).state == "in-progress|plan-agreed"
+    assert [s[1] for s in states(scene)].count("held") == 0
+    assert sorted(f["seq"] for f in scene.rows("outcome_fact")) == [1, 2, 3]
+
+
+def test_a_stale_message_is_stored_and_not_applied(scene: Scene) -> None:
+    leg = a_leg(scene)
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    reply = scene.say(leg, Kind.DECLINE, 2)
+    assert (reply.status, reply.refusal) == (200, None)
+    assert scene.leg(leg.ref_no).state == "in-progress|intake-done"
+    assert (2, "stale", None) in states(scene)
+    assert len(scene.rows("outcome_fact")) == 2
+
+
+# ── corrections and retention ────────────────────────────────────────────────────────────────────────────────────────
+def placed(scene: Scene, partner: str = "KEIS", start: date = date(2026, 12, 1)) -> LegRow:
+    leg = a_leg(scene, partner)
+    scene.clock.day = start + 2 * DAY
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, kind, seq)
+    assert scene.say(leg, Kind.PLACED, 3, on=start + DAY, job=a_job(start)).status == 200
+    return leg
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_correction_supersedes_and_moves_the_checks(scene: Scene, partner: str) -> None:
+    leg = placed(scene, partner)
+    before = scene.leg(leg.ref_no).state
+    right = event_of(Kind.PLACED, date(2026, 12, 3), job=a_job(date(2026, 12, 2), wage=2_700_000), corrects=3)
+    assert scene.hear(told(leg, right, 4)).status == 200
+    facts = {f["seq"]: f for f in scene.rows("outcome_fact")}
+    assert (facts[3]["entered_in_error"], facts[3]["superseded_by"]) == (True, facts[4]["fact_id"])
+    assert not facts[4]["entered_in_error"]
+    assert reread(facts[3]["content"])["employment"]["wage"] == 2_600_000  # never overwritten
+    assert {c["base_date"] for c in scene.rows("retention_check")} == {date(2026, 12, 2)}
+    assert scene.leg(leg.ref_no).state == before
+
+
+def test_a_correction_of_what_was_never_said_is_refused(scene: Scene) -> None:
+    leg = placed(scene)
+    wrong = event_of(Kind.PLACED, date(2026, 12, 3), job=a_job(), corrects=4)
+    reply = scene.hear(told(leg, wrong, 4))
+    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "LOOP-INCOMPLETE")
+
+
+RESULTS = {"retained-same-job": ("completed", "retained-"), "not-employed": ("completed", "not-employed"), "unknown": ("failed", "unknown")}
+
+
+@pytest.mark.parametrize("result", RESULTS)
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_retention_report_closes_its_check_even_after_the_leg_has_closed(
+    scene: Scene, partner: str, result: str
+) -> None:
+    leg = placed(scene, partner)
+    scene.clock.day = date(2027, 1, 4)
+    gone = {"last_day": date(2026, 12, 20), "leave_reason": "voluntary"} if result == "not-employed" else {}
+    check = retained("P1M", date(2027, 1, 4), result, **gone)
+    assert scene.say(leg, Kind.RETENTION, 4, on=date(2027, 1, 4), check=check).status == 200
+    checks = {c["milestone"]: c for c in scene.rows("retention_check")}
+    state, start = RESULTS[result]
+    assert checks["P1M"]["state"] == state
+    assert checks["P1M"]["result"].startswith(start)
+    assert {checks[m]["state"] for m in ("P3M", "P6M", "P12M")} == {"scheduled"}
+
+
+def test_a_correction_does_not_reopen_a_check_that_is_answered(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.clock.day = date(2027, 1, 4)
+    scene.say(leg, Kind.RETENTION, 4, on=date(2027, 1, 4), check=retained("P1M", date(2027, 1, 4)))
+    right = event_of(Kind.PLACED, date(2027, 1, 4), job=a_job(date(2026, 12, 2)), corrects=3)
+    scene.hear(told(leg, right, 5))
+    checks = {c["milestone"]: (c["state"], c["base_date"]) for c in scene.rows("retention_check")}
+    assert checks["P1M"] == ("completed", date(2026, 12, 1))
+    assert checks["P3M"] == ("scheduled", date(2026, 12, 2))
+
+
+# ── at the same time ─────────────────────────────────────────────────────────────────────────────────────────────────
+def at_once(world: Any, messages: list[Inbound]) -> list[Reply]:
+    start = threading.Barrier(len(messages))
+
+    def one(message: Inbound) -> Reply:
+        start.wait()
+        return receive(world, message)
+
+    with ThreadPoolExecutor(len(messages)) as threads:
+        return list(threads.map(one, messages))
+
+
+def test_ten_duplicates_at_once_have_one_effect_and_ten_equal_receipts(real: Scene) -> None:
+    leg = a_leg(real)
+    one = letter(leg, Kind.ACCEPT, 1)
+    jws = seal(one, real.clock.now())
+    replies = at_once(real.world, [inbound(real, one, jws=jws) for _ in range(10)])
+    assert {(r.status, r.receipt) for r in replies} == {(200, replies[0].receipt)}
+    assert replies[0].receipt
+    assert len(real.rows("outcome_fact")) == len(real.rows("inbox")) == len(real.rows("work_item")) + 1 == 1
+    acts = [e["act"] for e in real.events() if e["act"].startswith("message.")]
+    assert sorted(acts) == ["message.received", *["message.repeated"] * 9]
+
+
+def test_ten_refused_duplicates_at_once_get_ten_equal_refusals(real: Scene) -> None:
+    leg = a_leg(real)
+    one = letter(leg, Kind.START, 1)
+    jws = seal(one, real.clock.now())
+    replies = at_once(real.world, [inbound(real, one, jws=jws) for _ in range(10)])
+    assert len({r.receipt for r in replies}) == 1
+    assert replies[0].receipt
+    assert len(real.rows("work_item")) == len(real.rows("inbox")) == 1
+
+
+def test_one_id_with_ten_contents_at_once_is_believed_once(real: Scene) -> None:
+    leg, mid = a_leg(real), a_mid()
+    letters = [letter(leg, Kind.ACCEPT, 1, mid=mid, text=f"{n}") for n in range(10)]
+    replies = at_once(real.world, [inbound(real, one) for one in letters])
+    assert sorted(r.status for r in replies) == [200, *[422] * 9]
+    assert len(real.rows("outcome_fact")) == 1
+
+
+def test_a_whole_story_at_once_is_applied_in_order(real: Scene) -> None:
+    leg = a_leg(real)
+    kinds = [Kind.ACCEPT, Kind.START, Kind.PLAN, Kind.TRAINING, Kind.SEARCH, Kind.CLOSE_UNPLACED]
+    letters = [letter(leg, kind, seq) for seq, kind in enumerate(kinds, start=1)]
+    random.Random(5).shuffle(letters)
+    replies = at_once(real.world, [inbound(real, one) for one in letters])
+    assert {r.status for r in replies} <= {200, 202}
+    assert real.leg(leg.ref_no).state == "failed|closed-not-placed"
+    assert states(real) == [(n, "applied", None) for n in range(1, 7)]
+
+
+# ── 10: commit, then the receipt ─────────────────────────────────────────────────────────────────────────────────────
+def test_when_the_database_dies_at_commit_there_is_no_receipt_and_nothing_is_stored(
+    real: Scene, database: str
+) -> None:
+    leg = a_leg(real)
+    one = letter(leg, Kind.ACCEPT, 1)
+    jws = seal(one, real.clock.now())
+    before, events = real.dump(), len(real.events())
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "create function die() returns trigger language plpgsql as "
+            "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
+        )
+        connection.execute(
+            "create constraint trigger die after insert on audit_event deferrable initially deferred "
+            "for each row execute function die()"
+        )
+    with pytest.raises(StoreUnavailable):
+        real.hear(one, jws=jws)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("drop trigger die on audit_event")
+    assert (real.dump(), len(real.events())) == (before, events)
+    reply = real.hear(one, jws=jws)
+    assert (reply.status, real.leg(leg.ref_no).status) == (200, "accepted")
+
+
+def test_the_receipt_can_be_fetched_again_by_the_message_id(scene: Scene) -> None:
+    leg = a_leg(scene)
+    one = letter(leg, Kind.ACCEPT, 1)
+    reply = scene.hear(one)
+    with scene.store.unit() as unit:
+        found = unit.inbox.receipt(one.mid)
+        assert unit.inbox.receipt("no uuid at all") is None
+    assert found is not None
+    assert found.jws == reply.receipt
+
+
+def test_what_is_odd_but_possible_is_applied_and_shown_to_a_person(scene: Scene) -> None:
+    leg = a_leg(scene)
+    scene.clock.day = date(2026, 12, 3)
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), job=a_job(date(2026, 10, 1))).status == 200
+    assert [w["kind"] for w in scene.rows("work_item")] == ["outcome-before-referral"]
+    assert orjson.loads(scene.rows("outcome_fact")[-1]["content"])

@@ -1,0 +1,238 @@
+"""Track: the judgement follows the facts, one update for each change, and a file that is written once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.comwel.rtw_register import RtwFiles
+from adapters.partners.pretend.scripts import Kind
+from gateway.config import Settings
+from gateway.documents.strict_json import reread
+from gateway.ports import LegRow
+from tests.journey.world import (
+    DAY,
+    PARTNERS,
+    Killed,
+    Scene,
+    a_case,
+    a_job,
+    again,
+    assert_nothing_personal,
+    event_of,
+    retained,
+    told,
+)
+
+START = date(2026, 12, 1)
+
+
+class Register:
+    """COMWEL's register with a will: it dies before or after it has written, once."""
+
+    def __init__(self, *, dies: str = "") -> None:
+        self.files, self.dies, self.calls = RtwFiles(Settings().schemas), dies, 0
+
+    def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
+        self.calls += 1
+        dies, self.dies = self.dies, ""
+        if dies == "before":
+            raise Killed
+        digest = self.files.write(directory, file_date, file_seq, rows)
+        if dies == "after":
+            raise Killed
+        return digest
+
+
+def placed(scene: Scene, partner: str = "KEIS", start: date = START, **job: Any) -> LegRow:
+    leg = scene.referred(a_case())[partner]
+    scene.clock.day = max(start + 2 * DAY, scene.clock.day)
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        assert scene.say(leg, kind, seq).status == 200
+    assert scene.say(leg, Kind.PLACED, 3, on=scene.clock.day, job=a_job(start, **job)).status == 200
+    return leg
+
+
+def written(scene: Scene) -> list[Path]:
+    return sorted(scene.world.limits.to_comwel.glob("RHB_RTW_*.dat"))
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return RtwFiles(Settings().schemas).read(path.read_bytes())
+
+
+def updates(scene: Scene) -> list[dict[str, Any]]:
+    return sorted(scene.rows("rtw_update"), key=lambda u: (u["ref_no"], u["update_no"]))
+
+
+# ── judgement ────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_placement_is_judged_and_written_back(scene: Scene, partner: str) -> None:
+    leg = placed(scene, partner)
+    since = len(scene.events())
+    scene.track()
+    [update] = updates(scene)
+    content = reread(update["content"])
+    assert (content["refNo"], content["updateNo"], content["employment"]["start"]) == (leg.ref_no, 1, "2026-12-01")
+    [path] = written(scene)
+    [row] = rows_of(path)
+    assert (row["wonbuNo"], row["updNo"]) == (a_case().case_no, 1)
+    assert [e["act"] for e in scene.events(since)] == ["outcomes.judged", "writeback.allocated", "writeback.written"]
+    assert_nothing_personal(scene)
+
+
+def test_nothing_new_means_no_update_no_file_and_no_event(scene: Scene) -> None:
+    placed(scene)
+    scene.track()
+    before, events = scene.dump(), len(scene.events())
+    assert scene.track() == 0
+    assert (scene.dump(), len(scene.events())) == (before, events)
+
+
+def test_a_change_that_means_nothing_new_makes_no_update(scene: Scene) -> None:
+    leg = scene.referred(a_case())["KEIS"]
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, kind, seq)
+    scene.track()
+    before = updates(scene)
+    scene.clock.day += DAY
+    scene.say(leg, Kind.PLAN, 3)
+    scene.track()
+    assert updates(scene) == before
+
+
+def test_a_retention_report_is_the_next_update_and_names_its_milestone(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.track()
+    scene.clock.day = date(2027, 1, 4)
+    scene.say(leg, Kind.RETENTION, 4, on=scene.clock.day, check=retained("P1M", scene.clock.day))
+    scene.track()
+    first, second = updates(scene)
+    assert (first["update_no"], second["update_no"]) == (1, 2)
+    assert reread(second["content"])["milestones"]["P1M"]["result"].startswith("retained-")
+    assert [len(rows_of(p)) for p in written(scene)] == [1, 1]
+
+
+def test_a_correction_is_an_update_with_the_right_facts(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.track()
+    right = event_of(Kind.PLACED, scene.clock.day, job=a_job(START, wage=2_700_000), corrects=3)
+    scene.hear(told(leg, right, 4))
+    scene.track()
+    assert [reread(u["content"])["employment"]["wage"] for u in updates(scene)] == [2_600_000, 2_700_000]
+
+
+def test_several_partners_of_one_case_are_judged_each_for_itself(scene: Scene) -> None:
+    legs = scene.referred(a_case())
+    for leg in legs.values():
+        scene.say(leg, Kind.ACCEPT, 1)
+        scene.say(leg, Kind.START, 2)
+        scene.say(leg, Kind.CLOSE_UNPLACED, 3)
+    scene.track()
+    assert {u["ref_no"] for u in updates(scene)} == {leg.ref_no for leg in legs.values()}
+    assert [r["status"] for r in scene.rows("referral")] == ["revoked"]
+    assert [w["kind"] for w in scene.rows("work_item")] == ["not-placed"]
+
+
+def test_a_request_is_completed_when_its_last_leg_ends_and_one_was_placed(scene: Scene) -> None:
+    placed(scene, "KEIS")
+    for partner in ("KEAD", "TRN"):
+        leg = scene.legs(a_case().case_no)[partner]
+        scene.say(leg, Kind.DECLINE, 1)
+        scene.track()
+    assert [r["status"] for r in scene.rows("referral")] == ["completed"]
+
+
+# ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_a_crash_at_writing_gives_the_same_file_again_and_nothing_twice(scene: Scene, dies: str) -> None:
+    placed(scene)
+    register = Register(dies=dies)
+    scene.world = replace(scene.world, register=register)
+    with pytest.raises(Killed):
+        scene.track()
+    [file] = scene.rows("rtw_file")
+    assert (file["file_seq"], file["sha256"]) == (1, None)  # allocated before it is written
+    assert [u["file_seq"] for u in updates(scene)] == [1]
+    before = written(scene)[0].read_bytes() if dies == "after" else None
+    scene.clock.day += DAY  # the crash was just before midnight: the file keeps its date
+    scene.track()
+    [path] = written(scene)
+    [file] = scene.rows("rtw_file")
+    assert path.name == "RHB_RTW_20261203_00001.dat"
+    assert before in (None, path.read_bytes())
+    assert file["sha256"] == sha256(path.read_bytes()).hexdigest()
+    assert register.calls == 2
+    assert scene.track() == 0
+    assert len(rows_of(path)) == 1
+
+
+def test_the_second_file_of_a_day_has_the_next_number(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.track()
+    right = event_of(Kind.PLACED, scene.clock.day, job=a_job(START, wage=1_900_000), corrects=3)
+    scene.hear(told(leg, right, 4))
+    scene.track()
+    assert [p.name for p in written(scene)] == ["RHB_RTW_20261203_00001.dat", "RHB_RTW_20261203_00002.dat"]
+
+
+@pytest.mark.parametrize("employer", ["Café Zürich ☕", "가" * 100, "𠮷野家", "x" * 100, "주식회사 ㈜ 똠방각하"])
+def test_no_employers_name_can_stop_the_write_back(scene: Scene, employer: str) -> None:
+    placed(scene, employer=employer)
+    scene.track()
+    [path] = written(scene)
+    [row] = rows_of(path)
+    assert row["updNo"] == 1
+
+
+# ── retention ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_six_months_from_the_last_of_august_end_on_the_last_of_february(scene: Scene) -> None:
+    placed(scene, start=date(2026, 8, 31))
+    due = {c["milestone"]: c["due_on"] for c in scene.rows("retention_check")}
+    assert due["P1M"] == date(2026, 9, 30)
+    assert due["P6M"] == date(2027, 2, 28)
+    assert due["P12M"] == date(2027, 8, 31)
+
+
+def test_checks_fall_due_on_their_day_and_not_before(scene: Scene) -> None:
+    placed(scene)
+    scene.track()
+    scene.clock.day = date(2026, 12, 31)
+    assert scene.track() == 0
+    scene.clock.day = date(2027, 1, 1)
+    since = len(scene.events())
+    scene.track()
+    states = {c["milestone"]: c["state"] for c in scene.rows("retention_check")}
+    assert states == {"P1M": "due", "P3M": "scheduled", "P6M": "scheduled", "P12M": "scheduled"}
+    assert [(e["act"], e["counts"]) for e in scene.events(since)] == [("retention.due", {"checks": 1})]
+
+
+def test_a_voluntary_leave_in_the_fifth_month_is_told_with_its_last_day(scene: Scene) -> None:
+    leg = placed(scene)
+    for seq, (milestone, day) in enumerate({"P1M": date(2027, 1, 4), "P3M": date(2027, 3, 2)}.items(), start=4):
+        scene.clock.day = day
+        assert scene.say(leg, Kind.RETENTION, seq, on=day, check=retained(milestone, day)).status == 200
+    scene.clock.day = date(2027, 6, 2)
+    left = retained("P6M", scene.clock.day, "not-employed", last_day=date(2027, 4, 20), leave_reason="voluntary")
+    assert scene.say(leg, Kind.RETENTION, 6, on=scene.clock.day, check=left).status == 200
+    scene.track()
+    last = reread(updates(scene)[-1]["content"])
+    assert {m: r["result"] for m, r in last["milestones"].items()}["P6M"] == "not-employed"
+    assert last["milestones"]["P1M"]["result"].startswith("retained-")
+    assert (last["employment"]["end"], last["employment"]["endReason"]) == ("2027-04-20", "voluntary")
+    fact = reread(next(f for f in scene.rows("outcome_fact") if f["seq"] == 6)["content"])
+    assert fact["retention"]["lastDayWorked"] == "2027-04-20"
+
+
+def test_a_case_that_changes_meanwhile_is_written_back_under_the_version_that_was_referred(scene: Scene) -> None:
+    placed(scene)
+    scene.hand_over(again(a_case(), addr="새 주소"), entries=(), base=scene.clock.day)
+    scene.track()
+    [row] = rows_of(written(scene)[0])
+    assert row["wonbuVer"] == 1

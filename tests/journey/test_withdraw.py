@@ -1,0 +1,226 @@
+"""Withdraw: what may no longer be served is called back, and its owners are told with ids and a reason only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.partners.pretend.scripts import Kind
+from gateway.documents.strict_json import loads
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from tests.journey.world import (
+    DAY,
+    PARTNERS,
+    TODAY,
+    Scene,
+    a_case,
+    again,
+    assert_nothing_personal,
+    knowledge,
+    letter,
+    words_of,
+)
+
+WITHDRAWN_AT = "2026-11-22T15:00:00+09:00"
+
+
+def withdraw_consent(scene: Scene) -> None:
+    scene.enter(again(a_case(), consent={"withdrawnAt": WITHDRAWN_AT}))
+
+
+def called_back(scene: Scene) -> list[dict[str, Any]]:
+    return [m for m in scene.rows("message") if m["direction"] == "out" and m["type"] != "referral.created"]
+
+
+# ── what happens to the leg ──────────────────────────────────────────────────────────────────────────────────────────
+STAGES: dict[str, tuple[tuple[Kind, ...], str]] = {
+    "requested": ((), "cancelled|consent-withdrawn"),
+    "accepted": ((Kind.ACCEPT,), "cancelled|consent-withdrawn"),
+    "in-progress": ((Kind.ACCEPT, Kind.START), "in-progress|cancellation-requested|intake-done"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_leg_is_cancelled_or_its_owner_asked_to_stop(scene: Scene, stage: str) -> None:
+    said, then = STAGES[stage]
+    case = a_case()
+    legs = scene.referred(case)
+    for leg in legs.values():
+        for seq, kind in enumerate(said, start=1):
+            assert scene.say(leg, kind, seq).status == 200
+    withdraw_consent(scene)
+    since = len(scene.events())
+    assert scene.withdraw() == 3
+    assert scene.acts(since) == [("referral.withdrawn", "done", None)] * 3
+    assert {leg.state for leg in scene.legs(case.case_no).values()} == {then}
+    assert sorted(m["partner"] for m in called_back(scene)) == sorted(PARTNERS)
+    assert {m["type"] for m in called_back(scene)} == {"consent.withdrawn"}
+    assert scene.deliver() == 3
+    assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
+    assert_nothing_personal(scene, case)
+
+
+def test_a_leg_on_hold_is_cancelled(scene: Scene) -> None:
+    leg = scene.referred(a_case())["TRN"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    assert scene.hear(on_hold(scene, "TRN", 3)).status == 200
+    withdraw_consent(scene)
+    scene.withdraw()
+    assert scene.leg(leg.ref_no).state == "cancelled|consent-withdrawn"
+
+
+def on_hold(scene: Scene, partner: str, seq: int) -> Any:
+    leg = scene.legs(a_case().case_no)[partner]
+    held = letter(leg, Kind.START, seq)
+    base = "https://gateway.example/fhir/CodeSystem"
+    held.document["status"] = "on-hold"
+    held.document["businessStatus"] = {"coding": [{"system": f"{base}/leg-business-status", "code": "medical-hold"}]}
+    held.document["statusReason"] = {"coding": [{"system": f"{base}/decline-reason", "code": "other"}], "text": "재수술"}
+    kind = {"coding": [{"system": f"{base}/outcome-fact", "code": "review-on"}]}
+    held.document["output"] = [{"type": kind, "valueDate": "2027-01-04"}]
+    return held
+
+
+def test_withdrawing_again_does_nothing(scene: Scene) -> None:
+    leg = scene.referred(a_case())["TRN"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    withdraw_consent(scene)
+    scene.withdraw()
+    before, events = scene.dump(), len(scene.events())
+    assert scene.withdraw() == 0
+    assert (scene.dump(), len(scene.events())) == (before, events)
+
+
+def test_a_closed_leg_is_left_alone(scene: Scene) -> None:
+    legs = scene.referred(a_case())
+    for leg in legs.values():
+        scene.say(leg, Kind.DECLINE, 1)
+    withdraw_consent(scene)
+    assert scene.withdraw() == 0
+    assert called_back(scene) == []
+
+
+def test_a_valid_case_is_left_alone(scene: Scene) -> None:
+    scene.referred(a_case())
+    scene.hand_over(again(a_case(), addr="새 주소 3"), entries=())
+    assert scene.withdraw() == 0
+
+
+# ── what leaves ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_nothing_unsent_leaves_and_who_never_heard_is_not_told(scene: Scene) -> None:
+    scene.refer(a_case())
+    withdraw_consent(scene)
+    scene.withdraw()
+    scene.deliver()
+    assert [p.sent for p in scene.partners.values()] == [[], [], []]
+    assert called_back(scene) == []
+    assert {(d["state"], d["error_class"]) for d in scene.rows("delivery")} == {("blocked", "cancelled")}
+
+
+def test_the_owner_is_told_with_ids_and_a_reason_and_not_a_word_more(scene: Scene) -> None:
+    case = a_case()
+    legs = scene.referred(case)
+    withdraw_consent(scene)
+    scene.withdraw()
+    for message in called_back(scene):
+        text = message["body"].decode()
+        profile = knowledge().profiles[message["partner"]]
+        document = loads(message["body"])
+        if "referral" in profile.schemas:
+            knowledge().schemas.require(profile.schemas["referral"], document)
+        assert legs[message["partner"]].ref_no in text
+        assert legs[message["partner"]].person_id in text
+        for word in words_of(case) | {case.entry["coordinator"]["name"], case.entry["occupationKeco"]}:  # type: ignore[index]
+            assert word not in text
+        assert set(message["fields"]) <= {"partnerPersonId", "referral", "consent"}
+
+
+REASONS: dict[str, tuple[Callable[[Scene], object], str, str]] = {
+    "died": (lambda s: s.hand_over(again(a_case(), dthDt=date(2026, 11, 20)), entries=()), "DTH", "referral.cancelled"),
+    "deleted": (lambda s: s.hand_over(again(a_case(), "D"), entries=()), "ETC", "referral.cancelled"),
+    "cancelled": (lambda s: s.hand_over(again(a_case(), "X"), entries=()), "ETC", "referral.cancelled"),
+    "re-opened": (lambda s: s.hand_over(again(a_case(), wonbuVer=2)), "REO", "referral.cancelled"),
+    "merged": (
+        lambda s: s.hand_over(a_case(2, entry=None), again(a_case(2), "M", oldWonbuNo=a_case(1).case_no), entries=()),
+        "DUP",
+        "referral.cancelled",
+    ),
+    "withdrew": (withdraw_consent, "WDR", "consent.withdrawn"),
+}
+
+
+@pytest.mark.parametrize("why", REASONS)
+def test_each_reason_has_its_code_and_message_type(scene: Scene, why: str) -> None:
+    happens, code, kind = REASONS[why]
+    case = a_case()
+    scene.referred(case)
+    happens(scene)
+    screen_cases(scene.world)
+    scene.withdraw()
+    assert {m["type"] for m in called_back(scene)} == {kind}
+    [keis] = [loads(m["body"]) for m in called_back(scene) if m["partner"] == "KEIS"]
+    assert keis["body"]["cnlRsnCd"] == code
+    assert b"20261120" not in b"".join(m["body"] for m in called_back(scene))  # the day of death is told to nobody
+    assert {leg.status for leg in scene.legs(case.case_no).values()} == {"cancelled"}
+
+
+def test_a_re_opened_case_is_referred_anew_once_the_old_legs_are_closed(scene: Scene) -> None:
+    case = a_case()
+    old = scene.referred(case)
+    scene.hand_over(again(case, wonbuVer=2))
+    scene.withdraw()
+    screen_cases(scene.world)
+    refer(scene.world)
+    scene.deliver()  # first the cancellations,
+    scene.deliver()  # then what follows them
+    legs = [leg for leg in scene.rows("leg") if leg["case_version"] == 2]
+    assert {leg["partner"] for leg in legs} == set(PARTNERS)
+    assert {leg["state"] for leg in legs} == {"requested|delivered"}
+    assert not {leg["ref_no"] for leg in legs} & {leg.ref_no for leg in old.values()}
+
+
+# ── what the owner answers ───────────────────────────────────────────────────────────────────────────────────────────
+def in_progress_and_asked_to_stop(scene: Scene) -> Any:
+    leg = scene.referred(a_case())["TRN"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    withdraw_consent(scene)
+    scene.withdraw()
+    scene.deliver()
+    return leg
+
+
+def test_the_owner_confirms_and_the_leg_is_cancelled(scene: Scene) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    assert scene.say(leg, Kind.CONFIRM_CANCEL, 3).status == 200
+    assert scene.leg(leg.ref_no).state == "cancelled|cancel-confirmed"
+
+
+def test_an_outcome_that_crosses_the_wish_to_cancel_wins(scene: Scene) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    scene.clock.day = TODAY + 30 * DAY
+    assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2)).status == 200
+    assert scene.leg(leg.ref_no).state.startswith("in-progress|cancellation-requested")
+    assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3)).status == 200
+    assert scene.leg(leg.ref_no).state == "completed|closed-placed"
+
+
+def test_a_request_whose_legs_are_all_called_back_is_revoked(scene: Scene) -> None:
+    scene.referred(a_case())
+    withdraw_consent(scene)
+    scene.withdraw()
+    scene.track()
+    assert [r["status"] for r in scene.rows("referral")] == ["revoked"]
+
+
+def test_withdrawal_counts_from_its_day_even_when_it_is_handed_over_later(scene: Scene) -> None:
+    scene.referred(a_case())
+    scene.clock.day = TODAY + timedelta(days=5)
+    withdraw_consent(scene)
+    assert scene.withdraw() == 3
