@@ -6,6 +6,7 @@ the same gateway with another clock, other channels or another home.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import threading
@@ -157,7 +158,7 @@ class Gateway:
 def know(settings: Settings) -> Knowledge:
     """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
     schemas, mappings = settings.schemas, settings.mappings
-    return Knowledge(
+    known = Knowledge(
         catalogue=Catalogue.load(mappings, schemas, tests=True),
         schemas=Schemas.load(schemas),
         fhir=FhirRules.load(schemas / "fhir"),
@@ -168,6 +169,8 @@ def know(settings: Settings) -> Knowledge:
         rtw=RtwDefinition.load(newest(mappings / "measures" / "rtw")),
         employed=Definitions.load(mappings / "measures" / "employment"),
     )
+    gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
+    return known
 
 
 def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
@@ -236,6 +239,7 @@ def _limits(settings: Settings) -> Limits:
         lease_s=settings.lease_s,
         attempt_timeout_s=settings.attempt_timeout_s,
         deliver_batch=settings.deliver_batch,
+        settle_s=settings.settle_s,
         base_url=settings.fhir_base,
         partner_urls=settings.partner_urls,
         to_comwel=settings.to_comwel(),

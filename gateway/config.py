@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     outbox_dir: Path | None = Field(default=None, description="folder for files to COMWEL; unset: home/to-comwel")
     attempt_timeout_s: float = Field(default=15.0, gt=0, description="one delivery attempt, in seconds")
     lease_s: float = Field(default=30.0, gt=0, description="lease of a delivery, in seconds; longer than an attempt")
+    settle_s: float = Field(
+        default=2.0, ge=0, description="a leg is judged, and updates are written back, when this long nothing was added"
+    )
     retry_scale: float = Field(default=1.0, gt=0, description="factor on the retry schedule; 1 in production")
     deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")

@@ -67,8 +67,9 @@ class CaseRow(NamedTuple):
     verdict: str
     reason: str | None
     merged_into: str | None
+    barred: bool
     screened: int
-    referred: bool
+    referred: int
     updated_at: datetime
 
 
@@ -323,6 +324,10 @@ class Handovers(Protocol):
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None: ...
 
+    def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
+        """The records of a file that were put aside, in order."""
+        ...
+
     def mark_replaced(self, file_id: str) -> None: ...
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
@@ -372,7 +377,10 @@ class Caseload(Protocol):
     def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]: ...
 
     def to_refer(self, limit: int) -> Sequence[CaseRow]:
-        """Live PRIORITY cases with verdict ok, without a referral and without an open leg, best first."""
+        """Live PRIORITY cases with verdict ok, undecided in this revision, best first.
+
+        Not those that have a leg of this version already, nor those that still have an open one of an earlier version.
+        """
         ...
 
     def mark_referred(self, case_nos: Sequence[str]) -> None: ...
@@ -403,8 +411,8 @@ class Legs(Protocol):
         """Write back; `version` is the version read. Raises Interfered when somebody was faster."""
         ...
 
-    def untracked(self, limit: int) -> Sequence[LegRow]:
-        """Legs that changed since their outcome was last judged, locked."""
+    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
+        """Legs that changed since their outcome was last judged and were not touched after `settled`; locked."""
         ...
 
     def mark_tracked(self, legs: Sequence[LegRow]) -> None:
@@ -481,8 +489,8 @@ class Inbox(Protocol):
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
 
-    def held(self, ref_no: str) -> Sequence[MessageRow]:
-        """Held messages of a leg in the partner's seq order."""
+    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
+        """Held messages of a leg with the partner's seq, in its order."""
         ...
 
     def keep_receipt(self, row: ReceiptRow) -> None: ...
@@ -495,7 +503,9 @@ class Inbox(Protocol):
 class Facts(Protocol):
     """Outcome facts, retention checks, return-to-work updates."""
 
-    def of(self, ref_no: str) -> Sequence[FactRow]: ...
+    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
+        """All facts of these legs, by leg and seq."""
+        ...
 
     def add(self, row: FactRow) -> None: ...
 
@@ -509,12 +519,17 @@ class Facts(Protocol):
 
     def checks_due(self, today: date) -> Sequence[CheckRow]: ...
 
-    def last_update(self, ref_no: str) -> UpdateRow | None: ...
+    def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
+        """The newest update of each of these legs that has one."""
+        ...
 
-    def add_update(self, row: UpdateRow) -> None: ...
+    def add_updates(self, rows: Sequence[UpdateRow]) -> None: ...
 
-    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
-        """Give the waiting updates a file number; None when nothing waits."""
+    def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
+        """Give up to `limit` waiting updates a file number, if there are as many or the oldest waits since `settled`.
+
+        None when nothing waits, or not long enough.
+        """
         ...
 
     def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:

@@ -30,12 +30,15 @@ def build_app(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
 
-    @app.post("/partners/{partner}/v1/outcomes")
-    async def outcomes(partner: str, request: Request) -> Response:
+    async def outcomes(request: Request) -> Response:
+        partner = str(request.path_params["partner"])
         inbound = Inbound(
             partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
         )
         return _answer(await run_in_threadpool(receive, gateway.world, inbound))
+
+    # a plain route: nothing of this request is for a framework to parse
+    app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])
 
     @app.get("/v1/messages/{mid}/receipt")
     def receipt(mid: str) -> Response:

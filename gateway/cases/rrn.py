@@ -38,6 +38,9 @@ _BEGINS = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{6}")
 _NEW, _END = r"(?<!\d)(?<!\d-)", r"(?!\d|-\d)"
 _AREA = r"0(?:2|[13-6]\d|[78]0|50\d)"
 _FULL_YEAR = re.compile(r"(?<![\da])(19|20)(\d\d)-?(\d\d)-?(\d\d)-{0,2}([1-8])\d{6}(?!\d)")
+_PART_BY_PART = re.compile(  # 88 01 01 1234567: a date in parts, the rest in one, even if that ends like a telephone
+    r"(?<!\d)(?<!\d-)(\d\d)([ \-/]{1,3})(\d\d)\2(\d\d)([ \-/]{1,3})([1-8])\d{6}(?!\d|-\d)"
+)
 _INNOCENT = tuple(
     re.compile(pattern)
     for pattern in (
@@ -163,6 +166,10 @@ def _numbers(reading: Reading) -> Iterator[tuple[int, int]]:
         century, year, month, day, s = match.groups()
         if _CENTURY[s] == int(century) * 100 and _plausible(year + month + day + s):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
+    for match in _PART_BY_PART.finditer(classes):
+        year, _, month, day, last, s = match.groups()
+        if _plausible(year + month + day + s) and not _is_amount(last, classes[match.end() :]):
+            yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for pattern in _INNOCENT:
         classes = pattern.sub(_blank, classes)
     for window in _windows(classes):
@@ -205,13 +212,18 @@ def _written_so(window: _Window, classes: str) -> bool:
     sizes, seps = window.sizes, window.seps
     if len(sizes) == 1:
         return True
-    if " " in seps[-1] and re.match(r" ?w", classes[window.end : window.end + 2]):
+    if _is_amount(seps[-1], classes[window.end :]):
         return False
     if sizes == (7, 6) or _uniform(sizes, seps):
         return True
     if _parts_at_six(sizes):
         return not (sizes[-2:] == (3, 4) and seps[-1] == "-" and seps[-2] != "-")
     return max(sizes) < 10 and set("".join(seps)) == {"-"} and _alone(window, classes)
+
+
+def _is_amount(before: str, after: str) -> bool:
+    """Whether a group that stands apart is followed by a word, as in `3100000원`."""
+    return " " in before and re.match(r" ?w", after) is not None
 
 
 def _uniform(sizes: tuple[int, ...], seps: tuple[str, ...]) -> bool:

@@ -1,6 +1,6 @@
 """A priority rule set: gate, statutory test, exclusions, criteria with points, selection. Read from data, then fixed.
 
-Rules: one file per version under `mappings/rules/screening/`, never changed once active (`mappings/rules/lock.json`);
+Rules: one file per version under `mappings/rules/screening/`, never changed once active (`mappings/lock.json`);
 a criterion over an unknown fact is neither met nor missed but unknown, and gives no points.
 It refuses to hold a rule of its own: code knows facts and comparisons, the file knows what matters (PIPA 37-2④).
 """

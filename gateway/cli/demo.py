@@ -154,6 +154,7 @@ def _running(settings: Settings, base: date, seed: int) -> Iterator[tuple[Gatewa
             "partner_networks": (ip_network("127.0.0.0/8"),),
             "attempt_timeout_s": ATTEMPT_TIMEOUT_S,
             "retry_scale": 0.02,
+            "settle_s": 0.0,
         }
     )
     pretend = PretendPartners(
@@ -230,6 +231,8 @@ def _read(report: Report, gateway: Gateway, partners: PretendPartners) -> None:
 def compare(report: Report) -> list[str]:
     """What does not add up, as sentences."""
     problems = [f"{t.name} was rejected: {t.reason}" for t in report.intake if t.verdict == "rejected"]
+    if not any(t.name.endswith(".dat") for t in report.intake):
+        problems.append("no batch file was complete: each .dat needs its .sum and its .done")
     for exchange in report.exchanges:
         if exchange["direction"] == "out" and exchange["state"] not in ("delivered", "blocked"):
             problems.append(f"message {exchange['mid']} to {exchange['partner']} is {exchange['state']}")

@@ -36,6 +36,7 @@ from gateway.ports import (
 )
 from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
+from gateway.referrals.states import State
 from gateway.sealing import http, receipts
 from gateway.sealing.receipts import Receipt
 
@@ -71,9 +72,10 @@ def deliver(world: World, partner: str, worker: str) -> int:
         if not claims:
             return 0
         cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
+        legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
         leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
         unit.commit(leased)
-    refused = [t for c in claims if (t := _refusal(world, c, cases))]  # 2
+    refused = [t for c in claims if (t := _refusal(world, c, cases, legs))]  # 2
     blocked = {t.claim.message.mid for t in refused}
     spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
     give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
@@ -89,12 +91,13 @@ def _untried(waiting: Sequence[Claim], tried: Sequence[Tried]) -> list[Claim]:
 
 
 # ── permission, now ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow]) -> Tried | None:
-    """Ask at the moment of sending (PIPA 17, 23; R-08). A case that is gone or changed is refused as well."""
+def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow], legs: Mapping[str, LegRow]) -> Tried | None:
+    """Ask at the moment of sending (PIPA 17, 23; R-08). A case or a leg that is gone is refused as well."""
     if claim.message.type not in NEEDS_PERMISSION:
         return None
-    now = world.clock.now()
-    code = _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
+    now, leg = world.clock.now(), legs.get(claim.message.ref_no or "")
+    closed = leg is None or State.read(leg.state).terminal
+    code = "E-STALE" if closed else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
     return Tried(claim, None, None, None, code, now, now) if code else None
 
 
@@ -220,7 +223,7 @@ def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: S
         if t.claim.message.type == "referral.created" and t.claim.message.ref_no and f.state != "ready"
     }
     rows = unit.legs.many(sorted(ref_no for ref_no in ended if ref_no))
-    refused = [row for ref_no, row in rows.items() if ended[ref_no][0].refused]
+    refused = [r for ref_no, r in rows.items() if ended[ref_no][0].refused and not State.read(r.state).terminal]
     seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
     told = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
     unit.outbox.enqueue([message for message in told if message])

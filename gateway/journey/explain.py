@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cases.permission import Permission, narrow
+from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import NotYourLeg
-from gateway.journey.refer import referral_entry
+from gateway.journey.refer import disclosed
 from gateway.journey.world import US, World, iso
 from gateway.ports import LegRow, MessageRow, Unit
 
@@ -86,7 +86,4 @@ def _source(world: World, message: MessageRow, leg: LegRow, record: dict[str, An
         consent=next((c for c in record.get("consent", ()) if c["no"] == leg.consent_no), None),
         forms={name: profile.allow[name] for name in message.fields},
     )
-    entry = referral_entry(leg)
-    return narrow(
-        record, permission, {"partnerPersonId": leg.person_id, "referral": entry, "referralStatus": "requested"}
-    )
+    return disclosed(world, record, permission, leg)

@@ -8,7 +8,7 @@ Refuses to interpret: what a layout means is the adapter's affair, what a case m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -70,9 +70,9 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     try:
         head = reader.head(path)  # 1
         with world.store.unit() as unit:
-            if unit.handovers.find(reader.way, head.sha256):  # 2
-                taken.verdict = "unchanged"
-                return taken
+            known = unit.handovers.find(reader.way, head.sha256)
+            if known:  # 2
+                return _acknowledge_again(world, reader, head, known, unit.handovers.quarantined(known.file_id))
             replaced = reader.judge(head, unit.handovers.accepted(reader.way))  # 3
             file_id = world.ids()
             _Intake(world, unit, file_id, taken).run(reader.records(path))  # 4
@@ -88,6 +88,15 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     if head:
         reader.acknowledge(world.limits.to_comwel, head, taken.reason, taken.problems, taken.records)  # 6
     return taken
+
+
+def _acknowledge_again(
+    world: World, reader: HandoverReader, head: FileHead, known: HandoverFile, aside: Iterable[QuarantinedRow]
+) -> Taken:
+    """The same bytes change nothing; but the first acknowledgement may have been lost, so it is written again."""
+    problems = [Problem(q.record_no, q.case_no, q.reason, q.field, q.raw, q.sha256) for q in aside]
+    reader.acknowledge(world.limits.to_comwel, head, None, problems, known.records)
+    return Taken(head.name, "unchanged", records=known.records)
 
 
 def _file(world: World, reader: HandoverReader, head: FileHead, file_id: str, taken: Taken) -> HandoverFile:
@@ -247,11 +256,11 @@ class _Intake:
             facts=dumps(dict(record.facts)),
             facts_sha256=record.sha256,
             status="live",
-            referred=row.referred and record.version == row.version,
         )
-        if record.change == "M" and not self._merge_old(record, rows, changes):
+        new = self._revised(again, record.record_no)
+        if new and record.change == "M" and not self._merge_old(record, rows, changes):
             return None
-        return self._revised(again, record.record_no)
+        return new
 
     def _ended(self, row: CaseRow, record: FactsRecord) -> CaseRow:
         """A case that COMWEL takes back (D, X): what is known stays, nothing about it may leave any more."""
@@ -261,6 +270,7 @@ class _Intake:
             revision=row.revision + 1,
             verdict="no-referral",
             reason=None,
+            barred=True,
             updated_at=self.world.clock.now(),
         )
 
@@ -276,6 +286,7 @@ class _Intake:
             revision=old.revision + 1,
             verdict="no-referral",
             reason=MergeRefused.code,
+            barred=True,
             updated_at=self.world.clock.now(),
         )
         rows[old.case_no] = merged
@@ -303,21 +314,28 @@ class _Intake:
                     Problem(record_no, row.case_no, "E-CODE", place, raw, row.facts_sha256 or row.entry_sha256 or "")
                 )
                 return None
-        may, reason = verdict(
-            merged,
-            entry_state=row.entry_state,
-            at=self.world.clock.business_now(),
-            a1_consent=(facts or {}).get("a1Consent"),
-            partners=self.world.know.profiles.values(),
-            bases=self.world.know.bases,
-        )
+        may, reason = self._verdict(merged, row, facts) if merged else ("no-referral", None)
         return row._replace(
             revision=row.revision + 1,
             branch=(merged or {}).get("branch"),
             record=dumps(merged) if merged else None,
             verdict=may,
             reason=reason,
+            barred=may != "ok" or "deceasedDate" in (merged or {}),
             updated_at=now,
+        )
+
+    def _verdict(
+        self, merged: Mapping[str, Any], row: CaseRow, facts: Mapping[str, Any] | None
+    ) -> tuple[str, str | None]:
+        """May anything about this case leave, as of now?"""
+        return verdict(
+            merged,
+            entry_state=row.entry_state,
+            at=self.world.clock.business_now(),
+            a1_consent=(facts or {}).get("a1Consent"),
+            partners=self.world.know.profiles.values(),
+            bases=self.world.know.bases,
         )
 
 
@@ -337,8 +355,9 @@ def _awaiting(case_no: str, version: int, now: datetime) -> CaseRow:
         verdict="no-referral",
         reason=None,
         merged_into=None,
+        barred=False,
         screened=0,
-        referred=False,
+        referred=0,
         updated_at=now,
     )
 

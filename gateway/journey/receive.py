@@ -192,7 +192,7 @@ class Applied(NamedTuple):
 
 
 def _apply(world: World, unit: Unit, row: LegRow, outcome: Mapping[str, Any], mid: str) -> Applied:
-    case = unit.cases.look([row.case_no]).get(row.case_no)
+    case = unit.cases.look([row.case_no]).get(row.case_no) if "employment" in outcome else None
     flags = _check(world, row, case, outcome)
     heard = thought(row).hear(outcome["seq"], _steps(outcome))
     now = world.clock.now()
@@ -305,29 +305,32 @@ def _write(unit: Unit, applied: Applied) -> None:
 def _follow(world: World, unit: Unit, leg: LegRow) -> None:
     """Apply what was held behind this message, as far as it goes without a gap."""
     row = leg._replace(version=leg.version + 1)
-    for message in unit.inbox.held(row.ref_no):
-        outcome = understand(world, row.partner, message.body)
-        turn = order(row.in_seq, outcome["seq"])
+    for seq, message in unit.inbox.held(row.ref_no):
+        turn = order(row.in_seq, seq)
         if turn is Order.EARLY:
             return
         if turn is Order.STALE:  # another message with the same number was held as well, and came first
             unit.inbox.settle(row.partner, message.mid, "stale", None)
             continue
-        try:
-            applied = _apply(world, unit, row, outcome, message.mid)
-        except Refused as refusal:
-            now = world.clock.now()
-            row = kept(row, thought(row).pass_over(outcome["seq"]), now)
-            unit.legs.save(row)
-            unit.inbox.settle(row.partner, message.mid, "refused", refusal.code)
-            unit.add_work(
-                [WorkItem("inbound-refused", refusal.code, row.case_no, row.ref_no, row.partner, message.mid, now)]
-            )
-        else:
-            _write(unit, applied)
-            row = applied.leg
-            unit.inbox.settle(row.partner, message.mid, "applied", None)
+        row = _apply_held(world, unit, row, seq, message)
         row = row._replace(version=row.version + 1)
+
+
+def _apply_held(world: World, unit: Unit, row: LegRow, seq: int, message: MessageRow) -> LegRow:
+    """Apply one held message, or use its number up and show it to a person. The one that woke it must not suffer."""
+    try:
+        applied = _apply(world, unit, row, understand(world, row.partner, message.body), message.mid)
+    except Refused as refusal:
+        now = world.clock.now()
+        passed = kept(row, thought(row).pass_over(seq), now)
+        unit.legs.save(passed)
+        unit.inbox.settle(row.partner, message.mid, "refused", refusal.code)
+        ids = (row.case_no, row.ref_no, row.partner, message.mid)
+        unit.add_work([WorkItem("inbound-refused", refusal.code, *ids, now)])
+        return passed
+    _write(unit, applied)
+    unit.inbox.settle(row.partner, message.mid, "applied", None)
+    return applied.leg
 
 
 # ── what goes into the books ─────────────────────────────────────────────────────────────────────────────────────────

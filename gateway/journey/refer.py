@@ -21,7 +21,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World, iso
 from gateway.partners.profile import Profile
-from gateway.partners.pseudonym import pairwise_case, partner_person_id
+from gateway.partners.pseudonym import pairwise_case, pairwise_consent, partner_person_id
 from gateway.ports import CaseRow, LegRow, MessageRow, ReferralRow, Unit, WorkItem
 from gateway.referrals.numbers import parse, referral_number
 from gateway.sealing import manifest
@@ -200,10 +200,29 @@ def _message(
     world: World, record: Mapping[str, Any], leg: LegRow, wanted: Wanted, now: datetime, seq: int
 ) -> MessageRow:
     entry = referral_entry(leg)
-    own = {"partnerPersonId": leg.person_id, "referral": entry, "referralStatus": leg.status}
-    narrowed = narrow(record, wanted.permission, own)
+    narrowed = disclosed(world, record, wanted.permission, leg)
     message = compose(world, leg, "referral", CREATED, narrowed, seq, now)
     return message._replace(fhir=_our_record(world, record, leg, entry))
+
+
+def disclosed(world: World, record: Mapping[str, Any], permission: Permission, leg: LegRow) -> dict[str, Any]:
+    """The record as one partner may see it: narrowed, and under names that only this partner knows."""
+    own = {"partnerPersonId": leg.person_id, "referral": partner_entry(world, leg), "referralStatus": "requested"}
+    narrowed = narrow(record, permission, own)
+    if "consent" in narrowed and leg.consent_no:
+        narrowed["consent"] = [narrowed["consent"][0] | {"no": consent_name(world, leg)}]
+    return narrowed
+
+
+def partner_entry(world: World, leg: LegRow) -> dict[str, Any]:
+    """The `referral` entry of one leg for its partner, who knows the consent by a name of its own."""
+    return referral_entry(leg) | ({"consentNo": consent_name(world, leg)} if leg.consent_no else {})
+
+
+def consent_name(world: World, leg: LegRow) -> str:
+    """The consent as this one partner knows it; COMWEL's own number would let two partners link the worker."""
+    profile = world.know.profiles[leg.partner]
+    return pairwise_consent(world.secret(leg.partner), profile.code, leg.consent_no or "")
 
 
 def _our_record(world: World, record: Mapping[str, Any], leg: LegRow, entry: dict[str, Any]) -> bytes:

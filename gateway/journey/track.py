@@ -9,7 +9,7 @@ Refuses to send the same update twice, and to judge by anything but stored facts
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.documents.strict_json import dumps, reread
@@ -59,28 +59,45 @@ def forget_nonces(world: World) -> None:
             unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
 
 
+def _settled(world: World) -> datetime:
+    """What was not touched since this moment has settled: reports that come together are judged together."""
+    return world.clock.now() - timedelta(seconds=world.limits.settle_s)
+
+
 # ── 2 judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def judge_changed(world: World, most: int = MOST) -> int:
     """Judge legs that changed since they were judged last."""
     with world.store.unit() as unit:
-        legs = unit.legs.untracked(most)
+        legs = unit.legs.untracked(most, _settled(world))
         if not legs:
             return 0
-        cases = unit.cases.look(sorted({leg.case_no for leg in legs}))
-        updates = [u for leg in legs if (u := _update(world, unit, leg, cases.get(leg.case_no)))]
-        for update in updates:
-            unit.facts.add_update(update)
+        updates = _updates(world, unit, legs)
+        unit.facts.add_updates(updates)
         unit.add_work(_close_requests(world, unit, legs))
         unit.legs.mark_tracked(legs)
         unit.commit(world.event("outcomes.judged", PURPOSE, counts={"legs": len(legs), "updates": len(updates)}))
         return len(legs)
 
 
-def _update(world: World, unit: Unit, leg: LegRow, case: CaseRow | None) -> UpdateRow | None:
-    told = unit.facts.of(leg.ref_no)
-    if not told:
-        return None
-    last = unit.facts.last_update(leg.ref_no)
+def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[UpdateRow]:
+    """What these legs have to say anew."""
+    ref_nos = [leg.ref_no for leg in legs]
+    cases = unit.cases.look(sorted({leg.case_no for leg in legs}))
+    last = unit.facts.last_updates(ref_nos)
+    told: dict[str, list[FactRow]] = {}
+    for fact in unit.facts.of(ref_nos):
+        told.setdefault(fact.ref_no, []).append(fact)
+    found = (
+        _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), cases.get(leg.case_no))
+        for leg in legs
+        if leg.ref_no in told
+    )
+    return [update for update in found if update]
+
+
+def _update(
+    world: World, leg: LegRow, told: Sequence[FactRow], last: UpdateRow | None, case: CaseRow | None
+) -> UpdateRow | None:
     number = last.update_no + 1 if last else 1
     document = _document(world, leg, _facts(told), reread(case.record) if case and case.record else {})
     if document is None or (last and _says_the_same(reread(last.content), document)):
@@ -144,7 +161,7 @@ def write_back(world: World) -> int:
     """Give waiting updates a file number, then write every file that is not safely on disk yet."""
     today = world.clock.today()
     with world.store.unit() as unit:
-        allocated = unit.facts.allocate_file(today, FILE_ROWS)
+        allocated = unit.facts.allocate_file(today, FILE_ROWS, _settled(world))
         if allocated:
             event = world.event("writeback.allocated", PURPOSE, counts={"updates": len(allocated[1])})
             unit.commit(event)

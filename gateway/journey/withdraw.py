@@ -15,7 +15,7 @@ from gateway.documents.strict_json import reread
 from gateway.errors import JourneyRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
-from gateway.journey.refer import compose, referral_entry
+from gateway.journey.refer import compose, consent_name, partner_entry
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
@@ -106,13 +106,13 @@ def call_back(
     if not reached:
         return None
     seq = seqs[leg.partner, leg.case_no] = seqs.get((leg.partner, leg.case_no), 0) + 1
-    return compose(world, leg, "cancel", reason.kind, ids_only(leg), seq, now, reason=reason.code)  # 4
+    return compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
 
 
-def ids_only(leg: LegRow) -> dict[str, object]:
+def ids_only(world: World, leg: LegRow) -> dict[str, object]:
     """What a partner needs to know which referral is meant, and nothing else."""
     said: dict[str, object] = {
         "partnerPersonId": [{"partner": leg.partner, "id": leg.person_id}],
-        "referral": [referral_entry(leg)],
+        "referral": [partner_entry(world, leg)],
     }
-    return said | ({"consent": [{"no": leg.consent_no}]} if leg.consent_no else {})
+    return said | ({"consent": [{"no": consent_name(world, leg)}]} if leg.consent_no else {})

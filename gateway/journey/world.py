@@ -56,6 +56,7 @@ class Limits:
     lease_s: float
     attempt_timeout_s: float
     deliver_batch: int
+    settle_s: float
     base_url: str
     partner_urls: Mapping[str, str]
     to_comwel: Path

@@ -28,6 +28,11 @@ def pairwise_case(key: bytes, code: str, case_no: str) -> str:
     return f"C{code}-{_pseudonym(key, 'case', code, case_no)}"
 
 
+def pairwise_consent(key: bytes, code: str, consent_no: str) -> str:
+    """`C<code>-<26 base32>`: the consent as this one partner knows it. COMWEL's own number would link two partners."""
+    return f"C{code}-{_pseudonym(key, 'consent', code, consent_no)}"
+
+
 def known_person_ids(keys: Sequence[bytes], code: str, person_key: str) -> tuple[str, ...]:
     """Every id the partner may know the person by: the current key's first, then the retired keys'."""
     return tuple(partner_person_id(key, code, person_key) for key in keys)

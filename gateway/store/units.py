@@ -111,6 +111,9 @@ class Handovers(_Part):
         _SQL.add_file(self._c, **file._asdict())
         _copy(self._c, "quarantined_record", QuarantinedRow._fields, quarantined)
 
+    def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
+        return _rows(QuarantinedRow, _SQL.quarantined_of(self._c, file_id=file_id))
+
     def mark_replaced(self, file_id: str) -> None:
         _SQL.mark_replaced(self._c, file_id=file_id)
 
@@ -212,8 +215,8 @@ class Legs(_Part):
         if legs and _SQL.save_leg(self._c, _dicts(legs)) != len(legs):
             raise Interfered("a leg")
 
-    def untracked(self, limit: int) -> Sequence[LegRow]:
-        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit)]
+    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled)]
 
     def mark_tracked(self, legs: Sequence[LegRow]) -> None:
         _SQL.mark_tracked(self._c, [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs])
@@ -304,16 +307,15 @@ class Inbox(_Part):
         return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *row[8:]) if row[8] else None
 
     def add(self, row: InboxRow, message: MessageRow) -> int | None:
-        inbox_seq: int | None = _SQL.add_inbox(self._c, **row._asdict())
-        if inbox_seq is not None:
-            _add_messages(self._c, [message])
+        said = message._asdict() | {"fields": list(message.fields), "leg": message.ref_no, "place": message.seq}
+        inbox_seq: int | None = _SQL.add_inbox(self._c, **(said | row._asdict()))
         return inbox_seq
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
 
-    def held(self, ref_no: str) -> Sequence[MessageRow]:
-        return [_message(row) for row in _SQL.held(self._c, ref_no=ref_no)]
+    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
+        return [(seq, _message(tuple(row))) for seq, *row in _SQL.held(self._c, ref_no=ref_no)]
 
     def keep_receipt(self, row: ReceiptRow) -> None:
         _SQL.keep_receipt(self._c, [row._asdict()])
@@ -326,8 +328,8 @@ class Inbox(_Part):
 class Facts(_Part):
     """See `ports.Facts`."""
 
-    def of(self, ref_no: str) -> Sequence[FactRow]:
-        return _rows(FactRow, _SQL.facts_of(self._c, ref_no=ref_no))
+    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
+        return _rows(FactRow, _SQL.facts_of(self._c, ref_nos=list(ref_nos)))
 
     def add(self, row: FactRow) -> None:
         _SQL.add_fact(self._c, **row._asdict())
@@ -344,15 +346,15 @@ class Facts(_Part):
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         return _rows(CheckRow, _SQL.checks_due(self._c, today=today))
 
-    def last_update(self, ref_no: str) -> UpdateRow | None:
-        row = _SQL.last_update(self._c, ref_no=ref_no)
-        return UpdateRow(*row) if row else None
+    def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
+        found = _rows(UpdateRow, _SQL.last_updates(self._c, ref_nos=list(ref_nos)))
+        return {row.ref_no: row for row in found}
 
-    def add_update(self, row: UpdateRow) -> None:
-        _SQL.add_update(self._c, **row._asdict())
+    def add_updates(self, rows: Sequence[UpdateRow]) -> None:
+        _SQL.add_updates(self._c, _dicts(rows))
 
-    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
-        if not _SQL.any_update_waiting(self._c):
+    def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
+        if not _SQL.file_is_worth_it(self._c, limit=limit, settled=settled):
             return None
         file_seq: int = _SQL.take_file_number(self._c, file_date=file_date)
         _SQL.put_into_file(self._c, file_date=file_date, file_seq=file_seq, limit=limit)
@@ -412,6 +414,16 @@ def _add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
     _SQL.add_event(connection, rows)
 
 
+@contextmanager
+def _connected(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
+    """A connection of the pool. Raises StoreUnavailable when there is none, or when it breaks."""
+    try:
+        with pool.connection() as connection:
+            yield connection
+    except (psycopg.OperationalError, PoolTimeout):
+        raise StoreUnavailable from None
+
+
 class PostgresStore:
     """See `ports.Store`. Holds a pool; `close` gives it back."""
 
@@ -427,16 +439,13 @@ class PostgresStore:
 
     @contextmanager
     def unit(self) -> Iterator[PostgresUnit]:
-        try:
-            with self._pool.connection() as connection:
-                unit = PostgresUnit(connection)
-                try:
-                    yield unit
-                finally:
-                    if not unit.committed:
-                        connection.rollback()
-        except (psycopg.OperationalError, PoolTimeout):
-            raise StoreUnavailable from None
+        with _connected(self._pool) as connection:
+            unit = PostgresUnit(connection)
+            try:
+                yield unit
+            finally:
+                if not unit.committed:
+                    connection.rollback()
 
     def keep_refusal(self, event: AuditEvent) -> None:
         with self.unit() as unit:
@@ -453,13 +462,13 @@ class PostgresKeys:
         self._pool = store._pool
 
     def add(self, row: KeyRow) -> None:
-        with self._pool.connection() as connection:
+        with _connected(self._pool) as connection:
             _SQL.add_key(connection, **(row._asdict() | {"jwk": Jsonb(dict(row.jwk))}))
 
     def of(self, owner: str) -> Sequence[KeyRow]:
-        with self._pool.connection() as connection:
+        with _connected(self._pool) as connection:
             return _rows(KeyRow, _SQL.keys_of(connection, owner=owner))
 
     def revoke(self, owner: str, kid: str, at: datetime) -> None:
-        with self._pool.connection() as connection:
+        with _connected(self._pool) as connection:
             _SQL.revoke_key(connection, owner=owner, kid=kid, at=at)

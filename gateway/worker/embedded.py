@@ -37,10 +37,12 @@ class Runner:
         self._world = world
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._loop, args=(f"deliver-{p}", self._deliver(p, f"{name}-{p}")), daemon=True)
+            threading.Thread(
+                target=self._loop, args=(f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0), daemon=True
+            )
             for p in world.channels
         ]
-        self._threads.append(threading.Thread(target=self._loop, args=("journey", self._journey), daemon=True))
+        self._threads.append(threading.Thread(target=self._loop, args=("journey", self._journey, PAUSE_S), daemon=True))
 
     def __enter__(self) -> Runner:
         for thread in self._threads:
@@ -63,7 +65,8 @@ class Runner:
         world = self._world
         return screen_cases(world) + withdraw(world) + refer(world) + track(world)
 
-    def _loop(self, name: str, act: Callable[[], int]) -> None:
+    def _loop(self, name: str, act: Callable[[], int], rest_s: float) -> None:
+        """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
         while not self._stop.is_set():
             try:
                 done = act()
@@ -73,5 +76,4 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
                 log.error("round.broken", round=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
                 done = 0
-            if not done:
-                self._stop.wait(PAUSE_S)
+            self._stop.wait(rest_s if done else PAUSE_S)

@@ -7,7 +7,6 @@ second implementation (jwcrypto), the documents with another reader of FHIR (fhi
 from __future__ import annotations
 
 import base64
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import psycopg
 import pytest
 from fhir.resources.R4B.bundle import Bundle
@@ -27,7 +27,6 @@ from gateway.store.embedded import embedded_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHT = ROOT / "tests" / "acceptance" / "nights" / "sample"
-PARTNERS = {"KEIS", "KEAD", "TRN"}
 
 
 def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -41,7 +40,7 @@ def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 def lines(home: Path, *arguments: str) -> list[dict[str, Any]]:
     done = gateway(home, *arguments)
     assert done.returncode == 0, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
 
 
 class Demo(NamedTuple):
@@ -55,7 +54,7 @@ class Demo(NamedTuple):
 
 def run_demo(home: Path, *arguments: str) -> Demo:
     done = gateway(home, "demo", *arguments, "--json")
-    return Demo(home, json.loads(done.stdout or b"{}"), done.returncode, done.stderr.decode())
+    return Demo(home, orjson.loads(done.stdout or b"{}"), done.returncode, done.stderr.decode())
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +64,43 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def books(sample: Demo) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """The database that the sample demo left behind."""
-    with embedded_postgres(sample.home) as url, psycopg.connect(url, row_factory=dict_row) as connection:
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A night of 40 invented cases; they ask all three partners, the sample night only two."""
+    return run_demo(tmp_path_factory.mktemp("invented") / "home", "--cases", "40")
+
+
+Books = psycopg.Connection[dict[str, Any]]
+
+
+def books_of(demo: Demo) -> Iterator[Books]:
+    """The database that a demo left behind."""
+    with (
+        embedded_postgres(demo.home) as url,
+        psycopg.connect(url, row_factory=dict_row, autocommit=True) as connection,
+    ):
         yield connection
 
 
-def test_an_invented_night_closes_the_loop(tmp_path: Path) -> None:
-    demo = run_demo(tmp_path / "home", "--cases", "40")
-    assert demo.report["problems"] == []
-    assert (demo.exit_code, demo.report["complete"]) == (0, True)
-    assert demo.report["verdicts"] == "40 of 40 expected verdicts are met"
-    assert "Traceback" not in demo.said
+@pytest.fixture(scope="module")
+def books(sample: Demo) -> Iterator[Books]:
+    yield from books_of(sample)
+
+
+@pytest.fixture(scope="module")
+def other_books(invented: Demo) -> Iterator[Books]:
+    yield from books_of(invented)
+
+
+@pytest.fixture(scope="module")
+def exchanges(sample: Demo) -> list[dict[str, Any]]:
+    return lines(sample.home, "status", "exchanges", "--ndjson")
+
+
+def test_an_invented_night_closes_the_loop(invented: Demo) -> None:
+    assert invented.report["problems"] == []
+    assert (invented.exit_code, invented.report["complete"]) == (0, True)
+    assert invented.report["verdicts"] == "40 of 40 expected verdicts are met"
+    assert "Traceback" not in invented.said
 
 
 def test_the_sample_night_closes_the_loop(sample: Demo) -> None:
@@ -87,7 +111,7 @@ def test_the_sample_night_closes_the_loop(sample: Demo) -> None:
 
 
 def test_every_case_has_the_verdict_of_its_label(sample: Demo) -> None:
-    wanted = json.loads((NIGHT / "expected.json").read_bytes())["cases"]
+    wanted = orjson.loads((NIGHT / "expected.json").read_bytes())["cases"]
     got = {row["caseNo"]: row for row in lines(sample.home, "status", "cases", "--ndjson")}
     assert got.keys() == wanted.keys()
     for case_no, want in wanted.items():
@@ -96,24 +120,21 @@ def test_every_case_has_the_verdict_of_its_label(sample: Demo) -> None:
         assert not (row["legs"] and want["record"] != "ok")
 
 
-def test_every_exchange_is_accounted_for(sample: Demo) -> None:
-    exchanges = lines(sample.home, "status", "exchanges", "--ndjson")
+def test_every_exchange_is_accounted_for(exchanges: list[dict[str, Any]]) -> None:
     out = [e for e in exchanges if e["direction"] == "out"]
-    assert {e["partner"] for e in out} == PARTNERS
+    assert {e["partner"] for e in out} == {"KEIS", "KEAD"}
     assert {e["state"] for e in out} <= {"delivered", "blocked"}
     assert all(e["receipt"] in ("accepted", "duplicate") for e in out if e["state"] == "delivered")
     assert {e["state"] for e in exchanges if e["direction"] == "in"} <= {"applied", "stale", "refused", "quarantined"}
     assert len({e["mid"] for e in exchanges}) == len(exchanges)
 
 
-@pytest.mark.parametrize("partner", sorted(PARTNERS))
-def test_a_message_explains_itself_to_its_last_byte(sample: Demo, partner: str) -> None:
-    exchanges = lines(sample.home, "status", "exchanges", "--ndjson")
-    mid = next(e["mid"] for e in exchanges if (e["partner"], e["type"]) == (partner, "referral.created"))
+def test_a_message_explains_itself_to_its_last_byte(sample: Demo, exchanges: list[dict[str, Any]]) -> None:
+    mid = next(e["mid"] for e in exchanges if (e["partner"], e["type"]) == ("KEAD", "referral.created"))
     done = gateway(sample.home, "map", "explain", mid, "--json")
     assert done.returncode == 0, done.stderr.decode()
     assert b"the same bytes come out again" in done.stderr
-    assert len(json.loads(done.stdout)) > 10
+    assert len(orjson.loads(done.stdout)) > 10
 
 
 def test_a_command_that_cannot_ends_with_a_sentence_and_no_traceback(sample: Demo) -> None:
@@ -126,11 +147,11 @@ def test_a_command_that_cannot_ends_with_a_sentence_and_no_traceback(sample: Dem
 # ── proof, by a second implementation ────────────────────────────────────────────────────────────────────────────────
 def opened(jws: str, keys: dict[str, JWK]) -> dict[str, Any]:
     """The payload of a compact JWS, verified by jwcrypto with the one key it names."""
-    header = json.loads(base64.urlsafe_b64decode(jws.split(".")[0] + "=="))
+    header = orjson.loads(base64.urlsafe_b64decode(jws.split(".", maxsplit=1)[0] + "=="))
     token = JWS()
     token.deserialize(jws)
     token.verify(keys[header["kid"]], alg=header["alg"])
-    found: dict[str, Any] = json.loads(token.payload)
+    found: dict[str, Any] = orjson.loads(token.payload)
     return found
 
 
@@ -138,14 +159,16 @@ def digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(sha256(data).digest()).rstrip(b"=").decode()
 
 
-def keys_of(books: psycopg.Connection[dict[str, Any]]) -> dict[str, dict[str, JWK]]:
+def keys_of(books: Books) -> dict[str, dict[str, JWK]]:
     found: dict[str, dict[str, JWK]] = {}
     for row in books.execute("select owner, kid, jwk from partner_key"):
         found.setdefault(row["owner"], {})[row["kid"]] = JWK(**row["jwk"])
     return found
 
 
-def test_every_message_and_receipt_of_both_sides_verifies(books: psycopg.Connection[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("which", ["books", "other_books"])
+def test_every_message_and_receipt_of_both_sides_verifies(which: str, request: pytest.FixtureRequest) -> None:
+    books: Books = request.getfixturevalue(which)
     keys, seen = keys_of(books), {"out": 0, "in": 0}
     query = (
         "select m.*, m.mid::text as id, r.jws as receipt from message m "
@@ -163,10 +186,10 @@ def test_every_message_and_receipt_of_both_sides_verifies(books: psycopg.Connect
         assert word["mjws_s256"] == digest(row["jws"].encode())
         assert word["parts"] == [{"name": part["name"], "s256": part["s256"]}]
         seen[row["direction"]] += 1
-    assert min(seen.values()) > 100
+    assert min(seen.values()) > 30
 
 
-def test_a_changed_byte_is_seen_by_the_second_implementation(books: psycopg.Connection[dict[str, Any]]) -> None:
+def test_a_changed_byte_is_seen_by_the_second_implementation(books: Books) -> None:
     keys = keys_of(books)
     row = books.execute("select jws, body from message where direction = 'out' limit 1").fetchone()
     assert row is not None
@@ -177,34 +200,36 @@ def test_a_changed_byte_is_seen_by_the_second_implementation(books: psycopg.Conn
     assert opened(row["jws"], keys["comwel"])["parts"][0]["s256"] != digest(row["body"] + b" ")
 
 
-def test_what_we_keep_and_what_a_fhir_partner_gets_is_fhir_to_others(books: psycopg.Connection[dict[str, Any]]) -> None:
-    for query in (
-        "select fhir as bundle from message where direction = 'out' and fhir is not null order by mid limit 40",
-        "select body as bundle from message where direction = 'out' and partner = 'TRN' order by mid limit 40",
-        "select fhir as bundle from outcome_fact order by fact_id limit 40",
-    ):
-        found = books.execute(query).fetchall()
-        assert found
-        for row in found:
-            assert Bundle.model_validate_json(row["bundle"]).entry
+FHIR = {
+    "our own record of a referral": "select fhir as bundle from message where fhir is not null order by mid limit 40",
+    "a message to a FHIR partner": "select body as bundle from message where direction = 'out' and partner = 'TRN'",
+    "our own record of an outcome": "select fhir as bundle from outcome_fact order by fact_id limit 40",
+}
+
+
+@pytest.mark.parametrize("what", FHIR)
+def test_what_we_call_fhir_is_fhir_to_others(other_books: Books, what: str) -> None:
+    found = other_books.execute(FHIR[what]).fetchall()
+    assert found
+    for row in found:
+        assert Bundle.model_validate_json(row["bundle"]).entry
 
 
 # ── the law, seen from the database ──────────────────────────────────────────────────────────────────────────────────
-def test_no_resident_number_is_anywhere_in_the_database(books: psycopg.Connection[dict[str, Any]]) -> None:
-    marks = [b"8801011234567", b"880101-1234567"]
+def test_no_resident_number_is_anywhere_in_the_database(books: Books) -> None:
+    marks = ("8801011234567", "880101-1234567", "８８０１０１")
+    seek = [mark.encode(code) for mark in marks for code in ("utf-8", "cp949")]
     columns = books.execute(
-        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'public'"
+        "select table_name as t, column_name as c from information_schema.columns "
+        "where table_schema = 'public' and data_type in ('bytea', 'text')"
     ).fetchall()
     for column in columns:
-        if column["data_type"] not in ("bytea", "text"):
-            continue
-        name, table = column["column_name"], column["table_name"]
-        value = f"convert_from({name}, 'LATIN1')" if column["data_type"] == "bytea" else name
-        for row in books.execute(f"select {value} as value from {table} where {name} is not null"):  # noqa: S608
-            assert not [m for m in marks if m in row["value"].encode("latin-1", "replace")], f"{table}.{name}"
+        for row in books.execute(f"select {column['c']} as value from {column['t']}"):  # noqa: S608 - our own names
+            value = row["value"].encode() if isinstance(row["value"], str) else row["value"] or b""
+            assert not [mark for mark in seek if mark in value], column
 
 
-def test_every_leg_of_every_case_rests_on_a_consent_and_a_verdict_ok(books: psycopg.Connection[dict[str, Any]]) -> None:
+def test_every_leg_of_every_case_rests_on_a_consent_and_a_verdict_ok(books: Books) -> None:
     rows = books.execute(
         "select l.consent_no, c.verdict, c.status from leg l join case_record c using (case_no)"
     ).fetchall()
@@ -212,9 +237,7 @@ def test_every_leg_of_every_case_rests_on_a_consent_and_a_verdict_ok(books: psyc
     assert {(bool(r["consent_no"]), r["verdict"], r["status"]) for r in rows} == {(True, "ok", "live")}
 
 
-def test_every_update_is_in_exactly_one_file_on_disk(
-    sample: Demo, books: psycopg.Connection[dict[str, Any]]
-) -> None:
+def test_every_update_is_in_exactly_one_file_on_disk(sample: Demo, books: psycopg.Connection[dict[str, Any]]) -> None:
     files = {p.name: sha256(p.read_bytes()).hexdigest() for p in (sample.home / "to-comwel").glob("RHB_RTW_*.dat")}
     known = books.execute("select file_date, file_seq, sha256 from rtw_file").fetchall()
     assert files == {f"RHB_RTW_{f['file_date']:%Y%m%d}_{f['file_seq']:05d}.dat": f["sha256"] for f in known}

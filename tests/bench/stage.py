@@ -24,6 +24,7 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.world import Knowledge
 
 BASE = date(2026, 11, 23)
+SETTLE_S = 0.25  # shorter than the default, so that a short round does not end by waiting
 PARTNERS = ("KEIS", "KEAD", "TRN")
 SEED = 1
 
@@ -72,7 +73,8 @@ def with_partners(folder: Path, known: Knowledge) -> Iterator[tuple[Gateway, Pre
     door = f"http://127.0.0.1:{listening.getsockname()[1]}"
     urls = {p: f"http://127.0.0.1:{port}/messages" for p, port in ports.items()}
     loopback = (ip_network("127.0.0.0/8"),)
-    used = settings(folder).model_copy(update={"public_url": door, "partner_urls": urls, "partner_networks": loopback})
+    here = {"public_url": door, "partner_urls": urls, "partner_networks": loopback, "settle_s": SETTLE_S}
+    used = settings(folder).model_copy(update=here)
     pretend = PretendPartners(folder / "partners", ports, gateway=door, seed=SEED, base=BASE, slow_s=0.0, pace="bench")
     clock = CompressedClock(BASE)
     with assemble(used, clock=clock, knowledge=known) as gateway, pretend as partners, Door(gateway, listening):

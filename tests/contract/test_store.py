@@ -66,8 +66,9 @@ def case(n: int = 1, **more: object) -> CaseRow:
         verdict="ok",
         reason=None,
         merged_into=None,
+        barred=False,
         screened=0,
-        referred=False,
+        referred=0,
         updated_at=NOW,
     )
     return row._replace(**more)  # type: ignore[arg-type]
@@ -187,6 +188,8 @@ def test_an_accepted_file_is_found_by_its_bytes_and_a_rejected_one_is_not(store:
         unit.commit(EVENT)
     with store.unit() as unit:
         assert unit.handovers.find("A1", file(1).sha256) == file(1)
+        assert [q.raw for q in unit.handovers.quarantined(file(1).file_id)] == [b"\xff"]
+        assert unit.handovers.quarantined(file(2).file_id) == []
         assert unit.handovers.find("A6", file(1).sha256) is None
         assert unit.handovers.find("A1", file(2).sha256) is None
         assert [f.file_seq for f in unit.handovers.accepted("A1")] == [1]
@@ -291,20 +294,20 @@ def test_a_leg_that_somebody_else_changed_is_not_overwritten(store: Store) -> No
 def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
-        found = unit.legs.untracked(5)
+        assert unit.legs.untracked(5, NOW - timedelta(seconds=1)) == []
+        found = unit.legs.untracked(5, NOW)
         assert [x.ref_no for x in found] == [leg().ref_no]
         unit.legs.mark_tracked(found)
-        assert unit.legs.untracked(5) == []
+        assert unit.legs.untracked(5, NOW) == []
         unit.legs.save(unit.legs.many([leg().ref_no])[leg().ref_no])
-        assert len(unit.legs.untracked(5)) == 1
+        assert len(unit.legs.untracked(5, NOW)) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "called_back"),
     [
         ({}, False),
-        ({"verdict": "no-referral", "reason": "E-CONSENT"}, True),
-        ({"status": "deleted"}, True),
+        ({"barred": True}, True),
         ({"version": 2}, True),
     ],
 )
@@ -393,7 +396,7 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
         assert unit.inbox.find("KEIS", uid("in1")) == (row, receipt)
         assert unit.inbox.find("KEAD", uid("in1")) is None
         assert unit.inbox.receipt(uid("in1")) == receipt
-        assert [m.mid for m in unit.inbox.held(leg().ref_no)] == [uid("in1")]
+        assert [(n, m.mid) for n, m in unit.inbox.held(leg().ref_no)] == [(1, uid("in1"))]
         unit.inbox.settle("KEIS", uid("in1"), "applied", None)
         assert unit.inbox.held(leg().ref_no) == []
 
@@ -403,7 +406,7 @@ def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: 
         for n in (4, 3, 5):
             row = InboxRow("KEIS", uid(f"h{n}"), b"\x02" * 32, leg().ref_no, n, "held", None, NOW)
             unit.inbox.add(row, message(n, n, direction="in", mid=uid(f"h{n}")))
-        assert [m.mid for m in unit.inbox.held(leg().ref_no)] == [uid("h3"), uid("h4"), uid("h5")]
+        assert [m.mid for _, m in unit.inbox.held(leg().ref_no)] == [uid("h3"), uid("h4"), uid("h5")]
 
 
 def test_a_nonce_is_used_once_per_partner(store: Store) -> None:
@@ -428,7 +431,7 @@ def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -
         unit.facts.add(fact(2))
         assert unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
         assert not unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
-        told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of(leg().ref_no)]
+        told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of([leg().ref_no])]
         assert told == [(1, True, fact(2).fact_id), (2, False, None)]
 
 
@@ -447,20 +450,20 @@ def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
 def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
-        assert unit.facts.allocate_file(DAY, 10) is None
+        assert unit.facts.allocate_file(DAY, 10, NOW) is None
         for n in (1, 2):
-            unit.facts.add_update(UpdateRow(leg().ref_no, n, leg().case_no, b"{}", None, None, NOW))
-        allocated = unit.facts.allocate_file(DAY, 10)
+            unit.facts.add_updates([UpdateRow(leg().ref_no, n, leg().case_no, b"{}", None, None, NOW)])
+        assert unit.facts.allocate_file(DAY, 10, NOW - timedelta(seconds=1)) is None
+        allocated = unit.facts.allocate_file(DAY, 10, NOW)
         assert allocated is not None
         assert allocated[0] == 1
         assert [u.update_no for u in allocated[1]] == [1, 2]
-        assert unit.facts.allocate_file(DAY, 10) is None
+        assert unit.facts.allocate_file(DAY, 10, NOW) is None
         unit.commit(EVENT)
     with store.unit() as unit:
         waiting = unit.facts.unwritten_files()
         assert [(d, n, len(rows)) for d, n, rows in waiting] == [(DAY, 1, 2)]
         unit.facts.file_written(DAY, 1, "f" * 64, NOW)
         assert unit.facts.unwritten_files() == []
-        last = unit.facts.last_update(leg().ref_no)
-        assert last is not None
+        last = unit.facts.last_updates([leg().ref_no, "R20261123-0000099"])[leg().ref_no]
         assert (last.update_no, last.file_seq) == (2, 1)

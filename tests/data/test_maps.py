@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fhir.resources.R4B.conceptmap import ConceptMap
 
 from gateway.documents import strict_json
 from gateway.documents.fhir.rules import FhirRules
-from gateway.documents.gwmap import Catalogue, Severity, check, run_tests
+from gateway.documents.gwmap import Catalogue, MapsRefused, Severity, check, run_tests
 from gateway.documents.schemas import Schemas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,7 +184,7 @@ def test_maps_and_tables_use_only_codes_that_our_code_systems_hold() -> None:
 
 
 # ── laws between maps ────────────────────────────────────────────────────────────────────────────────────────────────
-ANSWERS = {
+ANSWERS: dict[str, tuple[str, Callable[[dict[str, Any], str, str], object]]] = {
     "keis": ("accepted.json", lambda d, no, person: d["body"].update(refNo=no, ptnrPsnId=person)),
     "kead": ("assessed.json", lambda d, no, person: d.update(rno=no, ptnrPsnId=person)),
     "trn": (
@@ -351,6 +351,47 @@ def test_the_refusal_of_a_leaked_diagnosis_says_what_to_whom_and_why(alone: Any)
     assert "diagnoses" in said
     assert "상병" in said
     assert "KEIS" in said
+
+
+# ── a real map edited to leak ────────────────────────────────────────────────────────────────────────────────────────
+KEIS_OUT = "partners/keis/referral-out/1.0.0/map.yaml"
+RESTRICTIONS = """"=iif(restrictions.exists(), ('작업 제한: ' & %restricted).substring(0, 500))\""""
+LEAKS = {  # what the analyst writes: (in the place of, instead); the fragment is written beside it
+    "leaf": [(RESTRICTIONS, '"=diagnoses.first().code"')],
+    "let": [
+        ("  leg: ", '  sick: "=diagnoses.first().code"\n  leg: '),
+        (RESTRICTIONS, '"=%sick"'),
+    ],
+    "guard": [("body:\n", "body:\n    $if: \"diagnoses.first().code = 'F32'\"\n")],
+    "fragment": [("body:\n", "body:\n    $use: sick\n"), (f"    cnslMemo: {RESTRICTIONS}\n", "")],
+}
+FRAGMENT = 'fragment: sick\ntemplate:\n  cnslMemo: "=diagnoses.first().code"\n'
+
+
+@pytest.mark.parametrize("how", LEAKS)
+def test_a_map_edited_to_leak_a_diagnosis_is_refused_in_words_of_the_analyst(how: str, tmp_path: Path) -> None:
+    root = tmp_path / "mappings"
+    shutil.copytree(MAPPINGS, root, ignore=shutil.ignore_patterns("bad"))
+    text = (root / KEIS_OUT).read_text().replace('  diagnoses: "health: a diagnosis never leaves (R-06)"\n', "")
+    for old, new in LEAKS[how]:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (root / KEIS_OUT).write_text(text)
+    if how == "fragment":
+        (root / "fragments" / "sick.yaml").write_text(FRAGMENT)
+    with pytest.raises(MapsRefused) as refused:
+        Catalogue.load(root, SCHEMAS)
+    at = "fragments/sick.yaml:3" if how == "fragment" else f"{KEIS_OUT}:{line_of(text, 'cnslMemo:')}"
+    said = (
+        f"mappings/{at}: field 'diagnoses' (상병, class H3) must never leave to KEIS: "
+        "the dictionary says '-' [target body.cnslMemo]"
+    )
+    assert said in [str(f) for f in refused.value.findings if f.code == "S9"]
+
+
+def line_of(text: str, written: str) -> int:
+    """Where something is written, lines from 1."""
+    return text[: text.index(written)].count("\n") + 1
 
 
 # ── the page for analysts ────────────────────────────────────────────────────────────────────────────────────────────

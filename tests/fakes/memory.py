@@ -97,6 +97,9 @@ class Handovers(_Part):
         self.s.files[file.file_id] = file
         self.s.quarantined += quarantined
 
+    def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
+        return sorted((q for q in self.s.quarantined if q.file_id == file_id), key=lambda q: q.record_no)
+
     def mark_replaced(self, file_id: str) -> None:
         self.s.files[file_id] = self.s.files[file_id]._replace(status="replaced")
 
@@ -169,15 +172,16 @@ class Caseload(_Part):
         found = []
         for row in self._live():
             s = self._latest(row.case_no)
-            busy = any(g.case_no == row.case_no and g.status not in TERMINAL for g in self.s.legs.values())
-            fit = not busy and not row.referred and row.verdict == "ok" and row.screened == row.revision
+            legs = [g for g in self.s.legs.values() if g.case_no == row.case_no]
+            busy = any(g.status not in TERMINAL or g.case_version == row.version for g in legs)
+            fit = not busy and row.referred < row.revision and row.verdict == "ok" and row.screened == row.revision
             if fit and s and s.result == "PRIORITY":
                 found.append((-s.score, row.case_no, row))
         return [row for _, _, row in sorted(found)][:limit]
 
     def mark_referred(self, case_nos: Sequence[str]) -> None:
         for n in case_nos:
-            self.s.cases[n] = self.s.cases[n]._replace(referred=True)
+            self.s.cases[n] = self.s.cases[n]._replace(referred=self.s.cases[n].revision)
 
     def report(self) -> Iterator[Mapping[str, Any]]:
         files = self.s.files
@@ -234,8 +238,9 @@ class Legs(_Part):
                 raise Interfered("a leg")
             self.s.legs[leg.ref_no] = leg._replace(version=leg.version + 1, tracked=known.tracked)
 
-    def untracked(self, limit: int) -> Sequence[LegRow]:
-        return [leg for _, leg in sorted(self.s.legs.items()) if leg.tracked < leg.version][:limit]
+    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
+        changed = [leg for _, leg in sorted(self.s.legs.items()) if leg.tracked < leg.version]
+        return [leg for leg in changed if leg.updated_at <= settled][:limit]
 
     def mark_tracked(self, legs: Sequence[LegRow]) -> None:
         for leg in legs:
@@ -243,15 +248,12 @@ class Legs(_Part):
             self.s.legs[leg.ref_no] = known._replace(tracked=max(known.tracked, leg.version))
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
-        caseload = Caseload(self.s)
         found = []
         for _, leg in sorted(self.s.legs.items()):
             case = self.s.cases.get(leg.case_no)
             if leg.status in TERMINAL or leg.business == "cancellation-requested" or case is None:
                 continue
-            s = caseload._latest(leg.case_no)
-            gone = case.verdict != "ok" or case.status != "live" or case.version != leg.case_version
-            if gone or (s and s.gate == "EXCLUDED"):
+            if case.barred or case.version != leg.case_version:
                 found.append((leg, case))
         return found[:limit]
 
@@ -390,9 +392,9 @@ class Inbox(_Part):
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
 
-    def held(self, ref_no: str) -> Sequence[MessageRow]:
+    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
         rows = [r for r in self.s.inbox.values() if r.ref_no == ref_no and r.state == "held"]
-        return [self.s.messages[r.partner, "in", r.mid] for r in sorted(rows, key=lambda r: r.seq or 0)]
+        return [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in sorted(rows, key=lambda r: r.seq or 0)]
 
     def keep_receipt(self, row: ReceiptRow) -> None:
         self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
@@ -402,8 +404,8 @@ class Inbox(_Part):
 
 
 class Facts(_Part):
-    def of(self, ref_no: str) -> Sequence[FactRow]:
-        return sorted((f for f in self.s.facts if f.ref_no == ref_no), key=lambda f: (f.seq, f.at))
+    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
+        return sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
 
     def add(self, row: FactRow) -> None:
         self.s.facts.append(row)
@@ -424,18 +426,18 @@ class Facts(_Part):
         found = [c for c in self.s.checks.values() if c.state == "scheduled" and c.due_on <= today]
         return sorted(found, key=lambda c: (c.due_on, c.ref_no))
 
-    def last_update(self, ref_no: str) -> UpdateRow | None:
-        found = [u for u in self.s.updates.values() if u.ref_no == ref_no]
-        return max(found, key=lambda u: u.update_no, default=None)
+    def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
+        found = sorted((u for u in self.s.updates.values() if u.ref_no in ref_nos), key=lambda u: u.update_no)
+        return {u.ref_no: u for u in found}
 
-    def add_update(self, row: UpdateRow) -> None:
-        self.s.updates[row.ref_no, row.update_no] = row
+    def add_updates(self, rows: Sequence[UpdateRow]) -> None:
+        self.s.updates |= {(row.ref_no, row.update_no): row for row in rows}
 
-    def allocate_file(self, file_date: date, limit: int) -> tuple[int, Sequence[UpdateRow]] | None:
+    def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
         waiting = sorted(
             (u for u in self.s.updates.values() if u.file_seq is None), key=lambda u: (u.ref_no, u.update_no)
         )
-        if not waiting:
+        if not waiting or (len(waiting) < limit and min(u.at for u in waiting) > settled):
             return None
         seq = max((n for d, n in self.s.rtw_files if d == file_date), default=0) + 1
         self.s.rtw_files[file_date, seq] = None

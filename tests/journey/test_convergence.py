@@ -78,7 +78,8 @@ def ending(scene: Scene, leg: LegRow) -> dict[str, Any]:
             for f in scene.rows("outcome_fact")
         ),
         "checks": sorted(
-            (c["milestone"], c["base_date"], c["due_on"], c["state"], c["result"]) for c in scene.rows("retention_check")
+            (c["milestone"], c["base_date"], c["due_on"], c["state"], c["result"])
+            for c in scene.rows("retention_check")
         ),
         "told": last,
         "inbox": sorted(((i["seq"], i["state"], i["code"]) for i in scene.rows("inbox")), key=repr),
@@ -152,7 +153,9 @@ def test_an_outcome_wins_over_a_wish_to_cancel_that_was_made_while_the_work_went
         post = Post(scene, leg, events)
         for number in range(started[0] + 1):
             post.send(number)
-        scene.enter(again(a_case(entry={"services": {partner: list(leg.services)}}), "U", consent={"thirdParty": False}))
+        scene.enter(
+            again(a_case(entry={"services": {partner: list(leg.services)}}), "U", consent={"thirdParty": False})
+        )
         scene.withdraw()
         assert scene.leg(leg.ref_no).business == "cancellation-requested"
         for number in range(started[0] + 1, len(events)):

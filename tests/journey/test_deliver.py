@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -340,3 +341,13 @@ def test_when_the_lease_would_not_outlast_the_attempt_it_is_given_back_untried(s
     assert scene.partners["KEIS"].sent == []
     row = delivery(scene)
     assert (row["state"], row["attempts"]) == ("ready", 0)
+
+
+def test_four_workers_at_once_send_every_message_once(real: Scene) -> None:
+    real.refer(*(a_case(n, entry={"services": {"KEIS": ["01"]}}) for n in range(1, 9)))
+    real.world = replace(real.world, limits=replace(real.world.limits, deliver_batch=3))
+    with ThreadPoolExecutor(4) as workers:
+        sent = list(workers.map(lambda n: deliver(real.world, "KEIS", f"w{n}"), range(4)))
+    assert sum(sent) == 8
+    assert len({m.mid for m in real.partners["KEIS"].sent}) == len(real.partners["KEIS"].sent) == 8
+    assert {d["state"] for d in real.rows("delivery")} == {"delivered"}

@@ -14,6 +14,9 @@ import pytest
 from adapters.comwel import synthetic
 from adapters.comwel.synthetic_edges import EDGES, Edge
 from gateway.journey.intake import take_in
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
     RRN,
     TODAY,
@@ -24,7 +27,6 @@ from tests.journey.world import (
     make_scene,
     write_night,
 )
-from tests.fakes.memory import MemoryStore
 
 A1_ROWS = ("case_record", "case_history", "quarantined_record", "parked_record")
 GIGABYTE = 1 << 30
@@ -102,7 +104,15 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_spoilt_file_leaves_only_its_refusal(scene: Scene, how: str) -> None:
+def test_a_spoilt_file_leaves_only_its_refusal(quick: Scene, how: str) -> None:
+    assert_only_its_refusal(quick, how)
+
+
+def test_in_the_database_as_well(real: Scene) -> None:
+    assert_only_its_refusal(real, "cut off in the middle of a syllable")
+
+
+def assert_only_its_refusal(scene: Scene, how: str) -> None:
     edit, code = SPOILT[how]
     case = a_case()
     [taken] = scene.hand_over(case, a_case(2), entries=(), edit=edit)
@@ -206,22 +216,22 @@ ASIDE = [e for e in EDGES if e.record == "quarantined"]
 
 
 @pytest.mark.parametrize("edge", ASIDE, ids=lambda e: e.name)
-def test_a_bad_record_is_put_aside_alone_with_its_bytes(scene: Scene, edge: Edge) -> None:
+def test_a_bad_record_is_put_aside_alone_with_its_bytes(quick: Scene, edge: Edge) -> None:
     bad = a_case(2)
     edge.make(bad, Random(1), TODAY)
-    taken, _ = scene.hand_over(a_case(1), bad, a_case(3))
+    taken, _ = quick.hand_over(a_case(1), bad, a_case(3))
     assert taken.verdict == "accepted"
-    [aside] = scene.rows("quarantined_record")
+    [aside] = quick.rows("quarantined_record")
     assert (aside["record_no"], aside["case_no"], aside["reason"]) == (2, bad.case_no, edge.reason)
     assert len(aside["raw"]) > 600
-    with scene.store.unit() as unit:
+    with quick.store.unit() as unit:
         report = {r["caseNo"]: (r["record"], r["reason"]) for r in unit.cases.report()}
     assert report == {
         a_case(1).case_no: ("ok", None),
         bad.case_no: ("quarantined", edge.reason),
         a_case(3).case_no: ("ok", None),
     }
-    assert scene.acts() == [("handover.taken", "done", None)] * 2
+    assert quick.acts() == [("handover.taken", "done", None)] * 2
 
 
 @pytest.mark.parametrize("edge", [e for e in EDGES if e.record != "quarantined"], ids=lambda e: e.name)
@@ -332,9 +342,28 @@ def test_a_new_version_may_be_referred_again_a_correction_of_the_same_may_not(sc
     case = a_case()
     scene.refer(case)
     scene.hand_over(again(case, addr="서울 종로구 9"), entries=())
-    assert scene.case(case.case_no)["referred"]
+    assert _referrals_after_a_round(scene) == 1
     scene.hand_over(again(case, wonbuVer=2), entries=())
-    assert not scene.case(case.case_no)["referred"]
+    assert _referrals_after_a_round(scene) == 1  # the legs of the first version are still open
+    scene.withdraw()
+    assert _referrals_after_a_round(scene) == 2
+
+
+def test_a_case_that_could_not_be_referred_is_tried_again_with_its_next_revision(scene: Scene) -> None:
+    case = a_case(consent={"until": "2026-11-23"})
+    scene.hand_over(case)
+    screen_cases(scene.world)
+    scene.clock.day = date(2026, 11, 24)
+    assert _referrals_after_a_round(scene) == 0  # the consent ran out between screening and referral
+    assert _referrals_after_a_round(scene) == 0
+    scene.enter(a_case())
+    assert _referrals_after_a_round(scene) == 1
+
+
+def _referrals_after_a_round(scene: Scene) -> int:
+    screen_cases(scene.world)
+    refer(scene.world)
+    return len(scene.rows("referral"))
 
 
 # ── deletion, cancellation, merger ───────────────────────────────────────────────────────────────────────────────────

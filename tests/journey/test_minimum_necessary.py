@@ -1,6 +1,6 @@
 """Minimum necessary: whatever a record, a consent and a partner are, no withheld value is in the bytes that leave.
 
-What is withheld is read from the field dictionary and the words of the consent here, not asked from the code under test.
+What is withheld is read from the field dictionary and the words of the consent, not asked from the code under test.
 """
 
 from __future__ import annotations
@@ -105,8 +105,10 @@ def whole_record() -> bytes:
     return (ROOT / "case-to-fhir" / "1.0.0" / "fixtures" / "case-full.json").read_bytes()
 
 
-NEEDED = frozenset({"caseId", "caseNo", "caseVersion", "personKey", "nameFull", "birthDate", "approvalDate", "branch",
-                    "provenance", "sex", "careStart", "accidentDate", "accidentCategory", "occurrenceType", "caseStage", "track"})  # fmt: skip
+NEEDED = frozenset({
+    "caseId", "caseNo", "caseVersion", "personKey", "nameFull", "birthDate", "approvalDate", "branch", "provenance",
+    "sex", "careStart", "accidentDate", "accidentCategory", "occurrenceType", "caseStage", "track",
+})  # fmt: skip
 MARKED: Mapping[str, Any] = {  # values that can be told apart from everything else, by a number
     "nameRoman": lambda n: f"ROMANIZED {n}",
     "nameOld": lambda n: [f"옛이름{n}"],
@@ -122,14 +124,19 @@ MARKED: Mapping[str, Any] = {  # values that can be told apart from everything e
     "licences": lambda n: [f"자격증{n}"],
     "employerAlive": lambda n: "closed",  # "active" is a word of FHIR as well
     "memo": lambda n: f"메모글{n}",
-    "counselling": lambda n: [{"date": "2026-10-30", "phase": "after-acceptance", "domain": "medical", "note": f"상담글{n}"}],
+    "counselling": lambda n: [
+        {"date": "2026-10-30", "phase": "after-acceptance", "domain": "medical", "note": f"상담글{n}"}
+    ],
     "coordinator": lambda n: {"jcNo": f"J9{n:05d}", "name": f"잡코디{n}", "tel": f"023{n:07d}"},
     "representative": lambda n: [
-        {"name": f"대리인{n}", "relation": "한정후견인", "tel": f"024{n:07d}", "from": "2026-02-03", "mandateNo": f"위임{n}"}
+        {"name": f"대리인{n}", "relation": "한정후견인", "tel": f"024{n:07d}", "from": "2026-02-03",
+         "mandateNo": f"위임{n}"}
     ],
     "stayStatus": lambda n: {"code": "H-2", "until": "2029-07-19"},
     "foreignRegNo": lambda n: f"암호문{n}",
-    "subsidies": lambda n: [{"kind": f"지원금{n}", "from": "2026-10-03", "until": "2027-03-04", "employerBrn": f"66{n:08d}"}],
+    "subsidies": lambda n: [
+        {"kind": f"지원금{n}", "from": "2026-10-03", "until": "2027-03-04", "employerBrn": f"66{n:08d}"}
+    ],
     "diagnoses": lambda n: [{"kcdVersion": "9", "code": "S83.7", "role": "main"}],
 }  # fmt: skip
 
@@ -175,8 +182,9 @@ def put(scene: Scene, record: Mapping[str, Any]) -> None:
         verdict="ok",
         reason=None,
         merged_into=None,
+        barred=False,
         screened=1,
-        referred=False,
+        referred=0,
         updated_at=now,
     )
     decided = ScreeningRow(row.case_no, 1, "PR", "CANDIDATE", 1, b"[]", "sha256:x", "PRIORITY", None, 1, TODAY, now)
@@ -224,7 +232,7 @@ def test_the_fields_kept_with_a_message_are_allowed_by_agreement_and_consent(rec
 
 
 def test_the_property_would_see_a_leak() -> None:
-    """The whole record with every consent reaches all three partners, and the marks are really in what they may have."""
+    """The whole record with every consent reaches all three, and the marks are really in what they may have."""
     record = orjson.loads(whole_record()) | {name: make(4711) for name, make in MARKED.items()}
     for name in ("partnerPersonId", "referral", "referralStatus", "dataQuality"):
         record.pop(name)

@@ -181,7 +181,16 @@ NOT_PROVEN: dict[str, tuple[Spoil, int, str]] = {
 
 
 @pytest.mark.parametrize("defect", NOT_PROVEN)
-def test_what_is_not_proven_is_refused_and_leaves_only_the_refusal(scene: Scene, defect: str) -> None:
+def test_what_is_not_proven_is_refused_and_leaves_only_the_refusal(quick: Scene, defect: str) -> None:
+    assert_refused_without_a_trace(quick, defect)
+
+
+@pytest.mark.parametrize("defect", ["2 other bytes than signed", "4 a nonce used before", "4 a captured request"])
+def test_in_the_database_as_well(real: Scene, defect: str) -> None:
+    assert_refused_without_a_trace(real, defect)
+
+
+def assert_refused_without_a_trace(scene: Scene, defect: str) -> None:
     make, status, code = NOT_PROVEN[defect]
     leg = a_leg(scene)
     sent = make(scene, leg)
@@ -425,7 +434,11 @@ def test_a_correction_of_what_was_never_said_is_refused(scene: Scene) -> None:
     assert (reply.status, reply.refusal and reply.refusal.code) == (422, "LOOP-INCOMPLETE")
 
 
-RESULTS = {"retained-same-job": ("completed", "retained-"), "not-employed": ("completed", "not-employed"), "unknown": ("failed", "unknown")}
+RESULTS = {
+    "retained-same-job": ("completed", "retained-"),
+    "not-employed": ("completed", "not-employed"),
+    "unknown": ("failed", "unknown"),
+}
 
 
 @pytest.mark.parametrize("result", RESULTS)
@@ -510,9 +523,7 @@ def test_a_whole_story_at_once_is_applied_in_order(real: Scene) -> None:
 
 
 # ── 10: commit, then the receipt ─────────────────────────────────────────────────────────────────────────────────────
-def test_when_the_database_dies_at_commit_there_is_no_receipt_and_nothing_is_stored(
-    real: Scene, database: str
-) -> None:
+def test_when_the_database_dies_at_commit_there_is_no_receipt_and_nothing_is_stored(real: Scene, database: str) -> None:
     leg = a_leg(real)
     one = letter(leg, Kind.ACCEPT, 1)
     jws = seal(one, real.clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,9 +27,7 @@ CONTENT = {"KEIS": "application/json", "KEAD": "application/json", "TRN": "appli
 
 
 def prepared(scene: Scene) -> list[tuple[str | None, str, str | None]]:
-    return [
-        (e["partner"], str(e["verdict"]), e["code"]) for e in scene.events() if e["act"] == "referral.prepared"
-    ]
+    return [(e["partner"], str(e["verdict"]), e["code"]) for e in scene.events() if e["act"] == "referral.prepared"]
 
 
 def test_a_case_becomes_one_request_and_one_leg_and_message_for_each_partner_asked(scene: Scene) -> None:
@@ -189,3 +188,13 @@ def test_when_the_commit_fails_nothing_is_there(quick: Scene, monkeypatch: pytes
             refer(quick.world)
     assert quick.dump() == before
     assert refer(quick.world) == 1
+
+
+def test_two_workers_at_once_refer_every_case_once(real: Scene) -> None:
+    real.hand_over(*(a_case(n) for n in range(1, 9)))
+    screen_cases(real.world)
+    with ThreadPoolExecutor(4) as workers:
+        decided = list(workers.map(lambda _: refer(real.world), range(4)))
+    assert sum(decided) == 8
+    assert len(real.rows("referral")) == 8
+    assert len(real.rows("leg")) == len(real.rows("message")) == len(real.rows("delivery")) == 24

@@ -95,6 +95,16 @@ def test_nothing_new_means_no_update_no_file_and_no_event(scene: Scene) -> None:
     assert (scene.dump(), len(scene.events())) == (before, events)
 
 
+def test_reports_that_come_together_are_judged_together(scene: Scene) -> None:
+    scene.world = replace(scene.world, limits=replace(scene.world.limits, settle_s=20.0))
+    placed(scene)
+    assert scene.track() == 0
+    assert updates(scene) == []
+    scene.clock.pass_(seconds=21)
+    scene.track()
+    assert [u["update_no"] for u in updates(scene)] == [1]
+
+
 def test_a_change_that_means_nothing_new_makes_no_update(scene: Scene) -> None:
     leg = scene.referred(a_case())["KEIS"]
     for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
@@ -126,6 +136,22 @@ def test_a_correction_is_an_update_with_the_right_facts(scene: Scene) -> None:
     scene.hear(told(leg, right, 4))
     scene.track()
     assert [reread(u["content"])["employment"]["wage"] for u in updates(scene)] == [2_600_000, 2_700_000]
+
+
+def test_what_was_taken_back_no_longer_counts(scene: Scene) -> None:
+    """A last day of work that was reported by mistake, and corrected without one, does not end the job."""
+    leg = placed(scene, "TRN")
+    scene.clock.day = day = date(2027, 1, 4)
+    gone = retained("P1M", day, "not-employed", last_day=date(2026, 12, 20), leave_reason="voluntary")
+    scene.say(leg, Kind.RETENTION, 4, on=day, check=gone)
+    scene.track()
+    right = event_of(Kind.RETENTION, day, check=retained("P1M", day), corrects=4)
+    assert scene.hear(told(leg, right, 5)).status == 200
+    scene.track()
+    mistaken, corrected = (reread(u["content"]) for u in updates(scene)[-2:])
+    assert mistaken["milestones"]["P1M"]["result"] == "not-employed"
+    assert corrected["milestones"]["P1M"]["result"].startswith("retained-")
+    assert "end" not in corrected["employment"]
 
 
 def test_several_partners_of_one_case_are_judged_each_for_itself(scene: Scene) -> None:

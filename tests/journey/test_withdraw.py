@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import loads
+from gateway.journey.receive import receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.journey.withdraw import withdraw
 from tests.journey.world import (
     DAY,
     PARTNERS,
@@ -20,6 +23,7 @@ from tests.journey.world import (
     a_case,
     again,
     assert_nothing_personal,
+    inbound,
     knowledge,
     letter,
     words_of,
@@ -80,7 +84,10 @@ def on_hold(scene: Scene, partner: str, seq: int) -> Any:
     base = "https://gateway.example/fhir/CodeSystem"
     held.document["status"] = "on-hold"
     held.document["businessStatus"] = {"coding": [{"system": f"{base}/leg-business-status", "code": "medical-hold"}]}
-    held.document["statusReason"] = {"coding": [{"system": f"{base}/decline-reason", "code": "other"}], "text": "재수술"}
+    held.document["statusReason"] = {
+        "coding": [{"system": f"{base}/decline-reason", "code": "other"}],
+        "text": "재수술",
+    }
     kind = {"coding": [{"system": f"{base}/outcome-fact", "code": "review-on"}]}
     held.document["output"] = [{"type": kind, "valueDate": "2027-01-04"}]
     return held
@@ -224,3 +231,21 @@ def test_withdrawal_counts_from_its_day_even_when_it_is_handed_over_later(scene:
     scene.clock.day = TODAY + timedelta(days=5)
     withdraw_consent(scene)
     assert scene.withdraw() == 3
+
+
+@pytest.mark.parametrize("_attempt", range(4))
+def test_a_withdrawal_and_an_answer_at_the_same_moment_end_in_one_of_two_ways(real: Scene, _attempt: int) -> None:
+    """Whoever is first decides; the other is heard in the state that is then, and nobody waits for ever."""
+    leg = real.referred(a_case(entry={"services": {"KEIS": ["01"]}}))["KEIS"]
+    real.enter(again(a_case(entry={"services": {"KEIS": ["01"]}}), consent={"withdrawnAt": WITHDRAWN_AT}))
+    said = inbound(real, letter(leg, Kind.ACCEPT, 1))
+    with ThreadPoolExecutor(2) as threads:
+        heard = threads.submit(receive, real.world, said)
+        count = threads.submit(withdraw, real.world).result()
+        status = heard.result().status
+    assert count == 1
+    assert status in (200, 403)
+    real.deliver("KEIS")
+    assert real.leg(leg.ref_no).state == "cancelled|consent-withdrawn"
+    assert len(called_back(real)) == 1
+    assert len(real.rows("outcome_fact")) == (1 if status == 200 else 0)

@@ -131,7 +131,7 @@ class Killed(BaseException):
 
 @dataclass
 class Partner:
-    """A scripted `PartnerChannel`: verifies what comes, then does what its script says next (a good receipt if empty)."""
+    """A scripted `PartnerChannel`: verifies what comes, then does what its script says next (nothing left: `good`)."""
 
     id: str
     clock: StoppedClock
@@ -334,6 +334,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
             lease_s=30.0,
             attempt_timeout_s=2.0,
             deliver_batch=32,
+            settle_s=0.0,
             base_url=f"{DOOR}/fhir",
             partner_urls=URLS,
             to_comwel=folder / "out",

@@ -103,7 +103,7 @@ class _Builder:
         ex = Expressions(source, self.header.source, self.report, tables, self.header.policy)
         allowed = self._allowed(source)
         if allowed is not None:
-            ex.certain = allowed.unconditional
+            ex.certain = allowed.certain
         variables, params = self._params(ex)
         lets = self._lets(ex, parsed, variables)
         planner = Planner(ex, fhir)
@@ -255,9 +255,13 @@ class _Builder:
         minimise.covered(self.report, used, self.header.ignored, wanted, source)
         if allowed is None:
             minimise.parts_covered(self.report, used, self.header.ignored, source)
-        for path in self.header.ignored:
+        for path, reason in self.header.ignored.items():
             self._here(f"ignored.{path}")
+            if path == minimise.REST:
+                continue
             self._known_path(source, path)
+            if reason == self.header.ignored.get(minimise.REST):
+                self.report.add("S13", f"'{path}' is ignored for the reason of '*'", "take the line away")
 
     def _known_path(self, walk: Walk, path: str) -> None:
         at: Walk | None = walk
@@ -282,9 +286,9 @@ class _Builder:
             self._here(f"maps.{name}")
             if name not in ex.used_tables:
                 self.report.add("S13", f"code table '{name}' is never used")
-        for name in self.header.params:
+        for name, kind in self.header.params.items():
             self._here(f"params.{name}")
-            if name not in ex.used_variables:
+            if name not in ex.used_variables and not kind.endswith("?"):  # what may be absent need not be used
                 self.report.warn("S13", f"parameter '{name}' is never used")
 
     # ── 7: digest and explanations ────────────────────────────────────────────────────────────────────────────────────

@@ -249,7 +249,7 @@ def _soft(ex: Expressions, node: Call, scope: Scope, base: Expr) -> Expr:
     """A path that is asked for by exists() or empty() may be missing even if the schema requires it."""
     if not base.type.sure or base.path is None or node.args:
         return base
-    certain, ex.certain = ex.certain, lambda _: False
+    certain, ex.certain = ex.certain, lambda _name, _required: False
     soft = _base(ex, node, scope)
     ex.certain = certain
     return soft

@@ -61,7 +61,7 @@ class Expressions:
         self.slots = FIRST_SLOT
         self.used_variables: set[str] = set()
         self.used_tables: set[str] = set()
-        self.certain: Callable[[str], bool] = lambda _: True  # whether a top field survives narrowing unconditionally
+        self.certain: Callable[[str, bool], bool] = lambda _, required: required  # whether a top field is surely there
         self.root = Expr(Type("object", sure=True, walk=source), _source, path="")
 
     def slot(self) -> int:
@@ -126,7 +126,7 @@ class Expressions:
         if found is None:
             self._unknown(base, name, path)
             return NOTHING
-        sure = base.type.sure and found.sure and (base.path != "" or self.certain(name))
+        sure = base.type.sure and (self.certain(name, found.sure) if base.path == "" else found.sure)
         many = base.type.many or found.many
         run = access.getter(base, name, many=found.many, sure=sure, path=path or name)
         return Expr(replace(found, many=many, sure=sure), run, path, base.uses, base.via, base.tables)

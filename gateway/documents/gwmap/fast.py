@@ -7,7 +7,7 @@ list or dictionary, and none shares one with the source.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.documents.gwmap.frame import NOTES, Frame, Note, Run, spend
 from gateway.documents.gwmap.model import LeafError, Severity
@@ -88,6 +88,10 @@ def _forgiving(plan: PLeaf, run: Run) -> Run:
 
 
 # ── boxes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+_Box: TypeAlias = tuple[dict[str, Any], str, bool]
+"""An object with its constants, the name of what is put in, and whether the object stands alone in a list."""
+
+
 def _only(plan: Plan) -> Plan | None:
     """The one thing that decides about a plan: the one item of a list, the one dynamic child beside constants."""
     match plan:
@@ -100,28 +104,57 @@ def _only(plan: Plan) -> Plan | None:
 
 
 def _boxed(plan: Plan) -> Run:
-    """One value in boxes, such as `{coding: [{system: …, code: =x}]}`: one closure puts all of them around it."""
-    boxes: list[tuple[dict[str, Any], str, bool]] = []
+    """One value in boxes, such as `{coding: [{system: …, code: =x}]}`: one closure puts two boxes around it."""
+    boxes: list[_Box] = []
     listed = False
     while (inner := _only(plan)) is not None:
         if isinstance(plan, PObject):
             name = next(n for n, child in plan.items if child is inner)
-            boxes.insert(0, (_skeleton(plan), name, listed))
+            boxes.append((_skeleton(plan), name, listed))
         listed = isinstance(plan, PList)
         plan = inner
     run = _loud(program(plan)) if may_be_quiet(plan) else program(plan)
+    if listed:
+        run = _in_list(run)
+    while len(boxes) > 1:
+        run = _in_two(run, boxes.pop(), boxes.pop())
+    return _in_one(run, boxes[0]) if boxes else run
+
+
+def _in_list(run: Run) -> Run:
+    def listed(frame: Frame) -> list[Any] | None:
+        value = run(frame)
+        return None if value is None else [value]
+
+    return listed
+
+
+def _in_one(run: Run, box: _Box) -> Run:
+    skeleton, name, listed = box
 
     def boxed(frame: Frame) -> Any:
         value = run(frame)
         if value is None:
             return None
-        if listed:
-            value = [value]
-        for skeleton, name, in_list in boxes:
-            out = skeleton.copy()
-            out[name] = value
-            value = [out] if in_list else out
-        return value
+        out = skeleton.copy()
+        out[name] = value
+        return [out] if listed else out
+
+    return boxed
+
+
+def _in_two(run: Run, inner: _Box, outer: _Box) -> Run:
+    (skeleton, name, listed), (around, place, in_list) = inner, outer
+
+    def boxed(frame: Frame) -> Any:
+        value = run(frame)
+        if value is None:
+            return None
+        out = skeleton.copy()
+        out[name] = value
+        whole = around.copy()
+        whole[place] = [out] if listed else out
+        return [whole] if in_list else whole
 
     return boxed
 

@@ -17,7 +17,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -184,6 +184,14 @@ def _age(born: str, on: str) -> int:
     return b.year - a.year - ((b.month, b.day) < (a.month, a.day))
 
 
+def _plus_days(start: str, days: int) -> str:
+    """`start` and so many days, backwards when negative: FHIRPath date arithmetic (N1 6.8), in days only."""
+    try:
+        return (day(start) + timedelta(days)).isoformat()
+    except OverflowError:
+        raise UnfitError("is too far from that day") from None
+
+
 def iso(value: Any) -> Any:
     """A host's datetime or date as the ISO text the engine works on; everything else as it is."""
     if isinstance(value, datetime):
@@ -290,6 +298,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("bizNo", _S, (), 0, "string", _biz_no, ours=True),
         Function("uuid5", _S, (_S,), 1, "string", _uuid5, ours=True),
         Function("key", _S, (), 0, "string", _key, ours=True, inverse="ref"),
+        Function("plusDays", frozenset({"date"}), (_I,), 1, "date", _plus_days, ours=True),
         Function("age", DATES, (DATES,), 1, "integer", _age, ours=True),
     )
 }

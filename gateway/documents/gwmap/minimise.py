@@ -22,6 +22,8 @@ from gateway.documents.gwmap.model import At, Lineage, did_you_mean
 from gateway.documents.gwmap.shapes import Walk
 
 _PARTS = re.compile(r"(?:Y\()?([a-zA-Z]+(?:,[a-zA-Z]+)*)\)?\Z")
+REST = "*"  # under `ignored`: everything that is neither used nor named
+_OF_THE_LEG = frozenset({"referral", "partnerPersonId"})  # narrowing puts in the one entry of the leg
 _NEVER = frozenset({"-", "in", ""})
 _STRICTER = {"Y": frozenset({"C1", "C2", "flag", "date", "period"}), "C1": frozenset({"C2"})}
 
@@ -43,9 +45,9 @@ class Allowed:
             return None
         return frozenset(found[1].split(","))
 
-    def unconditional(self, name: str) -> bool:
-        """Whether narrowing always leaves the field when the case has it."""
-        return self.forms.get(name, "").startswith("Y")
+    def certain(self, name: str, required: bool) -> bool:
+        """Whether the field is in every narrowed record: narrowing writes it, or leaves what every case has."""
+        return name in _OF_THE_LEG or (required and self.forms.get(name, "").startswith("Y"))
 
 
 def dictionary(path: Path) -> dict[str, dict[str, str]]:
@@ -107,10 +109,13 @@ def _path(report: Report, path: str, allowed: Allowed, walk: Walk, limits: Mappi
 def covered(
     report: Report, used: frozenset[str], ignored: Mapping[str, str], wanted: Iterable[str], walk: Walk
 ) -> None:
-    """S10: every wanted field is used, or ignored with a reason."""
+    """S10: every wanted field is used, or ignored with a reason; `*` gives one reason for all that is not used."""
     tops = {p.split(".")[0] for p in used} | {p.split(".")[0] for p in ignored}
-    for name in wanted:
-        if name not in tops:
+    left = [name for name in wanted if name not in tops]
+    if REST in ignored and not left:
+        report.add("S13", "'*' has nothing left to ignore", "take the line away")
+    for name in left:
+        if REST not in ignored:
             title = walk.title(name)
             report.add("S10", f"source field '{name}' ({title}) is neither used nor ignored", "name it under 'ignored'")
     for name in ignored:
@@ -120,6 +125,8 @@ def covered(
 
 def parts_covered(report: Report, used: frozenset[str], ignored: Mapping[str, str], walk: Walk) -> None:
     """S10 one level down, as warnings: parts of objects that nobody reads."""
+    if REST in ignored:
+        return
     for name in walk.properties():
         inner = walk.property(name)
         if inner is None or inner.walk is None or name in used or name in ignored:

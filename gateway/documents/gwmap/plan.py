@@ -184,6 +184,7 @@ class Planner:
     _prefix: tuple[str, str] = ("", "")  # rule name, target it was given at
     _count: int = 0
     _depth: int = 0
+    _needed: bool = True  # whether every document must hold what is being planned
 
     def plan(self, rule: Rule, shape: Shape, target: str, scope: Scope) -> Plan:
         """The plan of a rule written at `target`, which takes `shape`."""
@@ -284,7 +285,11 @@ class Planner:
             child = OPEN
         if child is OPEN or child.kind == "any":
             child = replace(child, many=isinstance(rule, Items))
-        return self.plan(rule, child, place, scope)
+        outer = self._needed
+        self._needed = outer and any(name in names for names in (shape.members.required() if shape.members else ()))
+        made = self.plan(rule, child, place, scope)
+        self._needed = outer
+        return made
 
     def _choices(self, items: tuple[tuple[str, Plan], ...], shape: Shape) -> None:
         taken: dict[str, str] = {}
@@ -307,7 +312,10 @@ class Planner:
             record.guards |= carried if record.expr is not None else frozenset()
 
     def _must(self, items: tuple[tuple[str, Plan], ...], shape: Shape, target: str) -> tuple[tuple[str, ...], ...]:
-        """S6. A required name never written is an error; one that may be empty is warned of and checked at run time."""
+        """S6. A required name never written is an error; one that may be empty is checked at run time.
+
+        It is warned of where every document needs it; what is optional as a whole is the analyst's choice.
+        """
         written = dict(items)
         must: list[tuple[str, ...]] = []
         dynamic = [n for n, p in items if p.dynamic]
@@ -321,8 +329,9 @@ class Planner:
             if any(n in written and written[n].sure for n in found) or dynamic == found or f"_{found[0]}" in written:
                 continue
             place = written[found[0]]
-            self.ex.report.at = getattr(place, "at", self.ex.report.at)
-            self.ex.report.warn("S6", f"'{found[0]}' is required in {shape.name} but may be empty: {_why(place)}")
+            self.ex.report.at = next((p.at for p in below(place) if not isinstance(p, PList)), self.ex.report.at)
+            if self._needed:
+                self.ex.report.warn("S6", f"'{found[0]}' is required in {shape.name} but may be empty: {_why(place)}")
             must.append(tuple(found))
         return tuple(must)
 
@@ -355,11 +364,11 @@ class Planner:
 
     def _choice(self, rule: Choice, shape: Shape, target: str, scope: Scope) -> PChoice:
         test = self.ex.condition(rule.test.node, scope)
-        outer = self._guards
-        self._guards = outer | test.sources()
+        outer = self._guards, self._needed
+        self._guards, self._needed = self._guards | test.sources(), False
         then = self._one(rule.then, shape, target, scope)
         other = self.plan(rule.other, shape, target, scope) if rule.other is not None else None
-        self._guards = outer
+        self._guards, self._needed = outer
         sure = then.sure and other is not None and other.sure
         listed = then.listed or (other is not None and other.listed)
         return PChoice(test, rule.test.written, then, other, target, rule.at, sure, listed)

@@ -9,7 +9,7 @@ It refuses to print values: only listed codes are shown, everything else is mask
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.documents.gwmap import fast
@@ -99,7 +99,7 @@ class Trace:
     def _object(self, plan: PObject, frame: Frame, target: str) -> Any:
         out: dict[str, Any] = {}
         found = plan.keep or not plan.dynamic
-        before = len(self.issues)
+        before, said = len(self.issues), len(self.explained)
         for name, child in plan.items:
             value = self.walk(child, frame, f"{target}.{name}" if target else name)
             if value is None:
@@ -108,10 +108,17 @@ class Trace:
             out[name] = list(value) if type(value) is fast.Quiet else value
             found = found or not quiet
         if not found or (plan.carrier and "resource" not in out):
+            self._left_out(said)
             return None
         if not any(i.severity is Severity.ERROR for i in self.issues[before:]):
             self._must(plan, out, target)
         return out
+
+    def _left_out(self, said: int) -> None:
+        """What was written since then goes with the object that holds it: it has nothing but constants."""
+        self.explained[said:] = [
+            replace(e, status="omitted-empty") if e.status == "written" else e for e in self.explained[said:]
+        ]
 
     def _must(self, plan: PObject, out: dict[str, Any], target: str) -> None:
         written = dict(plan.items)

@@ -163,9 +163,7 @@ def _absent(frame: Frame, base: Expr, table: Table, policy: str, code: str, *, u
     return {"text": table.displays.get(code, code)} if policy == "text" else None
 
 
-def _single(
-    base: Run, one: Callable[[Frame, str, str | None], Any], day: Expr | None, ready: Mapping[str, Any]
-) -> Run:
+def _single(base: Run, one: Callable[[Frame, str, str | None], Any], day: Expr | None, ready: Mapping[str, Any]) -> Run:
     on = day.run if day else None
 
     def run(frame: Frame) -> Any:

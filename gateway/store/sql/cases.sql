@@ -3,12 +3,12 @@
 -- name: load_cases
 -- These cases, locked until the unit ends.
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, screened, referred, updated_at
+       verdict, reason, merged_into, barred, screened, referred, updated_at
 from case_record where case_no = any(:case_nos) order by case_no for update;
 
 -- name: look_cases
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, screened, referred, updated_at
+       verdict, reason, merged_into, barred, screened, referred, updated_at
 from case_record where case_no = any(:case_nos);
 
 -- name: record_as_of$
@@ -18,14 +18,14 @@ select record from case_history where case_no = :case_no and at <= :at order by 
 -- name: save_case*!
 insert into case_record
     (case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-     verdict, reason, merged_into, screened, referred, updated_at)
+     verdict, reason, merged_into, barred, screened, referred, updated_at)
 values (:case_no, :version, :revision, :status, :branch, :facts, :facts_sha256, :entry, :entry_sha256, :entry_state,
-        :record, :verdict, :reason, :merged_into, :screened, :referred, :updated_at)
+        :record, :verdict, :reason, :merged_into, :barred, :screened, :referred, :updated_at)
 on conflict (case_no) do update set
     version = excluded.version, revision = excluded.revision, status = excluded.status, branch = excluded.branch,
     facts = excluded.facts, facts_sha256 = excluded.facts_sha256, entry = excluded.entry,
     entry_sha256 = excluded.entry_sha256, entry_state = excluded.entry_state, record = excluded.record,
-    verdict = excluded.verdict, reason = excluded.reason, merged_into = excluded.merged_into,
+    verdict = excluded.verdict, reason = excluded.reason, merged_into = excluded.merged_into, barred = excluded.barred,
     screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at;
 
 -- name: unscreened
@@ -63,16 +63,17 @@ update case_record set screened = :revision where case_no = :case_no and screene
 -- name: to_refer
 -- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
 select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256,
-       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.screened, c.referred, c.updated_at
+       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at
 from case_record c
 join lateral (select x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
-where c.status = 'live' and not c.referred and c.verdict = 'ok' and c.screened = c.revision and s.result = 'PRIORITY'
+where c.status = 'live' and c.referred < c.revision and c.verdict = 'ok' and c.screened = c.revision and s.result = 'PRIORITY'
   and not exists (select 1 from leg g where g.case_no = c.case_no
-                  and g.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error'))
+                  and (g.case_version = c.version
+                       or g.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')))
 order by s.score desc, c.case_no limit :limit for update of c;
 
 -- name: mark_referred!
-update case_record set referred = true where case_no = any(:case_nos);
+update case_record set referred = revision where case_no = any(:case_nos);
 
 -- name: report_cases
 -- One row a case; a quarantined A1 record that is newer than the case speaks for it.

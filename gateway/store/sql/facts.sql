@@ -2,7 +2,7 @@
 
 -- name: facts_of
 select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
-from outcome_fact where ref_no = :ref_no order by seq, at;
+from outcome_fact where ref_no = any(:ref_nos) order by ref_no, seq, at;
 
 -- name: add_fact!
 insert into outcome_fact
@@ -28,11 +28,11 @@ on conflict (ref_no, milestone) do update set
 select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
 
--- name: last_update^
-select ref_no, update_no, case_no, content, file_date, file_seq, at
-from rtw_update where ref_no = :ref_no order by update_no desc limit 1;
+-- name: last_updates
+select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at
+from rtw_update where ref_no = any(:ref_nos) order by ref_no, update_no desc;
 
--- name: add_update!
+-- name: add_updates*!
 insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
 values (:ref_no, :update_no, :case_no, :content, :file_date, :file_seq, :at);
 
@@ -51,8 +51,9 @@ where (ref_no, update_no) in (
 select ref_no, update_no, case_no, content, file_date, file_seq, at
 from rtw_update where file_date = :file_date and file_seq = :file_seq order by ref_no, update_no;
 
--- name: any_update_waiting$
-select exists (select 1 from rtw_update where file_seq is null);
+-- name: file_is_worth_it$
+-- Enough updates wait, or the oldest waits long enough.
+select coalesce(min(at) <= :settled or count(*) >= :limit, false) from rtw_update where file_seq is null;
 
 -- name: unwritten_files
 select file_date, file_seq from rtw_file where written_at is null order by file_date, file_seq;

@@ -15,6 +15,10 @@ insert into handover_file
     (file_id, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at)
 values (:file_id, :way, :name, :base_date, :file_seq, :mode, :sha256, :status, :reason, :records, :quarantined, :received_at);
 
+-- name: quarantined_of
+select file_id::text, record_no, case_no, reason, field, raw, sha256
+from quarantined_record where file_id = :file_id order by record_no;
+
 -- name: mark_replaced!
 update handover_file set status = 'replaced' where file_id = :file_id;
 

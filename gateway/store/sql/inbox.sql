@@ -13,16 +13,26 @@ from inbox i left join receipt r on r.partner = i.partner and r.direction = 'in'
 where i.partner = :partner and i.mid = :mid;
 
 -- name: add_inbox$
-insert into inbox (partner, mid, jws_sha256, ref_no, seq, state, code, at)
-values (:partner, :mid, :jws_sha256, :ref_no, :seq, :state, :code, :at)
-on conflict do nothing returning inbox_seq;
+-- The memory and the message itself in one go; nothing and null when the id is known already.
+with remembered as (
+    insert into inbox (partner, mid, jws_sha256, ref_no, seq, state, code, at)
+    values (:partner, :mid, :jws_sha256, :ref_no, :seq, :state, :code, :at)
+    on conflict do nothing returning inbox_seq
+), stored as (
+    insert into message (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256,
+                         map_pin, map_digest, fields, fhir, at)
+    select :partner, 'in', :mid::uuid, :type, :case_no, :leg, :place::integer, :content_type, :body::bytea, :jws,
+           :body_sha256::bytea, :map_pin, :map_digest, :fields::text[], :fhir::bytea, :at::timestamptz
+    where exists (select 1 from remembered)
+)
+select inbox_seq from remembered;
 
 -- name: settle!
 update inbox set state = :state, code = :code where partner = :partner and mid = :mid;
 
 -- name: held
 -- Held messages of a leg in the partner's order.
-select m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
+select i.seq, m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
        m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at
 from inbox i join message m on m.partner = i.partner and m.direction = 'in' and m.mid = i.mid
 where i.ref_no = :ref_no and i.state = 'held' order by i.seq;

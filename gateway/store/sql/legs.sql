@@ -25,7 +25,7 @@ from leg where ref_no = any(:ref_nos) order by ref_no for update;
 -- Legs that changed since their outcome was last judged.
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
-from leg where tracked < version order by ref_no limit :limit for update skip locked;
+from leg where tracked < version and updated_at <= :settled order by ref_no limit :limit for update skip locked;
 
 -- name: mark_tracked*!
 update leg set tracked = :version where ref_no = :ref_no and tracked < :version;
@@ -33,12 +33,11 @@ update leg set tracked = :version where ref_no = :ref_no and tracked < :version;
 -- name: to_withdraw
 -- Open legs whose case may no longer be served.
 select l.ref_no, l.request_no, l.case_no, l.case_version, l.partner, l.person_id, l.state, l.status, l.business, l.services, l.legal_basis, l.consent_no, l.filler_no, l.answered, l.in_seq, l.first_answer_due, l.result_due, l.tracked, l.version, l.updated_at,
-       c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256, c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.screened, c.referred, c.updated_at
-from leg l join case_record c on c.case_no = l.case_no
-left join lateral (select x.gate from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
-where l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+       c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256, c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at
+from case_record c join leg l on l.case_no = c.case_no
+where (c.barred or c.version > 1) and (c.barred or c.version <> l.case_version)
+  and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
   and (l.business is null or l.business <> 'cancellation-requested')
-  and (c.verdict <> 'ok' or c.status <> 'live' or c.version <> l.case_version or s.gate = 'EXCLUDED')
 order by l.ref_no limit :limit for update of l;
 
 -- name: save_leg*!

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gateway.cases import rrn
 
 EVASIVE = (
+    "00 01 02 3000000",  # ends like a Seoul telephone
     "880101-1234567",
     "8801011234567",
     "주민번호 8801011234567 확인",

@@ -8,7 +8,7 @@ Source: schemas/partners/keis. Refuses to say more than its schema knows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -167,7 +167,7 @@ def _loss(job: Job, check: Check) -> dict[str, Any] | None:
         "busino": job.brn,
         "coNm": job.employer,
         "empDt": _ymd(job.start),
-        "lossDt": _ymd(check.last_day),
+        "lossDt": _ymd(check.last_day + timedelta(days=1)),  # 상실일: the day after
         "lossRsnCd": _LOSS[check.leave_reason or "voluntary"],
     }
 

@@ -67,11 +67,13 @@ create table case_record (
     verdict       text not null check (verdict in ('ok', 'no-referral', 'quarantined')),
     reason        text,
     merged_into   text,
+    barred        boolean not null default false,
     screened      integer not null default 0,
-    referred      boolean not null default false,
+    referred      integer not null default 0,
     updated_at    timestamptz not null
 );
 create index case_record_unscreened on case_record (case_no) where status = 'live' and screened < revision;
+create index case_record_barred on case_record (case_no) where barred or version > 1;
 comment on table case_record is 'what COMWEL knows about one case now: facts (A1), entry (A6) and the two merged';
 comment on column case_record.case_no is '원부번호, 14 digits';
 comment on column case_record.version is '차수: counts re-opened care, from 1';
@@ -87,8 +89,9 @@ comment on column case_record.record is 'the canonical case record (urn:comwel:s
 comment on column case_record.verdict is 'may anything about this case leave: ok, no-referral, quarantined';
 comment on column case_record.reason is 'E-code of the verdict';
 comment on column case_record.merged_into is 'case that took this one over (M)';
+comment on column case_record.barred is 'nothing about it may leave any more: no permission, not live, or the worker has died';
 comment on column case_record.screened is 'revision last screened';
-comment on column case_record.referred is 'a referral was made for this version';
+comment on column case_record.referred is 'revision for which it was last decided whether to refer';
 comment on column case_record.updated_at is 'last change';
 
 create table case_history (

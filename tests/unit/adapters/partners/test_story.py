@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,11 +17,13 @@ from adapters.partners.pretend.dialects import Sheet
 from adapters.partners.pretend.scripts import Kind, Mishap
 from adapters.partners.pretend.server import DIALECTS
 from adapters.partners.pretend.story import Event, Story, add_months
+from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.outcomes import milestones
 from gateway.referrals.lifecycle import Act, Business, Given, Party, State, Status, Step, advance, as_mapped
 
-SCHEMAS = Schemas.load(Path(__file__).resolve().parents[4] / "schemas" / "partners")
+ROOT = Path(__file__).resolve().parents[4]
+SCHEMAS = Schemas.load(ROOT / "schemas" / "partners")
 SENT = State(Status.REQUESTED, Business.DELIVERED)
 MID = "0197a1b2-0000-7000-8000-000000000001"
 
@@ -207,6 +210,39 @@ def test_invented_business_numbers_have_a_valid_check_digit_and_no_real_office()
         assert (10 - total % 10) % 10 == digits[9]
         assert employer.brn.startswith("999")
         assert employer.name.startswith("(가상)")
+
+
+def leavers(partner: str) -> list[tuple[str, Event]]:
+    """Reports that somebody has left the job."""
+    numbers = [f"R20261123-{number:07d}" for number in range(300)]
+    stories = ((n, told(partner, n, date(2026, 11, 23), 1)) for n in numbers)
+    return [(n, e) for n, it in stories for e in it.events if e.check and e.check.last_day and not e.corrects]
+
+
+def reported(partner: str, ref_no: str, event: Event) -> dict[str, Any]:
+    """The report as the partner writes it."""
+    dialect = DIALECTS[partner]
+    sheet = Sheet(ref_no, dialect.prefix + "A" * 26, "X-1", "LB-01", "C2026-0001")
+    return dialect.write(event, sheet, 7, MID, datetime.fromisoformat("2026-11-23T09:00:00+09:00"))
+
+
+@pytest.mark.parametrize("partner", ["keis", "kead", "trn"])
+def test_the_last_day_worked_is_understood_as_it_was_meant(partner: str) -> None:
+    map_ = Catalogue.load(ROOT / "mappings", ROOT / "schemas").get(f"{partner}-outcome-in|1.0.0")
+    found = leavers(partner)
+    assert found
+    for ref_no, event in found:
+        understood = map_.apply(reported(partner, ref_no, event), {}).document["retention"]
+        assert event.check
+        assert understood["lastDayWorked"] == str(event.check.last_day)
+
+
+def test_keis_dates_the_loss_of_the_insurance_to_the_day_after() -> None:
+    for ref_no, event in leavers("keis"):
+        assert event.check
+        assert event.check.last_day
+        loss = reported("keis", ref_no, event)["body"]["empInfo"]["lossDt"]
+        assert loss == f"{event.check.last_day + timedelta(days=1):%Y%m%d}"
 
 
 def test_somebody_leaves_in_every_month_between_the_second_and_the_eleventh() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.documents.gwmap import Catalogue, MapsRefused
-from gateway.errors import MapRefused
+from gateway.documents.gwmap.minimise import Allowed
+from gateway.errors import MappingFailed, MapRefused
 
 ROOT = Path(__file__).parents[4]
 PARTNER = '{schema: "urn:t:partner:1"}'
@@ -93,11 +94,15 @@ HEADS = [
     ("params: {p: 'urn:nobody'}", "S3", "there is no schema 'urn:nobody'"),
     ("ignored: {nam: not needed}", "S3", "ignored field 'nam' does not exist"),
     ("ignored: {coordinator.nam: not needed}", "S3", "(did you mean 'name'?)"),
+    ("ignored: {'*': not needed, nam: too much}", "S3", "ignored field 'nam' does not exist"),
+    ("ignored: {'*': not needed, birth: not needed}", "S13",
+     "'birth' is ignored for the reason of '*' (take the line away)"),
+    ("ignored: {'*': no}", "S1", "/ignored/*"),
     ("colour: blue", "S1", "holds names the schema does not know: colour"),
     ("policy: {unmapped: guess}", "S1", "/policy/unmapped: must be one of error, omit"),
     ("partner: KEAD\npurpose: rehab", "S9", "partner KEAD has no profile.yaml: nothing may leave"),
     ("partner: KEIS\npurpose: fun", "S9", "purpose 'fun' is not in mappings/partners/keis/profile.yaml"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("head", "code", "said"), HEADS, ids=[h[0] for h in HEADS])
@@ -227,6 +232,21 @@ def test_an_internal_map_uses_or_ignores_every_field(workshop: Any) -> None:
     assert len(errors) == 10
 
 
+def test_a_star_gives_one_reason_for_all_that_is_not_used(workshop: Any) -> None:
+    assert workshop.errors("a: =name", head="ignored: {'*': only the name, birth: for another reason}") == []
+
+
+def test_a_star_hides_no_leak(workshop: Any) -> None:
+    errors = workshop.errors(GOOD + "\nmemo: =birth", target=PARTNER, head=OUT + "\nignored: {'*': not needed}")
+    assert [e for e in errors if e.startswith("S9") and "field 'birth'" in e]
+
+
+def test_a_star_with_nothing_left_is_refused(workshop: Any) -> None:
+    workshop.profile("caseNo: Y\n      sex: C1")
+    errors = workshop.errors(GOOD, target=PARTNER, head=OUT + "\nignored: {'*': not needed}")
+    assert [e for e in errors if e.startswith("S13") and "'*' has nothing left to ignore" in e]
+
+
 def test_a_conditional_field_is_never_surely_there(workshop: Any) -> None:
     workshop.profile("caseNo: Y\n      sex: C1")
     found = workshop.findings(GOOD + "\nmemo: x", target=PARTNER, head=OUT)
@@ -237,6 +257,27 @@ def test_a_conditional_field_is_never_surely_there(workshop: Any) -> None:
 
 def test_an_unconditional_required_field_is_surely_there(workshop: Any) -> None:
     assert not [f for f in workshop.findings(GOOD, target=PARTNER) if f.code == "S6"]
+
+
+@pytest.mark.parametrize("who", ["{name: =coordinator.name}", "{$if: alive, name: =coordinator.name, tel: =caseNo}"])
+def test_what_is_optional_as_a_whole_is_not_warned_of_but_checked(workshop: Any, who: str) -> None:
+    found = workshop.findings(GOOD + f"\nwho: {who}", target=PARTNER)
+    assert not [f for f in found if f.code == "S6"]
+
+
+def test_a_required_part_of_an_optional_whole_stops_the_record(workshop: Any, record: dict[str, Any]) -> None:
+    map_ = workshop.compiled(GOOD + "\nwho: {name: =coordinator.name, tel: =name}", target=PARTNER)
+    del record["coordinator"]["name"]
+    with pytest.raises(MappingFailed, match="required element 'name' would be empty"):
+        map_.apply(record, {})
+
+
+def test_narrowing_always_leaves_the_entry_of_the_leg() -> None:
+    allowed = Allowed("KEIS", "rehab", "profile.yaml", {"name": "Y", "sex": "C1", "phone": "Y"})
+    surely = {
+        n: allowed.certain(n, n in ("name", "sex")) for n in ("referral", "partnerPersonId", "name", "sex", "phone")
+    }
+    assert [n for n, sure in surely.items() if sure] == ["referral", "partnerPersonId", "name"]
 
 
 # ── S11, S12, S13 ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,9 +309,20 @@ def test_a_relative_reference_finds_its_full_url(workshop: Any) -> None:
 
 def test_unused_fragments_and_parameters_are_warned_of(workshop: Any) -> None:
     workshop.fragment("idle", "fragment: idle\ntemplate: {a: b}\n")
-    said = " ".join(str(f) for f in workshop.findings("a: =name", head="params: {now: instant}"))
+    said = " ".join(str(f) for f in workshop.findings("a: =name", head="params: {now: instant, base: url?}"))
     assert "fragment 'idle' is never used" in said
     assert "parameter 'now' is never used" in said
+    assert "parameter 'base'" not in said  # the host may give it, the map need not use it
+
+
+def test_text_for_a_place_of_codes_is_warned_of_but_not_what_the_host_answers_for(workshop: Any) -> None:
+    head = "params: {which: code}"
+    said = [f for f in workshop.findings("no: =caseNo\nsex: =%which", target=PARTNER, head=head) if f.code == "S7"]
+    assert said == []
+    said = [
+        f for f in workshop.findings("no: =caseNo\nsex: =name & %which", target=PARTNER, head=head) if f.code == "S7"
+    ]
+    assert len(said) == 1
 
 
 # ── the catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from datetime import date
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ SCHEMA = {
         "t": {"type": "string"},
         "n": {"type": "integer"},
         "m": {"type": "integer"},
+        "d": {"type": "string", "format": "date"},
         "b": {"type": "boolean"},
         "c": {"type": "boolean"},
         "l": {"type": "array", "items": {"type": "string"}},
@@ -111,6 +113,13 @@ def test_our_expressions_agree_with_fhirpathpy(source: str, record: dict[str, An
         warnings.simplefilter("ignore")
         theirs = evaluate(record, source, {})
     assert ours(source, record) == theirs
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(-800, 800))
+@settings(max_examples=60, deadline=None)
+def test_days_added_to_a_date_agree_with_fhirpathpy(day: date, days: int) -> None:
+    (theirs,) = evaluate({}, f"@{day} {'-' if days < 0 else '+'} {abs(days)} days", {})
+    assert ours(f"d.plusDays({days})", {"d": day.isoformat()}) == [theirs]
 
 
 @pytest.mark.parametrize("source", ["7 / 2", "1 / 3", "0.1 + 0.2", "(-7) div 2", "7 mod 3", "7.5 mod 2"])

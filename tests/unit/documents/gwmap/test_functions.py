@@ -79,6 +79,22 @@ def test_months_are_whole_calendar_months(start: str, end: str, months: int) -> 
     assert months_between(start, end) == months
 
 
+DAYS = [
+    ("2027-07-01", -1, "2027-06-30"), ("2028-03-01", -1, "2028-02-29"), ("2026-12-31", 1, "2027-01-01"),
+    ("2026-11-23", 0, "2026-11-23"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "days", "end"), DAYS)
+def test_days_are_counted_over_months_and_years(start: str, days: int, end: str) -> None:
+    assert FUNCTIONS["plusDays"].run(start, days) == end
+
+
+def test_a_day_outside_the_calendar_is_refused() -> None:
+    with pytest.raises(UnfitError, match="too far"):
+        FUNCTIONS["plusDays"].run("9999-12-31", 1)
+
+
 def test_inverse_functions_name_each_other() -> None:
     pairs = {f.name: f.inverse for f in FUNCTIONS.values() if f.inverse and f.inverse != "ref"}
     assert {pairs[b] for b in pairs.values()} == set(pairs)
