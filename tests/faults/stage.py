@@ -123,6 +123,9 @@ class Stage:
         sql = "select count(*) from delivery where state in ('ready', 'leased') and partner = %s"
         return self.count(sql, partner)
 
+    def under_way(self, partner: str) -> int:
+        return self.count("select count(*) from delivery where state = 'leased' and partner = %s", partner)
+
     def leased_by(self, worker: str) -> int:
         pid = self.processes[worker].pid
         sql = "select count(*) from delivery where state = 'leased' and lease_owner like %s"

@@ -33,10 +33,12 @@ def test_a_night_goes_through_two_workers_and_the_broker_woke_them(stage: Stage)
 def test_a_broker_killed_in_the_middle_and_never_started_again_costs_no_message(stage: Stage) -> None:
     stage.start_broker()
     stage.start_workers("worker-1", "worker-2")
-    with stage.stuck("KEAD"):
+    with stage.stuck("TRN"):
         stage.hand_over()
-        wait_for("some are delivered and some wait", lambda: bool(stage.delivered() and stage.waiting("KEAD")))
+        wait_for("some are delivered and some wait", lambda: bool(stage.delivered() and stage.waiting("TRN")))
         stage.kill("valkey")
+        wait_for("what was under way has ended", lambda: not stage.under_way("TRN"))
+        assert stage.waiting("TRN")
     stage.until_quiet()
     assert_the_books_agree(stage)
 
@@ -44,10 +46,12 @@ def test_a_broker_killed_in_the_middle_and_never_started_again_costs_no_message(
 def test_a_broker_that_forgets_everything_in_the_middle_costs_no_message(stage: Stage) -> None:
     stage.start_broker()
     stage.start_workers("worker-1", "worker-2")
-    with stage.stuck("KEAD"):
+    with stage.stuck("TRN"):
         stage.hand_over()
-        wait_for("some are delivered and some wait", lambda: bool(stage.delivered() and stage.waiting("KEAD")))
+        wait_for("some are delivered and some wait", lambda: bool(stage.delivered() and stage.waiting("TRN")))
         stage.redis().flushall()
+        wait_for("what was under way has ended", lambda: not stage.under_way("TRN"))
+        assert stage.waiting("TRN")
     stage.until_quiet()
     assert_the_books_agree(stage)
 
