@@ -23,6 +23,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from gateway.assembly import prepare
 from gateway.cli.partners import free_port
 from gateway.config import Settings, environment
 from gateway.errors import SettingsInvalid, StoreUnavailable
@@ -126,7 +127,7 @@ class Supervisor:
         own = [] if self._settings.broker_url else [self._valkey(env)]
         for child in own:
             self._begin(child)
-        subprocess.run(gateway("migrate"), env=env, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+        prepare(self._settings.model_copy(update={"database_url": database_url}))
         url = f"http://{self._settings.host}:{port}"
         for child in [self._door(env, url), *self._crew(env, home), Child("beat", gateway("beat"), env, lambda: True)]:
             self._begin(child)

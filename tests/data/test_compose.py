@@ -41,7 +41,7 @@ def test_the_specification_would_see_a_word_that_is_none() -> None:
 def test_the_processes_are_those_of_gateway_up() -> None:
     assert OURS.keys() == {"migrate", "api", "worker", "beat"}
     source = Path(supervisor.__file__).read_text(encoding="utf-8")
-    for service in OURS.values():
+    for service in (OURS[name] for name in OURS.keys() - {"migrate"}):  # `up` migrates by itself, in its own process
         words = [word for word in service["command"] if not word.startswith("/")]
         said = ", ".join(f'"{word}"' for word in words)
         assert f"gateway({said}" in source, words
