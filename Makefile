@@ -31,7 +31,7 @@ check: $(READY) ## format, lint, types, layers, dependencies
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry . --no-ansi 2>&1 | tail -n 8
 
 format: $(READY) ## rewrite what the formatter and the linter can
