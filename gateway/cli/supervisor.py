@@ -33,6 +33,8 @@ from gateway.worker import broker
 READY_S = 60.0
 STOP_S = 40.0
 LOOK_S = 0.1
+DATABASE_AWAY = 3
+"""The exit code that says so."""
 BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 STEADY_S = 30.0
@@ -233,7 +235,8 @@ def up(settings: Settings, workers: int) -> dict[str, Any]:
         if state and state["ready"]:
             return state
         time.sleep(LOOK_S)
-    raise StoreUnavailable(f"the supervisor ended; see {settings.home / 'logs' / 'supervisor.log'}")
+    ended = StoreUnavailable if process.returncode == DATABASE_AWAY else SettingsInvalid
+    raise ended(f"the supervisor ended; see {settings.home / 'logs' / 'supervisor.log'}")
 
 
 def down(home: Path) -> list[str]:
