@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock schemas clean
+.PHONY: help demo up down test check format bench lock schemas clean
 
 CASES ?= 300
 NIGHT ?=
+WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -17,6 +18,12 @@ help: ## list the targets
 demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir]
 	@$(BIN)/gateway demo --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
 
+up: $(READY) ## start everything on this machine, each in its own process  [WORKERS=2]
+	@$(BIN)/gateway up --workers $(WORKERS)
+
+down: $(READY) ## stop what `make up` started
+	@$(BIN)/gateway down
+
 test: check $(JUDGES) ## run the checks, then every test  [ARGS=… goes to pytest]
 	$(BIN)/pytest $(ARGS)
 
@@ -24,7 +31,7 @@ check: $(READY) ## format, lint, types, layers, dependencies
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry . --no-ansi 2>&1 | tail -n 8
 
 format: $(READY) ## rewrite what the formatter and the linter can
