@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock schemas clean
+.PHONY: help demo up down test check format bench lock schemas clean
 
 CASES ?= 300
 NIGHT ?=
+WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -16,6 +17,12 @@ help: ## list the targets
 
 demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir]
 	@$(BIN)/gateway demo --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
+
+up: $(READY) ## start everything on this machine, each in its own process  [WORKERS=2]
+	@$(BIN)/gateway up --workers $(WORKERS)
+
+down: $(READY) ## stop what `make up` started
+	@$(BIN)/gateway down
 
 test: check $(JUDGES) ## run the checks, then every test  [ARGS=… goes to pytest]
 	$(BIN)/pytest $(ARGS)

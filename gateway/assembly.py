@@ -38,7 +38,7 @@ from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
-from gateway.ports import Clock, KeyRow, PartnerChannel
+from gateway.ports import Clock, KeyRow, PartnerChannel, Wake, nobody
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store.embedded import embedded_postgres
 from gateway.store.keyfiles import own_key, pairwise_secret
@@ -46,6 +46,7 @@ from gateway.store.migrate import migrate
 from gateway.store.units import PostgresKeys, PostgresStore
 
 KST = ZoneInfo("Asia/Seoul")
+OWN_KEY = "comwel-1"
 KEY_LIFETIME = timedelta(days=730)
 KEYS_KNOWN_FOR_S = 2.0
 
@@ -186,6 +187,14 @@ def newest(folder: Path) -> Path:
     return found[-1]
 
 
+def prepare(settings: Settings, *, random: Callable[[int], bytes] = os.urandom) -> None:
+    """Migrate the database and make our keys, once, before several processes start."""
+    with ExitStack() as stack:
+        migrate(settings.database_url or stack.enter_context(embedded_postgres(settings.home)))
+        own_key(settings.home / "keys", OWN_KEY)
+        pairwise_secret(settings.home / "keys", random)
+
+
 @contextmanager
 def assemble(
     settings: Settings,
@@ -195,6 +204,7 @@ def assemble(
     knowledge: Knowledge | None = None,
     rng: Random | None = None,
     random: Callable[[int], bytes] = os.urandom,
+    wake: Wake = nobody,
 ) -> Iterator[Gateway]:
     """Build a gateway and keep it while the block lasts: database up and migrated, keys on the shelf, channels open."""
     with ExitStack() as stack:
@@ -204,7 +214,7 @@ def assemble(
         stack.callback(store.close)
         used = clock or RealClock()
         shelf = KeyShelf(PostgresKeys(store), used)
-        key = own_key(settings.home / "keys", "comwel-1")
+        key = own_key(settings.home / "keys", OWN_KEY)
         shelf.add(US, to_jwk(key.verify_key(US, used.now())))
         known = knowledge or know(settings)
         open_channels = dict(channels or _channels(settings, known))
@@ -230,6 +240,7 @@ def assemble(
             channels=open_channels,
             retry=RetrySchedule().scaled(settings.retry_scale),
             attempts=attempts,
+            wake=wake,
         )
         yield Gateway(settings, world, store, shelf, public_url)
 

@@ -6,6 +6,7 @@ against this class by a test. Secrets are files under the home folder, never val
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".gateway"), description="folder for the embedded database, keys and written files")
     database_url: str | None = Field(
         default=None, description="a PostgreSQL server; unset: the embedded one under home"
+    )
+    broker_url: str | None = Field(
+        default=None, description="Redis or Valkey, only to wake workers: redis://…; unset: no broker, nothing is lost"
     )
     schemas: Path = Field(default=_ROOT / "schemas", description="folder of schemas")
     mappings: Path = Field(default=_ROOT / "mappings", description="folder of maps, code tables, rules and profiles")
@@ -65,6 +69,12 @@ class Settings(BaseSettings):
     def to_comwel(self) -> Path:
         """The folder for files to COMWEL."""
         return self.outbox_dir or self.home / "to-comwel"
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment for a process of ours: what we were given, with these settings in place of it."""
+    given = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    return {**os.environ, **given}  # noqa: TID251 - the one reader
 
 
 def read_settings(**overrides: Any) -> Settings:

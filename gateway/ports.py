@@ -567,6 +567,10 @@ class Store(Protocol):
         """Open a unit; leaving the block without commit undoes it."""
         ...
 
+    def alone(self, act: str) -> AbstractContextManager[bool]:
+        """True while nobody else, in any process, holds this act; False, without waiting, when somebody does."""
+        ...
+
     def keep_refusal(self, event: AuditEvent) -> None:
         """Keep that something was refused, after its unit was undone."""
         ...
@@ -716,6 +720,14 @@ class RtwRegister(Protocol):
 
 Ids = Callable[[], str]
 """Makes a fresh id (UUIDv7 text)."""
+
+Wake = Callable[[str], None]
+"""Tells whoever delivers to this partner that something waits. A hint: it may get lost, come twice or late; it is given
+after the commit, never raises, and never waits long."""
+
+
+def nobody(partner: str) -> None:
+    """The `Wake` that wakes nobody: the poller looks every second anyway."""
 
 
 def place_of(problem: Problem, file: str) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.assembly import Gateway, assemble
+from gateway.assembly import Gateway, assemble, prepare
 from gateway.cli import demo as demo_run
-from gateway.cli import maps, serving
+from gateway.cli import maps, serving, supervisor
 from gateway.config import Settings, read_settings
 from gateway.errors import (
     DataFileInvalid,
@@ -31,8 +31,10 @@ from gateway.errors import (
     handover_refusal,
 )
 from gateway.journey.intake import Taken, take_in
-from gateway.ports import Problem, place_of
+from gateway.ports import Problem, Wake, nobody, place_of
+from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
+from gateway.worker.wake import BrokerWake
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="COMWEL referral gateway", pretty_exceptions_enable=False
@@ -42,6 +44,8 @@ keys = typer.Typer(no_args_is_help=True, help="public keys of partners")
 app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
 app.add_typer(maps.app, name="map")
+
+MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_BROKER_URL")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
@@ -84,8 +88,12 @@ def exit_code(error: GatewayError) -> int:
 
 @contextmanager
 def _gateway() -> Iterator[Gateway]:
-    with assemble(read_settings()) as gateway:
-        yield gateway
+    settings = read_settings()
+    with ExitStack() as stack:
+        wake: Wake = nobody
+        if settings.broker_url:
+            wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls)))
+        yield stack.enter_context(assemble(settings, wake=wake))
 
 
 @app.command()
@@ -163,12 +171,73 @@ def run() -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    door_only: Annotated[bool, typer.Option("--door-only", help="only the door; workers do the rest")] = False,
+) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
     log_from(logging.INFO)
-    with _gateway() as gateway, serving.Door(gateway), Runner(gateway.world):
+    with _gateway() as gateway, serving.Door(gateway), nullcontext() if door_only else Runner(gateway.world):
         typer.echo(f"the partners' door is open on {gateway.public_url}", err=True)
         serving.wait_for_signal()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date and make our keys, once, before many processes start."""
+    prepare(read_settings())
+
+
+@app.command()
+def worker(
+    partners: Annotated[str | None, typer.Option(help="deliver to these only: KEIS,KEAD")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="tasks at once")] = 8,
+    alive: Annotated[Path | None, typer.Option(help="touch this file at every look, at least once a round")] = None,
+) -> None:
+    """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
+    log_from(logging.INFO)
+    with _gateway() as gateway:
+        names = partners.split(",") if partners else list(gateway.world.channels)
+        if unknown := set(names) - set(gateway.world.channels):
+            raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")
+        touch = alive.touch if alive else lambda: None
+        engine.work(_broker(gateway.settings), gateway.world, names, concurrency=concurrency, alive=touch)
+
+
+@app.command()
+def beat() -> None:
+    """Tell the workers every second to look at the journey, until stopped (Ctrl-C). One is enough."""
+    now = read_settings()
+    engine.beat(_broker(now), now.partner_urls)
+
+
+def _broker(now: Settings) -> str:
+    if now.broker_url is None:
+        raise SettingsInvalid("GATEWAY_BROKER_URL is not set; `gateway run` and `gateway serve` need no broker")
+    return now.broker_url
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="how many worker processes")] = 2,
+    foreground: Annotated[bool, typer.Option("--foreground", help="stay, until stopped (Ctrl-C)")] = False,
+) -> None:
+    """Start everything on this machine: PostgreSQL, Valkey, the partners' door, workers and beat."""
+    now = read_settings()
+    if foreground:
+        supervisor.Supervisor(now, workers).run()
+        return
+    state = supervisor.up(now, workers)
+    for one in state["children"]:
+        typer.echo(f"{one['name']:<10} {one['pid']}")
+    typer.echo(f"the partners' door is open on {state['url']}; logs are in {now.home / 'logs'}")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `gateway up` started in this home, and nothing else."""
+    orphans = supervisor.down(read_settings().home)
+    if orphans:
+        typer.echo(f"the supervisor was gone; stopped without it: {', '.join(orphans)}", err=True)
 
 
 @status.callback()
@@ -238,7 +307,9 @@ def settings(as_json: AsJson = False) -> None:
         return
     table = Table("setting", "value", "what for", box=None)
     for name, (value, what) in rows.items():
-        table.add_row(name, "***" if name == "GATEWAY_DATABASE_URL" and value else str(value), what)
+        table.add_row(
+            name, "***" if name in ("GATEWAY_DATABASE_URL", "GATEWAY_BROKER_URL") and value else str(value), what
+        )
     console().print(table)
 
 

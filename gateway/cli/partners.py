@@ -72,6 +72,10 @@ class PretendPartners:
         """Base URL of a partner."""
         return f"http://127.0.0.1:{self._ports[partner]}"
 
+    def pid(self, partner: str) -> int:
+        """The process of a partner."""
+        return self._processes[partner].pid
+
     def keys(self, partner: str) -> list[dict[str, Any]]:
         """A partner's public keys."""
         found: list[dict[str, Any]] = self._http.get(f"{self.url(partner)}/.well-known/jwks.json").json()["keys"]

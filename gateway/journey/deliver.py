@@ -96,9 +96,14 @@ def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow], legs: Map
     if claim.message.type not in NEEDS_PERMISSION:
         return None
     now, leg = world.clock.now(), legs.get(claim.message.ref_no or "")
-    closed = leg is None or State.read(leg.state).terminal
-    code = "E-STALE" if closed else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
+    gone = leg is None or (State.read(leg.state).terminal and not _known_there(claim, leg))
+    code = "E-STALE" if gone else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
     return Tried(claim, None, None, None, code, now, now) if code else None
+
+
+def _known_there(claim: Claim, leg: LegRow) -> bool:
+    """A partner that has spoken of a referral has it; only its receipt was lost, and repeating it discloses nothing."""
+    return claim.message.type == "referral.created" and leg.in_seq > 0
 
 
 def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str | None:

@@ -8,7 +8,7 @@ Refuses to send: nothing leaves here. And refuses to let one partner's trouble k
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -58,6 +58,7 @@ def refer(world: World, most: int = 256) -> int:
     # 4 for each leg: narrow, map to the partner's schema, check, seal
     # 5 and our own record of it, a FHIR R4 Bundle, checked
     # 6 commit rows, outbox and one event per message together
+    # 7 wake who delivers; a hint, and only after the commit
     with world.store.unit() as unit:
         cases = unit.cases.to_refer(most)  # 1
         if not cases:
@@ -75,7 +76,14 @@ def refer(world: World, most: int = 256) -> int:
         unit.add_work(prepared.work)
         unit.cases.mark_referred([case.case_no for case in cases])
         unit.commit(*prepared.events)  # 6
-        return len(cases)
+    wake_all(world, prepared.messages)  # 7
+    return len(cases)
+
+
+def wake_all(world: World, messages: Iterable[MessageRow]) -> None:
+    """Wake every partner's delivery that has something to do now."""
+    for partner in sorted({message.partner for message in messages}):
+        world.wake(partner)
 
 
 def _numbers(world: World, unit: Unit, how_many: int) -> Sequence[str]:

@@ -15,7 +15,7 @@ from gateway.documents.strict_json import reread
 from gateway.errors import JourneyRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
-from gateway.journey.refer import compose, consent_name, partner_entry
+from gateway.journey.refer import compose, consent_name, partner_entry, wake_all
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
@@ -45,7 +45,7 @@ def withdraw(world: World, most: int = 256) -> int:
     # 2 block what is still unsent for them
     # 3 move the leg: cancelled, or cancellation requested where the partner is at work
     # 4 tell the owner, unless nothing ever reached it
-    # 5 commit, one event per leg
+    # 5 commit, one event per leg, then wake who delivers
     with world.store.unit() as unit:
         found = unit.legs.to_withdraw(most)  # 1
         if not found:
@@ -61,7 +61,8 @@ def withdraw(world: World, most: int = 256) -> int:
             events.append(world.event("referral.withdrawn", PURPOSE, **ids))
         unit.outbox.enqueue(messages)
         unit.commit(*events)  # 5
-        return len(found)
+    wake_all(world, messages)
+    return len(found)
 
 
 def why(case: CaseRow, leg: LegRow) -> Why:

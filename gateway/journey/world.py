@@ -24,7 +24,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
-from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, RtwRegister, Store
+from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, RtwRegister, Store, Wake, nobody
 from gateway.sealing.keys import KeyFinder, SigningKey
 
 US = "comwel"
@@ -82,6 +82,7 @@ class World:
     retry: RetrySchedule
     attempts: Executor
     actor: str = "gateway"
+    wake: Wake = nobody
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
         """One act by us, now."""

@@ -7,6 +7,8 @@ Refuses to hide trouble: a server that does not start is `StoreUnavailable`.
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import StoreUnavailable
+
+
+def _forget_the_dead(handles: Path) -> None:
+    """Take processes that were killed off the wheel's list, or nobody would ever be the last one."""
+    if handles.exists():
+        handles.write_text(json.dumps([pid for pid in json.loads(handles.read_text()) if _lives(pid)]))  # noqa: TID251
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager
@@ -25,8 +43,9 @@ def embedded_postgres(home: Path) -> Iterator[str]:
 
         try:
             home.mkdir(parents=True, exist_ok=True)
+            _forget_the_dead(home / "postgres" / ".handle_pids.json")
             server = get_server(home.resolve() / "postgres")
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
     try:
         yield server.get_uri()

@@ -447,6 +447,14 @@ class PostgresStore:
                 if not unit.committed:
                     connection.rollback()
 
+    @contextmanager
+    def alone(self, act: str) -> Iterator[bool]:
+        try:
+            with self._pool.connection() as connection:  # the lock ends with this transaction, or with this process
+                yield bool(_SQL.hold_alone(connection, act=act))
+        except (psycopg.OperationalError, PoolTimeout):
+            raise StoreUnavailable from None
+
     def keep_refusal(self, event: AuditEvent) -> None:
         with self.unit() as unit:
             unit.commit(event)

@@ -1,1 +1,1 @@
-"""The clock's door: what runs without being asked. Today the embedded runner, one process with threads."""
+"""The clock's door: what runs without being asked. One process with threads, or many that a broker wakes."""

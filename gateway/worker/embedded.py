@@ -1,7 +1,8 @@
 """The embedded runner: the verbs that need no caller, in one process, one thread per partner.
 
 Rules: SQL remembers, this only looks: every round asks the store what is due, so a restart or a second runner loses and
-repeats nothing. A partner that is slow keeps only its own thread busy.
+repeats nothing. A partner that is slow keeps only its own thread busy. It is the whole engine where there is no broker,
+and the poller beside one: a Celery worker runs it too, so that a dead broker costs a second and never a message.
 Refuses to swallow: an unexpected error is logged with its type and the round is tried again after a pause.
 """
 
@@ -9,17 +10,14 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
-from gateway.journey.refer import refer
-from gateway.journey.screen import screen_cases
-from gateway.journey.track import track
-from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
+from gateway.worker.rounds import walk
 
 PAUSE_S = 0.2
 log = structlog.get_logger("gateway.worker")
@@ -31,16 +29,28 @@ def _where(error: BaseException) -> list[str]:
 
 
 class Runner:
-    """Threads that walk the journey until `stop`. Use as a context manager."""
+    """Threads that walk the journey until `stop`. Use as a context manager.
 
-    def __init__(self, world: World, *, name: str = "embedded") -> None:
-        self._world = world
+    `partners` are those it delivers to (all when None); when there was nothing to do, a round pauses `pause_s`.
+    `alive` is called at every look at the journey.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        name: str = "embedded",
+        partners: Iterable[str] | None = None,
+        pause_s: float = PAUSE_S,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._world, self._pause_s, self._alive = world, pause_s, alive
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(
                 target=self._loop, args=(f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0), daemon=True
             )
-            for p in world.channels
+            for p in (world.channels if partners is None else partners)
         ]
         self._threads.append(threading.Thread(target=self._loop, args=("journey", self._journey, PAUSE_S), daemon=True))
 
@@ -62,8 +72,8 @@ class Runner:
         return lambda: deliver(self._world, partner, worker)
 
     def _journey(self) -> int:
-        world = self._world
-        return screen_cases(world) + withdraw(world) + refer(world) + track(world)
+        self._alive()
+        return walk(self._world)
 
     def _loop(self, name: str, act: Callable[[], int], rest_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
@@ -76,4 +86,4 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
                 log.error("round.broken", round=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
                 done = 0
-            self._stop.wait(rest_s if done else PAUSE_S)
+            self._stop.wait(rest_s if done else self._pause_s)

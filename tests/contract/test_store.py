@@ -467,3 +467,21 @@ def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: 
         assert unit.facts.unwritten_files() == []
         last = unit.facts.last_updates([leg().ref_no, "R20261123-0000099"])[leg().ref_no]
         assert (last.update_no, last.file_seq) == (2, 1)
+
+
+# ── one at a time ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_an_act_is_held_by_one_at_a_time_and_free_again_afterwards(store: Store) -> None:
+    with store.alone("journey") as first:
+        with store.alone("journey") as second, store.alone("another") as other:
+            assert (first, second, other) == (True, False, True)
+        with store.alone("journey") as third:
+            assert not third
+    with store.alone("journey") as again:
+        assert again
+
+
+def test_an_act_that_fails_is_free_again(store: Store) -> None:
+    with pytest.raises(Interfered), store.alone("journey"):
+        raise Interfered
+    with store.alone("journey") as mine:
+        assert mine

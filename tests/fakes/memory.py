@@ -491,6 +491,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.shelf = Shelf()
+        self.held: set[str] = set()
 
     @contextmanager
     def unit(self) -> Iterator[MemoryUnit]:
@@ -501,6 +502,16 @@ class MemoryStore:
         finally:
             if not unit.committed:
                 self.shelf = before
+
+    @contextmanager
+    def alone(self, act: str) -> Iterator[bool]:
+        mine = act not in self.held
+        self.held.add(act)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self.held.remove(act)
 
     def keep_refusal(self, event: AuditEvent) -> None:
         with self.unit() as unit:

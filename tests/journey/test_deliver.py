@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.schedule import STEPS, RetrySchedule
 from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.referrals.states import State
 from gateway.sealing import receipts
 from tests.journey.world import (
     PARTNERS,
@@ -304,6 +306,21 @@ def test_a_lease_is_taken_over_after_a_crash_and_the_partner_says_duplicate(scen
     assert [m.mid for m in keis.sent] == [next(iter(keis.taken))] * 2
     assert delivery(scene)["state"] == "delivered"
     assert [r["decision"] for r in scene.rows("receipt")] == ["duplicate"]
+
+
+def test_a_receipt_that_was_lost_is_fetched_even_when_the_partner_has_closed_the_leg_meanwhile(scene: Scene) -> None:
+    only_keis(fast(scene))
+    leg = scene.legs(a_case().case_no)["KEIS"]
+    scene.partners["KEIS"].will(takes_it_and_is_too_slow)
+    scene.deliver("KEIS")
+    scene.say(leg, Kind.DECLINE, 1)
+    closed = scene.leg(leg.ref_no)
+    assert State.read(closed.state).terminal
+    scene.clock.pass_(seconds=1)
+    scene.deliver("KEIS")
+    assert delivery(scene)["state"] == "delivered"
+    assert [r["decision"] for r in scene.rows("receipt") if r["direction"] == "out"] == ["duplicate"]
+    assert scene.leg(leg.ref_no).state == closed.state
 
 
 def test_before_the_lease_ends_nobody_else_tries(scene: Scene) -> None:

@@ -33,3 +33,7 @@ union all select 'updates written', count(*) from rtw_update where file_seq is n
 union all select 'updates waiting', count(*) from rtw_update where file_seq is null
 union all select 'work ' || kind, count(*) from work_item where done_at is null group by kind
 union all select 'events', count(*) from audit_event;
+
+-- name: hold_alone$
+-- Hold an act until this transaction ends, if nobody does; never waits.
+select pg_try_advisory_xact_lock(hashtext('gateway.' || :act));

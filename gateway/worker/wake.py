@@ -1,0 +1,52 @@
+"""Waking deliveries through the broker: a hint after the commit, never more.
+
+Rules: a broker that is away costs at most two seconds, once; for the next ten nobody asks it. Refuses to raise: whoever
+calls has committed already, and the poller finds the message within a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+
+import structlog
+from celery import Celery
+from kombu.exceptions import KombuError, OperationalError
+
+from gateway.worker.app import HINT_EXPIRES_S, WAKE_TASK, build_app, queue_of
+
+PUBLISH_S = 0.4
+"""Patience for one operation on the broker's socket; a publish is a handful of them."""
+LEFT_ALONE_S = 10.0
+
+log = structlog.get_logger("gateway.worker")
+
+
+class BrokerWake:
+    """A `Wake` that publishes one empty task to the partner's queue."""
+
+    def __init__(self, broker_url: str, partners: Iterable[str]) -> None:
+        self._app: Celery = build_app(broker_url, partners, socket_s=PUBLISH_S)
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+
+    def __call__(self, partner: str) -> None:
+        """Wake deliveries to this partner, or log that it was not possible."""
+        with self._lock:
+            if time.monotonic() < self._not_before:
+                return
+            try:
+                self._publish(partner)
+            except (OSError, KombuError, OperationalError) as error:
+                self._not_before = time.monotonic() + LEFT_ALONE_S
+                log.warning("broker.away", error=type(error).__name__, left_alone_s=LEFT_ALONE_S)
+
+    def _publish(self, partner: str) -> None:
+        self._app.send_task(
+            WAKE_TASK, (partner,), queue=queue_of(partner), expires=HINT_EXPIRES_S, retry=False, ignore_result=True
+        )
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._app.close()
