@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-_SURE = "28"  # every month has so many days
+SURE = "28"  # every month has so many days
 _DAY = 10
 
 
 def exists(text: str) -> bool:
     """Is the day one of the calendar? `1979-02-30` is not. Years and months always are."""
-    return text[8:10] <= _SURE or _in_calendar(text)
+    return text[8:10] <= SURE or _in_calendar(text)
 
 
 def _in_calendar(text: str) -> bool:

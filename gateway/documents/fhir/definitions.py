@@ -178,6 +178,14 @@ def _correct(path: str, facts: Json) -> None:
 
 
 def _facts(package: Package, element: Mapping[str, Any], value_sets: dict[str, list[str]]) -> Json | None:
+    facts = facts_of(element)
+    if facts is not None and "binding" in facts:
+        _add_codes(package, facts, value_sets)
+    return facts
+
+
+def facts_of(element: Mapping[str, Any]) -> Json | None:
+    """What an element of a snapshot says, without codes; None for one that is not allowed at all."""
     if element["max"] == "0":
         return None
     facts: Json = {"min": element["min"], "max": element["max"], "types": _type_names(element)}
@@ -190,7 +198,6 @@ def _facts(package: Package, element: Mapping[str, Any], value_sets: dict[str, l
     binding = element.get("binding")
     if binding and "valueSet" in binding:
         facts["binding"] = {"strength": binding["strength"], "valueSet": binding["valueSet"].partition("|")[0]}
-        _add_codes(package, facts, value_sets)
     return facts
 
 

@@ -126,8 +126,10 @@ class Diagnosis:
                 yield (trail, name, None), kinds.UNKNOWN, "beside a primitive there are only id and extension"
         if "extension" not in value:
             yield trail, kinds.EMPTY, "holds no extension"
-        extension = self._table.spellings("Extension")["extension"]
-        yield from self._property(extension, value.get("extension", [{}]), (trail, "extension", None), shadow=False)
+        known = self._table.spellings("Extension")
+        for name in ("id", "extension"):
+            if name in value:
+                yield from self._property(known[name], value[name], (trail, name, None), shadow=False)
 
     def _hole(self, value: Any, trail: Trail) -> Iterator[tuple[Trail, str, str]]:
         if not isinstance(value, dict):

@@ -73,8 +73,9 @@ def _stands_in(name: str, types: frozenset[str]) -> Callable[[Json], bool]:
     """`name` stands in every entry of Bundles of these types, and in no entry of others."""
 
     def holds(bundle: Json) -> bool:
-        wanted = bundle["type"] in types
-        return all((name in entry) is wanted for entry in bundle.get("entry", ()))
+        entries = bundle.get("entry", ())
+        holding = [entry for entry in entries if name in entry]
+        return len(holding) == (len(entries) if bundle["type"] in types else 0)
 
     return holds
 

@@ -127,29 +127,46 @@ def _row(raw: Json) -> Row:
 
 def _keeper(row: Row) -> Keeper:
     """A quick test that says yes only if `_check` would find nothing; most rows are plain enough for one."""
-    name, targets, most = row.path[-1], row.targets, row.max if row.max is not None else sys.maxsize
-    plain = len(row.path) == 1 and not name.endswith("[x]") and row.pattern is None and row.fixed is None
-    judges = row.judges
+    name, few, most = row.path[-1], row.min, row.max if row.max is not None else sys.maxsize
 
-    def kept(resource: Json, places: references.Around) -> bool:
+    def counted(resource: Json, places: references.Around) -> bool:
         value = resource.get(name)
-        if value is None or not judges:
-            count = 0 if value is None else len(value) if isinstance(value, list) else 1
-            return row.min <= count <= most
-        return bool(targets) and "reference" in value and places.entries.get(value["reference"]) in targets
+        return few <= (0 if value is None else len(value) if isinstance(value, list) else 1) <= most
+
+    def valued(resource: Json, places: references.Around) -> bool:
+        value = resource.get(name)
+        if value is None:
+            return few == 0
+        return not isinstance(value, list) and (
+            (row.fixed is None or value == row.fixed) and (row.pattern is None or _holds(value, row.pattern))
+        )
 
     def coded(resource: Json, places: references.Around) -> bool:
         value = resource.get(name)
         if not isinstance(value, dict):
-            return value is None and row.min == 0
+            return value is None and few == 0
         return any(_coding(coding, row) for coding in value.get("coding", ()))
 
-    def never(resource: Json, places: references.Around) -> bool:
-        return row.fixed is not None and len(row.path) == 1 and resource.get(name) == row.fixed
+    def aimed(resource: Json, places: references.Around) -> bool:
+        value = resource.get(name)
+        if isinstance(value, list) and len(value) == 1 and few <= 1:
+            value = value[0]
+        return isinstance(value, dict) and places.entries.get(value.get("reference", "")) in row.targets
 
-    if not plain:
-        return never
-    return coded if row.codes and not targets else kept
+    def below(resource: Json, places: references.Around) -> bool:
+        """Only asked of rows two names deep that count one value at least."""
+        owners = resource.get(row.path[0], ())
+        return all(name in owner for owner in (owners if isinstance(owners, list) else [owners]))
+
+    if name.endswith("[x]"):
+        return _never
+    if len(row.path) == 1:
+        return aimed if row.targets else coded if row.codes else valued if row.judges else counted
+    return below if len(row.path) == 2 and not row.judges and few == 1 and row.max is None else _never
+
+
+def _never(resource: Json, places: references.Around) -> bool:
+    return False
 
 
 def _check(row: Row, resource: Json, trail: Trail, places: references.Around) -> Iterator[Finding]:

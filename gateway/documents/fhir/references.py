@@ -15,7 +15,7 @@ It refuses to fetch anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.documents.fhir.findings import DANGLING, WRONG_TARGET
@@ -41,22 +41,19 @@ class Around(NamedTuple):
 ALONE = Around({}, {}, False, False)
 
 
-def around(bundle: Json, entries: Iterator[Json]) -> Around:
-    """Look at the entries of a Bundle (those that hold a resource) once."""
+def around(bundle: Json, entries: Iterable[tuple[Any, Json]]) -> Around:
+    """Look once at the entries of a Bundle that hold a resource: pairs of `fullUrl` (or None) and resource."""
     urls: dict[str, str] = {}
     relative: dict[str, str] = {}
-    for entry in entries:
-        resource = entry["resource"]
-        kind = str(resource["resourceType"])
-        url = entry.get("fullUrl")
+    for url, resource in entries:
+        kind = resource["resourceType"]
         if "id" in resource:
             relative[f"{kind}/{resource['id']}"] = kind
         if isinstance(url, str):
             urls[url] = kind
-            if url.startswith("http"):
-                found = _RESTFUL.match(url)
-                if found is not None:
-                    relative[f"{found[2]}/{found[3]}"] = kind
+            found = _RESTFUL.match(url) if url.startswith("http") else None
+            if found is not None:
+                relative[f"{found[2]}/{found[3]}"] = kind
     kind = str(bundle.get("type"))
     return Around(urls, relative, kind in _CLOSED, kind in _CONDITIONAL)
 

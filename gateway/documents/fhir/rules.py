@@ -71,6 +71,11 @@ class FhirRules:
         """Does the first pass accept a resource of an exchanged type?"""
         return bool(self._gates[resource["resourceType"]].is_valid(resource))
 
+    def accepts_bundle(self, bundle: Json) -> bool:
+        """Does the first pass accept a Bundle and every resource in it? (For measuring; `check` says more.)"""
+        wrapper, pairs = _apart(bundle)
+        return self._gates["Bundle"].is_valid(wrapper) and all(self.accepts_form(resource) for _, resource in pairs)
+
     def diagnose(self, resource: Json) -> tuple[Finding, ...]:
         """What is wrong with the form of a resource of an exchanged type, in words."""
         return self._diagnosis.resource(resource, (None, resource["resourceType"], None))
@@ -110,42 +115,37 @@ class FhirRules:
 
     # ── a Bundle ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def _bundle(self, bundle: Json, trail: Trail, scope: Scope) -> None:
-        accepted = self._gates["Bundle"].is_valid(_without_resources(bundle))
-        if not accepted:
-            self._refused(bundle, trail, scope)
-        entries = bundle.get("entry")
-        around = references.around(bundle, _whole_entries(entries))
-        inside = Scope(scope.found, self._judge, around)
+        wrapper, pairs = _apart(bundle)
+        accepted = self._gates["Bundle"].is_valid(wrapper)
+        inside = Scope(scope.found, self._judge, references.around(bundle, pairs))
         if accepted:
             self._second.visit(bundle, trail, inside)
             return
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        self._refused(bundle, trail, scope)
+        for index, entry in enumerate(bundle["entry"] if pairs else ()):
             if isinstance(entry, dict) and _is_resource(entry.get("resource")):
                 self._judge(entry["resource"], ((trail, "entry", index), "resource", None), inside)
 
 
-def _without_resources(bundle: Json) -> Json:
-    """The Bundle with every resource cut down to its type, so that it is not judged twice."""
+def _apart(bundle: Json) -> tuple[Json, list[tuple[Any, Json]]]:
+    """The Bundle with every resource cut down to its type, so that none is judged twice; and `fullUrl`, resource."""
     entries = bundle.get("entry")
     if not isinstance(entries, list):
-        return bundle
-    return {**bundle, "entry": [_cut(e) for e in entries]}
-
-
-def _cut(entry: Any) -> Any:
-    if not isinstance(entry, dict) or not _is_resource(entry.get("resource")):
-        return entry
-    return {**entry, "resource": {"resourceType": entry["resource"]["resourceType"]}}
+        return bundle, []
+    pairs: list[tuple[Any, Json]] = []
+    cut: list[Any] = []
+    for entry in entries:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+            pairs.append((entry.get("fullUrl"), resource))
+            cut.append({**entry, "resource": {"resourceType": resource["resourceType"]}})
+        else:
+            cut.append(entry)
+    return {**bundle, "entry": cut}, pairs
 
 
 def _is_resource(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
-
-
-def _whole_entries(entries: Any) -> Iterator[Json]:
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and _is_resource(entry.get("resource")):
-            yield entry
 
 
 # ── contained resources: rules dom-2 to dom-5 ────────────────────────────────────────────────────────────────────────

@@ -103,11 +103,12 @@ class SecondPass:
 
     def _refer(self, targets: frozenset[str]) -> Visit:
         whole, known = self._visits["Reference"], self._table.resources
+        accepted = known if not targets or "Resource" in targets else targets
         keys = frozenset({"identifier", "extension", "_reference", "_display", "_type", "id"})
 
         def refer(value: Json, trail: Trail, scope: Scope) -> None:
             text = value.get("reference")
-            if text is not None and scope.around.entries.get(text) not in targets:
+            if text is not None and scope.around.entries.get(text) not in accepted:
                 wrong = references.trouble(text, targets, scope.around, scope.contained, known)
                 if wrong is not None:
                     scope.add(trail, *wrong)
@@ -129,13 +130,13 @@ def _visit(acts: dict[str, Act], rules: tuple[Invariant, ...]) -> Visit:
     checks = tuple((rule.holds, rule.code, rule.sentence) for rule in rules)
 
     def visit(value: Json, trail: Trail, scope: Scope) -> None:
-        for name, child in value.items():
-            act = acts.get(name)
-            if act is not None:
+        for name in value:
+            if name in acts:
+                act = acts[name]
                 if act is _noticed:
                     _only_id(value, trail, scope)
                 else:
-                    act(child, trail, name, scope)
+                    act(value[name], trail, name, scope)
         for holds, code, sentence in checks:
             if not holds(value):
                 scope.add(trail, code, sentence)
@@ -270,7 +271,7 @@ def _shadow(visit: Visit) -> Act:
 
 
 def _date(child: Any, trail: Trail, name: str, scope: Scope) -> None:
-    if not dates.exists(child):
+    if child[8:10] > dates.SURE and not dates.exists(child):
         scope.add((trail, name, None), findings.BAD_DATE, "is no day of the calendar")
 
 

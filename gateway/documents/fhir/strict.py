@@ -123,8 +123,8 @@ class _Writer:
         if element.codes:
             kinds: Any = ["string", "null"] if null else "string"
             return {"type": kinds, "enum": [*element.codes, None] if null else list(element.codes)}
-        if element.targets:
-            return self._reference(element.targets)
+        if element.kind == "Reference":
+            return self._reference(element.targets or ("Resource",))
         if element.concept:
             return self._concept(*element.concept)
         return {"$ref": self._at(element.kind + ("-or-null" if null else ""))}
