@@ -1,6 +1,6 @@
 """Find resident and foreign registration numbers in any field, spelling or width.
 
-A number is thirteen digits, YYMMDD-SXXXXXX: a date that exists in the century S names, S = 1-4 for Korean nationals,
+A number is thirteen digits, YYMMDD-SNNNNNN: a date that exists in the century S names, S = 1-4 for Korean nationals,
 5-8 for foreigners (주민등록법 시행규칙 2조; 출입국관리법 시행령 40조의2). The check digit is not looked at: numbers
 issued since 2020-10 have none. Nothing may carry such a number (개인정보 보호법 24조의2), so this detector is made for
 people who hide one, and for the many innocent numbers around it.
