@@ -253,6 +253,7 @@ def _limits(settings: Settings) -> Limits:
         settle_s=settings.settle_s,
         base_url=settings.fhir_base,
         partner_urls=settings.partner_urls,
+        from_comwel=settings.from_comwel(),
         to_comwel=settings.to_comwel(),
     )
 

@@ -47,7 +47,10 @@ class Settings(BaseSettings):
         default=(),
         description='private networks partners may be reached in, JSON: ["10.1.0.0/16"]; public addresses always may',
     )
-    inbox_dir: Path = Field(default=Path("handover"), description="folder COMWEL drops its files in")
+    inbox_dir: Path | None = Field(
+        default=None,
+        description="folder COMWEL drops files in, moved to its done/ or err/ once answered; unset: home/from-comwel",
+    )
     outbox_dir: Path | None = Field(default=None, description="folder for files to COMWEL; unset: home/to-comwel")
     attempt_timeout_s: float = Field(default=15.0, gt=0, description="one delivery attempt, in seconds")
     lease_s: float = Field(default=30.0, gt=0, description="lease of a delivery, in seconds; longer than an attempt")
@@ -65,6 +68,10 @@ class Settings(BaseSettings):
                 "lease_too_short", "GATEWAY_LEASE_S: at least 5 s more than GATEWAY_ATTEMPT_TIMEOUT_S"
             )
         return self
+
+    def from_comwel(self) -> Path:
+        """The folder for files from COMWEL."""
+        return self.inbox_dir or self.home / "from-comwel"
 
     def to_comwel(self) -> Path:
         """The folder for files to COMWEL."""

@@ -95,7 +95,7 @@ class TotalsMismatch(HandoverRefused):
 
 class SequenceGap(HandoverRefused):
     code, issue = "E-GAP", "business-rule"
-    sentence, remedy = "an earlier file is missing", "hand over the missing file first"
+    sentence, remedy = "an earlier file is missing", "hand over the missing file first, then this one again"
 
 
 class DuplicateFile(HandoverRefused):
@@ -302,6 +302,11 @@ class SettingsInvalid(GatewayFault):
 class StoreUnavailable(GatewayFault):
     code, status, issue, fault = "GW-STORE", 503, "transient", Fault.REC
     sentence, remedy = "the database cannot be reached", "try again; check GATEWAY_DATABASE_URL"
+
+
+class FolderUnusable(GatewayFault):
+    code, status, issue = "GW-FOLDER", 503, "transient"
+    sentence, remedy = "a file cannot be moved out of the drop folder", "let the gateway write to GATEWAY_INBOX_DIR"
 
 
 class DataFileInvalid(GatewayFault):

@@ -709,6 +709,10 @@ class HandoverReader(Protocol):
         """Write the acknowledgement back, atomically."""
         ...
 
+    def put_away(self, path: Path, *, good: bool) -> None:
+        """Move a file that has been answered out of the folder: nothing is deleted or overwritten. Raises OSError."""
+        ...
+
 
 class RtwRegister(Protocol):
     """COMWEL's return-to-work register, written back as files."""

@@ -56,6 +56,10 @@ class A1Batch:
                     raise TooManyBadRecords(f"more than {limit} of {envelope.records}", place=Place(path.name, number))
             yield record
 
+    def put_away(self, path: Path, *, good: bool) -> None:
+        """See `adapters.comwel.files.put_away`."""
+        files.put_away(path, files.DONE if good else files.ERR)
+
     def acknowledge(
         self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
     ) -> Path:

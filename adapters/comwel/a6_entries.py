@@ -90,6 +90,10 @@ class A6Entries:
         entry["provenance"] = [{"adapter": WAY, "file": file, "record": number, "sha256": sha256}]
         return EntryRecord(number, entry["caseNo"], entry["caseVersion"], entry, sha256, held)
 
+    def put_away(self, path: Path, *, good: bool) -> None:
+        """See `adapters.comwel.files.put_away`."""
+        files.put_away(path, files.DONE if good else files.ERR)
+
     def acknowledge(
         self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
     ) -> Path:

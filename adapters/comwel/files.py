@@ -2,7 +2,8 @@
 
 A data file `X.dat` is complete when `X.done` (empty, written last) is there; `X.sum` says `<sha256> <bytes> <records>`.
 Writing: a temporary name, fsync, rename, fsync of the folder; then `.sum` the same way, then `.done`.
-It refuses to delete or move anything.
+Putting away: `.done` first, so that what a crash leaves behind is not taken for a complete file.
+It refuses to delete or overwrite anything.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.errors import TotalsMismatch, WrongLength
 
+DONE, ERR = "done", "err"
+"""Where files go that were taken in, and those that were refused."""
 _CHUNK = 1 << 20
 _PIECE = 1 << 16
 _CRLF = b"\r\n"
@@ -37,6 +41,20 @@ def complete(directory: Path, name: re.Pattern[str], *, marked: bool = True) -> 
         return []
     found = (p for p in directory.iterdir() if name.fullmatch(p.name) and p.is_file())
     return sorted(p for p in found if not marked or p.with_suffix(".done").exists())
+
+
+def put_away(path: Path, folder: str) -> Path:
+    """Move the `.done`, the `.sum` and the data file into a folder beside it; returns where the data file lies now.
+
+    A name that is taken there by another file gets the digest of this one, so that both are kept.
+    """
+    directory = path.parent / folder
+    directory.mkdir(exist_ok=True)
+    stem = path.stem if not (directory / path.name).exists() else f"{path.stem}.{digest(path)[:12]}"
+    for suffix in (".done", ".sum", path.suffix):
+        with suppress(FileNotFoundError):
+            path.with_suffix(suffix).replace(directory / (stem + suffix))
+    return directory / (stem + path.suffix)
 
 
 def digest(path: Path) -> str:

@@ -30,7 +30,7 @@ from gateway.errors import (
     StoreUnavailable,
     handover_refusal,
 )
-from gateway.journey.intake import Taken, take_in
+from gateway.journey.intake import Taken, pick_up, take_in
 from gateway.ports import Problem, Wake, nobody, place_of
 from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
@@ -119,9 +119,9 @@ def intake(
     directory: Annotated[Path | None, typer.Argument(file_okay=False, help="folder of hand-over files")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what COMWEL has handed over: batch files (A1) and coordinators' entries (A6)."""
+    """Take in batch files (A1) and coordinators' entries (A6); without a folder, those in the drop folder, once."""
     with _gateway() as gateway:
-        taken = take_in(gateway.world, directory or gateway.settings.inbox_dir)
+        taken = take_in(gateway.world, directory) if directory else pick_up(gateway.world)
     if as_json:
         _print_json([_taken(t) for t in taken])
     else:

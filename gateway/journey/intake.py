@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from gateway.cases import record as case_record
 from gateway.cases.permission import verdict
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import HandoverRefused, MergeRefused, Refused
+from gateway.errors import FolderUnusable, HandoverRefused, MergeRefused, Place, Refused
 from gateway.journey.world import CASE_SCHEMA, World
 from gateway.ports import (
     CaseChange,
@@ -55,6 +55,22 @@ class Taken:
 def take_in(world: World, directory: Path) -> list[Taken]:
     """Take in every complete file of a folder, batch files before entries; either may come first in time."""
     return [take_file(world, reader, path) for reader in world.readers for path in reader.ready(directory)]
+
+
+def pick_up(world: World) -> list[Taken]:
+    """Take in what lies in the drop folder and put every file away once it is answered.
+
+    A crash between answer and putting away finds the same bytes again: nothing changes, and the file is put away then.
+    """
+    taken = []
+    for reader in world.readers:
+        for path in reader.ready(world.limits.from_comwel):
+            taken.append(take_file(world, reader, path))
+            try:
+                reader.put_away(path, good=taken[-1].verdict != "rejected")
+            except OSError:
+                raise FolderUnusable(place=Place(path.name)) from None
+    return taken
 
 
 def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:

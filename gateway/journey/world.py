@@ -59,6 +59,7 @@ class Limits:
     settle_s: float
     base_url: str
     partner_urls: Mapping[str, str]
+    from_comwel: Path
     to_comwel: Path
 
 

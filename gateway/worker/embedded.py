@@ -17,9 +17,10 @@ import structlog
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
-from gateway.worker.rounds import walk
+from gateway.worker.rounds import collect, walk
 
 PAUSE_S = 0.2
+COLLECT_S = 2.0
 log = structlog.get_logger("gateway.worker")
 
 
@@ -44,15 +45,15 @@ class Runner:
         pause_s: float = PAUSE_S,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        self._world, self._pause_s, self._alive = world, pause_s, alive
+        self._world, self._alive = world, alive
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(
-                target=self._loop, args=(f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0), daemon=True
-            )
-            for p in (world.channels if partners is None else partners)
+        deliveries = world.channels if partners is None else partners
+        rounds = [
+            *((f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0, pause_s) for p in deliveries),
+            ("journey", self._journey, PAUSE_S, pause_s),
+            ("intake", self._intake, PAUSE_S, max(pause_s, COLLECT_S)),
         ]
-        self._threads.append(threading.Thread(target=self._loop, args=("journey", self._journey, PAUSE_S), daemon=True))
+        self._threads = [threading.Thread(target=self._loop, args=one, daemon=True) for one in rounds]
 
     def __enter__(self) -> Runner:
         for thread in self._threads:
@@ -75,7 +76,10 @@ class Runner:
         self._alive()
         return walk(self._world)
 
-    def _loop(self, name: str, act: Callable[[], int], rest_s: float) -> None:
+    def _intake(self) -> int:
+        return collect(self._world)
+
+    def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
         while not self._stop.is_set():
             try:
@@ -86,4 +90,4 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
                 log.error("round.broken", round=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
                 done = 0
-            self._stop.wait(rest_s if done else self._pause_s)
+            self._stop.wait(rest_s if done else pause_s)

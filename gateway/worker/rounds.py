@@ -1,8 +1,8 @@
-"""The two rounds that every engine runs: deliver to one partner, and walk the rest of the journey.
+"""The rounds that every engine runs: pick up COMWEL's files, deliver to one partner, walk the rest of the journey.
 
 Rules: a round asks the store what is due and remembers nothing, so it may run in any process, at any time, twice. The
-journey is walked by one process at a time; whoever finds it taken goes on. Refuses nothing: what a round meets is said
-by the verbs.
+journey is walked by one process at a time, and files are picked up by one; whoever finds it taken goes on. Refuses
+nothing: what a round meets is said by the verbs.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.journey.deliver import deliver
+from gateway.journey.intake import pick_up
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
 
-JOURNEY = "journey"
+JOURNEY, INTAKE = "journey", "intake"
 
 
 def deliver_all(world: World, partner: str, worker: str, stopped: Callable[[], bool]) -> int:
@@ -31,3 +32,9 @@ def walk(world: World) -> int:
     """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks."""
     with world.store.alone(JOURNEY) as mine:
         return screen_cases(world) + withdraw(world) + refer(world) + track(world) if mine else 0
+
+
+def collect(world: World) -> int:
+    """Pick up the files that COMWEL dropped; returns how many, 0 while another process picks up."""
+    with world.store.alone(INTAKE) as mine:
+        return len(pick_up(world)) if mine else 0

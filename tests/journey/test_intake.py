@@ -7,15 +7,18 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from random import Random
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from adapters.comwel import synthetic
 from adapters.comwel.synthetic_edges import EDGES, Edge
-from gateway.journey.intake import take_in
+from gateway.errors import FolderUnusable
+from gateway.journey.intake import pick_up, take_in
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.worker.embedded import Runner
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
     RRN,
@@ -425,3 +428,54 @@ def test_a_corrected_record_lifts_the_quarantine(scene: Scene) -> None:
     with scene.store.unit() as unit:
         [row] = list(unit.cases.report())
     assert (row["record"], row["reason"]) == ("ok", None)
+
+
+# ── the drop folder ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _lying(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("RHB_*"))
+
+
+def test_what_is_picked_up_is_put_away_whole(scene: Scene) -> None:
+    write_night(scene.folder, [a_case()], entries=[a_case()], seq=1, previous=0, base=TODAY)
+    assert [t.verdict for t in pick_up(scene.world)] == ["accepted", "accepted"]
+    name = "done/RHB_CASE_20261123_00001"
+    entries = "done/RHB_JC_20261123_00001.ndjson"
+    assert _lying(scene.folder) == [f"{name}.dat", f"{name}.done", f"{name}.sum", entries]
+    assert pick_up(scene.world) == []
+
+
+def test_a_refused_file_lies_apart_and_its_neighbour_is_taken_in(scene: Scene) -> None:
+    for number, previous in ((1, 0), (3, 2)):
+        write_night(scene.folder, [a_case(number)], entries=(), seq=number, previous=previous, base=TODAY)
+    taken = pick_up(scene.world)
+    assert [(t.verdict, t.reason) for t in taken] == [("accepted", None), ("rejected", "E-GAP")]
+    lying = [name for name in _lying(scene.folder) if name.endswith(".dat")]
+    assert lying == ["done/RHB_CASE_20261123_00001.dat", "err/RHB_CASE_20261123_00003.dat"]
+
+
+def test_a_crash_before_putting_away_changes_nothing_twice(scene: Scene) -> None:
+    write_night(scene.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
+    take_in(scene.world, scene.folder)  # committed and answered, then killed
+    before = scene.dump()
+    assert [t.verdict for t in pick_up(scene.world)] == ["unchanged"]
+    assert scene.dump() == before
+    assert all(name.startswith("done/") for name in _lying(scene.folder))
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_lost(scene: Scene) -> None:
+    write_night(scene.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
+    (scene.folder / "done").write_text("a file where the folder should be")
+    with pytest.raises(FolderUnusable, match=r"RHB_CASE_20261123_00001\.dat"):
+        pick_up(scene.world)
+    (scene.folder / "done").unlink()
+    assert [t.verdict for t in pick_up(scene.world)] == ["unchanged"]
+
+
+def test_the_engine_finds_what_is_dropped_while_it_runs(quick: Scene) -> None:
+    with Runner(quick.world, partners=(), pause_s=0.01):
+        write_night(quick.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
+        deadline = monotonic() + 10
+        while not (quick.folder / "done").exists() and monotonic() < deadline:
+            sleep(0.01)
+    assert _lying(quick.folder)[0] == "done/RHB_CASE_20261123_00001.dat"
+    assert len(quick.rows("case_record")) == 1

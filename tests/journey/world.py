@@ -337,6 +337,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
             settle_s=0.0,
             base_url=f"{DOOR}/fhir",
             partner_urls=URLS,
+            from_comwel=folder / "in",
             to_comwel=folder / "out",
         ),
         signing_key=key_of("comwel"),

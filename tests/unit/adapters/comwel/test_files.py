@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,31 @@ def test_a_line_of_many_megabytes_is_refused_in_little_memory(tmp_path: Path) ->
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+def test_a_file_is_put_away_with_its_marks_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    for data in (b"first", b"second"):
+        files.deliver(tmp_path / "a1.dat", data, 0)
+        files.put_away(tmp_path / "a1.dat", files.DONE)
+    assert [p.name for p in tmp_path.iterdir()] == ["done"]
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "done").glob("*.dat")}
+    other = f"a1.{sha256(b'second').hexdigest()[:12]}"
+    assert kept == {"a1.dat": b"first", f"{other}.dat": b"second"}
+    assert files.claimed(tmp_path / "done" / f"{other}.dat").size == len(b"second")
+    assert (tmp_path / "done" / f"{other}.done").exists()
+
+
+def test_what_a_crash_leaves_behind_is_not_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.deliver(tmp_path / "a1.dat", b"data", 0)
+    moves = iter([True, False])
+
+    def replace(path: Path, target: Path) -> None:
+        if not next(moves):
+            raise OSError
+        path.rename(target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OSError):  # noqa: PT011
+        files.put_away(tmp_path / "a1.dat", files.DONE)
+    assert (tmp_path / "a1.dat").read_bytes() == b"data"
+    assert files.complete(tmp_path, _NAME) == []
