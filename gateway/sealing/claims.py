@@ -10,7 +10,7 @@ It never repeats a value, nor the name of an unknown member, in an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from json import JSONDecoder
 from typing import Any, NoReturn
 
@@ -47,6 +47,16 @@ def require(found: Mapping[str, Any], members: Mapping[str, Test], *, at: str = 
             raise ManifestInvalid("a member has the wrong form", place=Place(field=f"{at}/{name}"))
     if len(found) != len(members):
         raise ManifestInvalid("an unknown member", place=Place(field=at or "/"))
+
+
+def parts(found: Mapping[str, Any], members: Mapping[str, Test]) -> Iterator[dict[str, Any]]:
+    """The objects of the list `parts`, each with exactly `members`. Raises ManifestInvalid."""
+    for index, part in enumerate(found["parts"]):
+        at = f"/parts/{index}"
+        if not isinstance(part, dict):
+            raise ManifestInvalid("a part is not an object", place=Place(field=at))
+        require(part, members, at=at)
+        yield part
 
 
 def whole(low: int, high: int = MAX_INT) -> Test:

@@ -154,18 +154,12 @@ def read(payload: bytes) -> Manifest:
 
 def _manifest(stated: dict[str, Any]) -> Manifest:
     claims.require(stated, _MEMBERS)
-    parts = []
-    for index, part in enumerate(stated["parts"]):
-        at = f"/parts/{index}"
-        if not isinstance(part, dict):
-            raise ManifestInvalid("a part is not an object", place=Place(field=at))
-        claims.require(part, _PART_MEMBERS, at=at)
-        parts.append(Part(**part))
+    parts = tuple(Part(**part) for part in claims.parts(stated, _PART_MEMBERS))
     if len({part.name for part in parts}) != len(parts):
         raise ManifestInvalid("two parts have the same name", place=Place(field="/parts"))
     if (stated["case"] is None) != (stated["seq"] is None):
         raise ManifestInvalid("case and seq go together", place=Place(field="/seq"))
-    return Manifest(**{**stated, "parts": tuple(parts)})
+    return Manifest(**{**stated, "parts": parts})
 
 
 def _must_be_of_its_time(manifest: Manifest, received: datetime | None) -> None:

@@ -166,14 +166,8 @@ def _digests(manifest: Manifest) -> tuple[PartDigest, ...]:
 
 def _receipt(stated: dict[str, Any]) -> Receipt:
     claims.require(stated, _MEMBERS)
-    parts = []
-    for index, part in enumerate(stated["parts"]):
-        at = f"/parts/{index}"
-        if not isinstance(part, dict):
-            raise ManifestInvalid("a part is not an object", place=Place(field=at))
-        claims.require(part, _PART_MEMBERS, at=at)
-        parts.append(PartDigest(**part))
+    parts = tuple(PartDigest(**part) for part in claims.parts(stated, _PART_MEMBERS))
     needed = "code" if stated["decision"] == Decision.REJECTED else "inbox_seq"
     if stated[needed] is None:
         raise ManifestInvalid("this decision needs it", place=Place(field=f"/{needed}"))
-    return Receipt(**{**stated, "parts": tuple(parts), "decision": Decision(stated["decision"])})
+    return Receipt(**{**stated, "parts": parts, "decision": Decision(stated["decision"])})
