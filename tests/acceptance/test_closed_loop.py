@@ -129,6 +129,7 @@ def test_every_exchange_is_accounted_for(exchanges: list[dict[str, Any]]) -> Non
     assert len({e["mid"] for e in exchanges}) == len(exchanges)
 
 
+@pytest.mark.rule("R-18")
 def test_a_message_explains_itself_to_its_last_byte(sample: Demo, exchanges: list[dict[str, Any]]) -> None:
     mid = next(e["mid"] for e in exchanges if (e["partner"], e["type"]) == ("KEAD", "referral.created"))
     done = gateway(sample.home, "map", "explain", mid, "--json")
@@ -166,6 +167,7 @@ def keys_of(books: Books) -> dict[str, dict[str, JWK]]:
     return found
 
 
+@pytest.mark.rule("R-24")
 @pytest.mark.parametrize("which", ["books", "other_books"])
 def test_every_message_and_receipt_of_both_sides_verifies(which: str, request: pytest.FixtureRequest) -> None:
     books: Books = request.getfixturevalue(which)
@@ -215,6 +217,7 @@ def test_what_we_call_fhir_is_fhir_to_others(other_books: Books, what: str) -> N
         assert Bundle.model_validate_json(row["bundle"]).entry
 
 
+@pytest.mark.rule("R-23")
 # ── the law, seen from the database ──────────────────────────────────────────────────────────────────────────────────
 def test_no_resident_number_is_anywhere_in_the_database(books: Books) -> None:
     marks = ("8801011234567", "880101-1234567", "８８０１０１")

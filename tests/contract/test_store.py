@@ -159,6 +159,7 @@ def test_an_error_undoes_the_unit_and_goes_on(store: Store) -> None:
         assert unit.cases.load([case().case_no]) == {}
 
 
+@pytest.mark.rule("R-14")
 def test_a_unit_cannot_commit_without_an_event_nor_twice(store: Store) -> None:
     with store.unit() as unit:
         with pytest.raises(ValueError, match="one audit event per act"):
@@ -168,6 +169,7 @@ def test_a_unit_cannot_commit_without_an_event_nor_twice(store: Store) -> None:
             unit.commit(EVENT)
 
 
+@pytest.mark.rule("R-14")
 def test_a_kept_refusal_is_one_event_and_nothing_else(store: Store) -> None:
     store.keep_refusal(EVENT.refused("E-LB"))
     with store.unit() as unit:

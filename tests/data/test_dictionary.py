@@ -61,11 +61,13 @@ def test_every_permission_is_a_word_we_know(partner: str) -> None:
     assert {row[partner] for row in ROWS.values()} <= FORMS
 
 
+@pytest.mark.rule("R-06")
 @pytest.mark.parametrize("partner", ["KEIS", "KEAD", "TRN"])
 def test_no_partner_ever_sees_case_keys_diagnoses_or_memo(partner: str) -> None:
     for name in ("caseNo", "personKey", "matchToken", "diagnoses", "memo", "counselling", "addrText"):
         assert ROWS[name][partner] == "-"
 
 
+@pytest.mark.rule("R-01")
 def test_no_field_can_be_meant_for_a_resident_registration_number() -> None:
     assert not [n for n in ROWS if "rrn" in n.lower() or "jumin" in n.lower() or "resident" in n.lower()]

@@ -103,6 +103,7 @@ def test_every_identifier_of_ours_in_a_document_is_registered_and_has_its_form(n
             assert re.search(pattern, str(identifier.get("value", ""))), (system, identifier)
 
 
+@pytest.mark.rule("R-01")
 def test_no_identifier_system_can_hold_a_resident_registration_number() -> None:
     for identifier in IDENTIFIERS["identifiers"]:
         assert "pattern" not in identifier or not re.search(identifier["pattern"], "900101-1234567")

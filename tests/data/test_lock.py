@@ -19,6 +19,7 @@ def standing() -> lock.Digests:
     return lock.standing()
 
 
+@pytest.mark.rule("R-32")
 def test_nothing_that_is_in_force_has_changed(standing: lock.Digests) -> None:
     said = lock.refusals(lock.locked(), standing)
     assert said == [], "(before the first release: python -m tests.data.lock --anew)"

@@ -283,6 +283,7 @@ SECRET = {
 }
 
 
+@pytest.mark.rule("R-02")
 @pytest.mark.parametrize("partner", PARTNERS)
 @pytest.mark.parametrize("kind", ["referral", "cancel"])
 def test_a_partner_map_cannot_leak_even_from_a_record_that_nobody_narrowed(
@@ -368,6 +369,7 @@ LEAKS = {  # what the analyst writes: (in the place of, instead); the fragment i
 FRAGMENT = 'fragment: sick\ntemplate:\n  cnslMemo: "=diagnoses.first().code"\n'
 
 
+@pytest.mark.rule("R-06")
 @pytest.mark.parametrize("how", LEAKS)
 def test_a_map_edited_to_leak_a_diagnosis_is_refused_in_words_of_the_analyst(how: str, tmp_path: Path) -> None:
     root = tmp_path / "mappings"

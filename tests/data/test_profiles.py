@@ -32,6 +32,7 @@ def test_what_the_column_permits_is_allowed_taken_or_withheld_with_a_reason(prof
     assert permitted <= profile.allow.keys() | profile.take | profile.withhold.keys()
 
 
+@pytest.mark.rule("R-05")
 @each
 def test_every_form_is_one_the_gateway_can_narrow_to(profile: Profile) -> None:
     assert set(profile.allow.values()) <= FORMS.keys()
@@ -57,6 +58,7 @@ def test_the_answer_has_a_legal_basis_of_its_own(profile: Profile) -> None:
     assert "comwel" in basis.recipients
 
 
+@pytest.mark.rule("R-06")
 @each
 def test_memo_and_diagnosis_and_death_never_leave_and_say_why(profile: Profile) -> None:
     for name in ("memo", "diagnoses", "deceasedDate"):

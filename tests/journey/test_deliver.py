@@ -62,6 +62,7 @@ def only_keis(scene: Scene, **more: Any) -> None:
     scene.refer(a_case(entry={"services": {"KEIS": ["01"]}}, **more))
 
 
+@pytest.mark.rule("R-25")
 # ── across ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_verified_receipt_delivers_and_is_kept(scene: Scene) -> None:
     legs = scene.refer(a_case())

@@ -39,6 +39,7 @@ def test_without_health_consent_the_narrow_message_is_explained_as_well(scene: S
     assert all(explain(scene.world, mid_of(scene, partner)).same_bytes for partner in PARTNERS)
 
 
+@pytest.mark.rule("R-12")
 def test_reading_is_logged_with_its_purpose_and_masks_the_worker(scene: Scene) -> None:
     case = a_case()
     scene.referred(case)

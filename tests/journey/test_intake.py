@@ -247,6 +247,7 @@ def test_a_hard_but_good_record_gets_the_verdict_of_its_label(quick: Scene, edge
 _RRNS = {"with a hyphen": RRN, "without": RRN.replace("-", ""), "wide": "８８０１０１－１２３４５６７"}
 
 
+@pytest.mark.rule("R-01")
 @pytest.mark.parametrize("field", ["addr", "saeopjangNm", "engNm", "korNm"])
 @pytest.mark.parametrize("spelling", _RRNS)
 def test_a_resident_number_in_any_field_is_put_aside_with_its_digits_masked(

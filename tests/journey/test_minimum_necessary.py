@@ -203,6 +203,7 @@ def referred(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {m["partner"]: m for m in scene.rows("message")}
 
 
+@pytest.mark.rule("R-02")
 # ── the property ─────────────────────────────────────────────────────────────────────────────────────────────────────
 @MODERATE
 @given(cases())
@@ -220,6 +221,7 @@ def test_no_withheld_value_is_in_the_bytes_that_leave(record: dict[str, Any]) ->
             assert not [s for s in spellings(secret) if s in text or s in plain], f"{partner} was told {secret}"
 
 
+@pytest.mark.rule("R-18")
 @MODERATE
 @given(cases())
 def test_the_fields_kept_with_a_message_are_allowed_by_agreement_and_consent(record: dict[str, Any]) -> None:

@@ -341,6 +341,7 @@ def test_after_an_illegal_move_the_next_message_is_still_heard(scene: Scene) -> 
     assert states(scene) == [(1, "refused", "LOOP-STATE"), (2, "applied", None)]
 
 
+@pytest.mark.rule("R-08")
 def test_after_the_consent_is_withdrawn_an_outcome_is_quarantined(scene: Scene) -> None:
     case = a_case()
     leg = scene.referred(case)["KEIS"]

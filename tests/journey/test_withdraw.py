@@ -119,6 +119,7 @@ def test_a_valid_case_is_left_alone(scene: Scene) -> None:
     assert scene.withdraw() == 0
 
 
+@pytest.mark.rule("R-08")
 # ── what leaves ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_nothing_unsent_leaves_and_who_never_heard_is_not_told(scene: Scene) -> None:
     scene.refer(a_case())
@@ -130,6 +131,7 @@ def test_nothing_unsent_leaves_and_who_never_heard_is_not_told(scene: Scene) -> 
     assert {(d["state"], d["error_class"]) for d in scene.rows("delivery")} == {("blocked", "cancelled")}
 
 
+@pytest.mark.rule("R-08")
 def test_the_owner_is_told_with_ids_and_a_reason_and_not_a_word_more(scene: Scene) -> None:
     case = a_case()
     legs = scene.referred(case)

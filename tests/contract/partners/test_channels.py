@@ -306,6 +306,7 @@ FORBIDDEN = (
 )  # fmt: skip
 
 
+@pytest.mark.rule("R-26")
 @pytest.mark.parametrize("url", FORBIDDEN)
 def test_an_address_outside_the_agreement_is_refused_before_the_attempt(url: str) -> None:
     line = Line(1.0)
@@ -335,6 +336,7 @@ def test_a_name_with_one_forbidden_address_is_refused_whole() -> None:
     line.close()
 
 
+@pytest.mark.rule("R-26")
 def test_the_judged_address_is_the_one_connected_to(rude: Any) -> None:
     """A name server that changes its answer after the judgement changes nothing: it is asked once."""
     asked: list[str] = []

@@ -131,6 +131,7 @@ def test_nobody_overrides_a_death() -> None:
     assert found["1"].result is Result.EXCLUDED
 
 
+@pytest.mark.rule("R-31")
 @pytest.mark.parametrize(
     ("asked", "made", "decided", "ok"),
     [

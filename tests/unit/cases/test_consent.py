@@ -27,6 +27,7 @@ def guardian(**changes: Any) -> dict[str, Any]:
     return {k: v for k, v in (whole | changes).items() if v is not None}
 
 
+@pytest.mark.rule("R-07")
 @pytest.mark.parametrize(
     "element", ["no", "recipients", "purpose", "items", "from", "until", "method", "textVersion", "signer"]
 )
@@ -50,6 +51,7 @@ def test_each_flaw_has_its_sentence(changes: dict[str, Any], why: str) -> None:
     assert flaw(consent(**changes), record(), TERMS, DAY) == why
 
 
+@pytest.mark.rule("R-07", "R-11")
 @pytest.mark.parametrize(
     ("signer", "representatives", "birth", "usable"),
     [
@@ -79,6 +81,7 @@ def at_kst(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+09:00").astimezone(UTC)
 
 
+@pytest.mark.rule("R-08")
 def test_the_last_day_counts_to_its_last_second_in_korea() -> None:
     case = record()  # until 2027-02-28
     assert find(case, "KEIS", TERMS, at_kst("2027-02-28T23:59:50"))
@@ -130,6 +133,7 @@ def test_the_youngest_usable_consent_carries() -> None:
         assert find(record(consent=order), "KEIS", TERMS, AT)["no"] == "2"
 
 
+@pytest.mark.rule("R-10")
 @pytest.mark.parametrize("consents", [[], None, [consent(recipients=["KEAD"])]])
 def test_a_recipient_that_is_not_named_has_no_consent(consents: list[dict[str, Any]] | None) -> None:
     with pytest.raises(ConsentMissing, match="none names KEIS"):

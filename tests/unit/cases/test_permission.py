@@ -61,6 +61,7 @@ def test_the_first_reason_that_holds_refuses(
         allowed(case, **how)
 
 
+@pytest.mark.rule("R-09")
 def test_a_basis_that_needs_no_consent_goes_on_after_a_withdrawal() -> None:
     internal = Terms("COMWEL", "comwel", "LB-06", {"nameFull": "Y", "phone": "Y"})
     permission = allowed(record(consent=[consent(withdrawnAt="2026-11-22T09:00:00+09:00")]), internal)
@@ -89,12 +90,14 @@ def test_without_the_separate_consent_health_stays() -> None:
     assert permission.withheld["grade"] == "health needs a separate consent (PIPA 23①1)"
 
 
+@pytest.mark.rule("R-10")
 def test_the_consents_items_limit_the_fields() -> None:
     permission = allowed(record(consent=[consent(items=["identity", "unknown-word"])]))
     assert {"nameFull", "coordinator", "referral"} <= permission.fields
     assert not {"phone", "jobWish", "funcProfile"} & permission.fields
 
 
+@pytest.mark.rule("R-04")
 @pytest.mark.parametrize(("on", "given_"), [(False, True), (True, False), (False, False), (True, True)])
 def test_a_unique_identifier_never_leaves_on_the_bases_we_ship(on: bool, given_: bool) -> None:
     case = record(foreignRegNo="enc:…", consent=[consent(uniqueId=given_, items=["identity", "uniqueId"])])
@@ -119,6 +122,7 @@ def test_in_a_delicate_case_the_body_part_needs_a_fresh_consent(
     assert "grade" in permission.fields
 
 
+@pytest.mark.rule("R-05")
 @pytest.mark.parametrize("form", ["flag", "period", "Y(name,tel)"])
 @pytest.mark.parametrize("field", ["jobWish", "phone", "vocTrainingEligible", "provenance"])
 def test_a_form_that_does_not_fit_the_value_lets_no_value_leave(form: str, field: str) -> None:
@@ -305,6 +309,7 @@ def oracle(partner: Terms, consents: list[dict[str, Any]], delicate: bool) -> se
     return leaving
 
 
+@pytest.mark.rule("R-02")
 @settings(max_examples=250, deadline=None)
 @given(PARTNERS, st.lists(CONSENTS, max_size=3, unique_by=lambda c: (c["from"], c["no"])), st.booleans())
 def test_nothing_leaves_outside_agreement_and_law_and_consent(

@@ -224,6 +224,7 @@ _WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.rule("R-01")
 @given(spellings(), st.lists(_WORDS, max_size=3), st.lists(_WORDS, max_size=3))
 @settings(max_examples=150, deadline=None)
 def test_any_number_in_any_spelling_is_found_and_struck_out(number: str, before: list[str], after: list[str]) -> None:

@@ -54,6 +54,7 @@ VECTORS = {
 }
 
 
+@pytest.mark.rule("R-32")
 @pytest.mark.parametrize(("changes", "gate", "score"), VECTORS.values(), ids=VECTORS)
 def test_the_published_vectors_hold(changes: dict[str, Any], gate: Gate, score: int) -> None:
     screening = screen(record(**changes), RULESET, TODAY)
@@ -100,6 +101,7 @@ def test_a_criterion_is_met_missed_or_unknown(criterion: str, changes: dict[str,
     assert (found.points > 0) is (met is True)
 
 
+@pytest.mark.rule("R-31")
 def test_every_criterion_explains_itself_in_korean() -> None:
     contributions = screen(record(), RULESET, TODAY).contributions
     assert [c.criterion for c in contributions] == [c.id for c in RULESET.criteria]

@@ -48,6 +48,7 @@ def test_codes_and_ids_of_the_gateway_fit_every_field(name: str, code: str) -> N
     assert getattr(event(**{name: code}), name) == code
 
 
+@pytest.mark.rule("R-14")
 @pytest.mark.parametrize(
     "text",
     [

@@ -28,6 +28,7 @@ def test_an_id_never_changes_by_accident() -> None:
     assert partner_person_id(KEY, "KE", "P000000000042") == "PKE-WX3FRMYXV7M7VZI2ZRMW5J7OJY"
 
 
+@pytest.mark.rule("R-03")
 @given(st.text(min_size=1, max_size=13), st.text(min_size=1, max_size=13))
 def test_two_persons_never_share_an_id_and_two_partners_never_share_a_part(one: str, other: str) -> None:
     assert (partner_person_id(KEY, "KE", one) == partner_person_id(KEY, "KE", other)) is (one == other)
@@ -43,6 +44,7 @@ def test_the_cases_name_is_another_matter_than_the_persons() -> None:
     assert pairwise_case(KEY, "KE", "X") != pairwise_case(KEY, "KD", "X")
 
 
+@pytest.mark.rule("R-03")
 def test_after_a_rotation_the_old_id_is_still_known() -> None:
     old = partner_person_id(KEY, "KE", "P1")
     new, retired = known_person_ids([NEXT, KEY], "KE", "P1")

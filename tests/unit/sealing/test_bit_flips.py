@@ -67,6 +67,7 @@ def test_a_message_with_a_changed_byte_is_refused(change: Change) -> None:
         open_sealed(jws, {"body": BODY}, keys=ring(), audience="kead", received=NOW)
 
 
+@pytest.mark.rule("R-24")
 @settings(max_examples=60, deadline=None)
 @given(changes)
 def test_a_receipt_with_a_changed_byte_is_refused(change: Change) -> None:

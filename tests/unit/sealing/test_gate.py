@@ -153,6 +153,7 @@ SMALL_ORDER = [
 ]
 
 
+@pytest.mark.rule("R-22")
 @pytest.mark.parametrize(("key", "member"), [row[1:] for row in UNFIT], ids=[row[0] for row in UNFIT])
 def test_an_unfit_key_is_refused_and_the_member_named(key: Any, member: str) -> None:
     with pytest.raises(KeyRefused) as refusal:

@@ -94,6 +94,7 @@ def test_a_revoked_key_is_not_believed_even_when_the_signature_is_dated_back() -
         find(keys, "kead-2026-11-ES256", "ES256", **when, received=NOW)
 
 
+@pytest.mark.rule("R-22")
 def test_a_rotated_key_is_still_believed_for_messages_it_sealed_in_its_time() -> None:
     keys = ring(record_of("kead", not_after=NOW))
     assert find(keys, "kead-2026-11-ES256", "ES256", made=NOW - SECOND, received=NOW + timedelta(days=7))
@@ -101,6 +102,7 @@ def test_a_rotated_key_is_still_believed_for_messages_it_sealed_in_its_time() ->
         find(keys, "kead-2026-11-ES256", "ES256", made=NOW, received=NOW + timedelta(days=7))
 
 
+@pytest.mark.rule("R-22")
 def test_the_algorithm_is_the_records_not_the_messages() -> None:
     with pytest.raises(KeyRefused, match="alg"):
         find(ring(), "kead-2026-11-ES256", "PS256", made=NOW)

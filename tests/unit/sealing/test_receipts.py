@@ -40,6 +40,7 @@ def restated(**changes: Any) -> str:
     return forged(payload, {"alg": "ES256", "kid": key_of("kead").kid, "typ": TYP}, key_of("kead"))
 
 
+@pytest.mark.rule("R-25")
 @pytest.mark.parametrize(
     ("decision", "code", "inbox_seq"),
     [
