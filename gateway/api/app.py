@@ -12,8 +12,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from gateway.api.problems import problem, unexpected
+from gateway.api.requests import Requests
 from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
 from gateway.errors import DocumentTooLarge, GatewayError
@@ -23,7 +25,7 @@ MAX_BODY = 1_048_576
 RECEIPT_HEADER = "Comwel-Receipt-JWS"
 
 
-def build_app(gateway: Gateway) -> FastAPI:
+def build_app(gateway: Gateway) -> ASGIApp:
     """The application over one gateway."""
     app = FastAPI(title="COMWEL referral gateway", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(GatewayError, lambda _, error: problem(error))
@@ -53,7 +55,7 @@ def build_app(gateway: Gateway) -> FastAPI:
     def ready() -> Response:
         return _json(200, {"ready": gateway.ready()})
 
-    return app
+    return Requests(app)
 
 
 def _raw_path(request: Request) -> str:

@@ -32,10 +32,12 @@ from gateway.errors import (
 )
 from gateway.journey.intake import Taken, pick_up, take_in
 from gateway.ports import Problem, Wake, nobody, place_of
+from gateway.telemetry.logs import log_from
 from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
 from gateway.worker.wake import BrokerWake
 
+log = structlog.get_logger()
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="COMWEL referral gateway", pretty_exceptions_enable=False
 )
@@ -59,19 +61,6 @@ def main() -> None:
     except GatewayError as error:
         typer.echo(str(error), err=True)
         sys.exit(exit_code(error))
-
-
-def log_from(level: int) -> None:
-    """Log as JSON lines on the standard error stream, from `level` upwards."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def console() -> Console:
@@ -177,7 +166,7 @@ def serve(
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
     log_from(logging.INFO)
     with _gateway() as gateway, serving.Door(gateway), nullcontext() if door_only else Runner(gateway.world):
-        typer.echo(f"the partners' door is open on {gateway.public_url}", err=True)
+        log.info("door.opened", port=gateway.settings.port)
         serving.wait_for_signal()
 
 

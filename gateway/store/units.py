@@ -47,7 +47,7 @@ from gateway.ports import (
     WorkItem,
 )
 
-log = structlog.get_logger("gateway.acts")
+log = structlog.get_logger()
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 

@@ -23,6 +23,7 @@ from celery import Celery
 from celery.beat import Scheduler
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
+from structlog.contextvars import bind_contextvars
 
 from gateway.journey.world import World
 from gateway.worker.embedded import Runner
@@ -102,10 +103,12 @@ def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool]
     @app.task(name=WAKE_TASK, expires=HINT_EXPIRES_S)
     def wake(partner: str) -> None:
         if partner in world.channels:
+            bind_contextvars(round=f"wake-{partner}")
             deliver_all(world, partner, f"{name}-{partner}", stopped)
 
     @app.task(name=JOURNEY_TASK, expires=HINT_EXPIRES_S)
     def journey() -> None:
+        bind_contextvars(round=JOURNEY)
         while not stopped() and walk(world):
             pass
 

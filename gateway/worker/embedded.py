@@ -9,24 +9,20 @@ Refuses to swallow: an unexpected error is logged with its type and the round is
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
+from gateway.telemetry.logs import where
 from gateway.worker.rounds import collect, walk
 
 PAUSE_S = 0.2
 COLLECT_S = 2.0
-log = structlog.get_logger("gateway.worker")
-
-
-def _where(error: BaseException) -> list[str]:
-    """Where it happened, without what it said: messages and local variables may hold personal data."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+log = structlog.get_logger()
 
 
 class Runner:
@@ -81,13 +77,14 @@ class Runner:
 
     def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
+        bind_contextvars(round=name)
         while not self._stop.is_set():
             try:
                 done = act()
             except GatewayError as error:
-                log.warning("round.failed", round=name, code=error.code)
+                log.warning("round.failed", code=error.code)
                 done = 0
             except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
-                log.error("round.broken", round=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
+                log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
                 done = 0
             self._stop.wait(rest_s if done else pause_s)

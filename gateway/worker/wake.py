@@ -20,7 +20,7 @@ PUBLISH_S = 0.4
 """Patience for one operation on the broker's socket; a publish is a handful of them."""
 LEFT_ALONE_S = 10.0
 
-log = structlog.get_logger("gateway.worker")
+log = structlog.get_logger()
 
 
 class BrokerWake:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.cli.main import log_from
+from gateway.telemetry.logs import log_from
 from tests.bench.figure import Figure
 from tests.bench.machine import machine
 from tests.bench.table import render, write, write_json

@@ -19,6 +19,7 @@ from gateway import errors
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.referrals.diagram import diagram
+from gateway.telemetry.fields import FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "gateway" / "README.md"
@@ -88,6 +89,11 @@ def _word(parameter: Any) -> str | None:
     return f"[{option}]" if parameter.is_flag else f"[{option} …]"
 
 
+def log_fields_table() -> str:
+    """Every field that a log line may hold."""
+    return _table(("field", "what it says"), ((f"`{field.name}`", field.what) for field in FIELDS))
+
+
 def _table(head: tuple[str, ...], rows: Any) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -98,6 +104,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "errors": errors_table,
     "commands": commands_table,
+    "log-fields": log_fields_table,
 }
 """Marker → what stands in it, all on one page."""
 

@@ -1,0 +1,102 @@
+"""What the processes of the engine write while a night goes through: lines of JSON, and nobody in them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import psycopg
+import pytest
+
+from gateway.cli.partners import free_port
+from gateway.cli.supervisor import answers
+from gateway.telemetry.fields import FIELDS, cleared
+from tests.faults.stage import Stage, set_up, wait_for
+
+PHONE, RRN = "010-1234-5678", "880101-1234567"
+
+
+@pytest.fixture
+def stage(home: Path, database: str) -> Iterator[Stage]:
+    with set_up(home, database) as found:
+        yield found
+
+
+def lines(stage: Stage, *names: str) -> list[dict[str, Any]]:
+    """What was logged; Celery's goodbye, the one thing that is said on the standard output, is left out."""
+    raw = [line for name in names for line in (stage.home / f"{name}.log").read_bytes().splitlines()]
+    return [orjson.loads(line) for line in raw if line not in (b"", b"worker: Warm shutdown (MainProcess)")]
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text in a record, at any depth."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from leaves(inner)
+
+
+def told_to_us(stage: Stage) -> set[str]:
+    """What the night says about its people, in words that cannot be a code: long, or not plain ASCII."""
+    with psycopg.connect(stage.database) as connection:
+        records = [
+            orjson.loads(r) for (r,) in connection.execute("select record from case_record where record is not null")
+        ]
+    texts = {text for record in records for text in leaves({k: v for k, v in record.items() if k != "caseNo"})}
+    return {
+        t for t in texts if not t.isascii() or (len(t) >= 9 and any(c.isdigit() for c in t) and not t.startswith("R20"))
+    }
+
+
+def knock_badly(door: str) -> None:
+    """Requests that should not be, with personal data wherever it could be put."""
+    with httpx2.Client(base_url=door, trust_env=False) as client:
+        client.get(f"/patients/{RRN}", headers={"X-Request-Id": PHONE})
+        client.post(f"/partners/{PHONE}/v1/outcomes?who={RRN}", content=RRN.encode())
+        client.post("/partners/KEIS/v1/outcomes", content=f"홍길동 {PHONE}".encode(), headers={"X-Name": RRN})
+        client.get(f"/v1/messages/{RRN}/receipt")
+
+
+def test_a_night_leaves_lines_of_json_with_ids_and_without_people(stage: Stage) -> None:
+    port = free_port()
+    stage.env["GATEWAY_PORT"] = str(port)
+    stage.start_broker()
+    stage.start_workers("worker")
+    stage.start("door", sys.executable, "-m", "gateway", "serve", "--door-only")
+    wait_for("the door is open", lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
+    stage.hand_over()
+    stage.until_quiet()
+    knock_badly(f"http://127.0.0.1:{port}")
+    stage.close()
+
+    said = lines(stage, "worker", "door", "beat")
+    assert {name for line in said for name in line} <= {field.name for field in FIELDS}
+    assert [line for line in said if cleared(line) != line] == []
+    assert [line for line in said if "masked" in line] == []
+    raw = b"".join((stage.home / f"{name}.log").read_bytes() for name in ("worker", "door", "beat")).decode()
+    assert raw.isascii()
+    people = told_to_us(stage)
+    assert len(people) > 100
+    assert [text for text in people | {PHONE, RRN} if text in raw] == []
+
+    acts = Counter(line["event"] for line in said)
+    assert acts["referral.prepared"] == stage.count("select count(*) from audit_event where act = 'referral.prepared'")
+    assert acts["delivery.attempted"] == stage.count("select count(*) from attempt")
+    refused = [line for line in said if line["event"] == "request.refused"]
+    assert [(line["route"], line["status"]) for line in refused] == [
+        ("unknown", 404),
+        ("outcomes", 403),
+        ("outcomes", 401),
+        ("receipt", 404),
+    ]
+    for line in refused[1:3]:
+        (act,) = [
+            one for one in said if one["event"] == "message.received" and one.get("request_id") == line["request_id"]
+        ]
+        assert act["verdict"] == "refused"
+    assert {line["round"].partition("-")[0] for line in said if "round" in line} >= {"wake", "journey"}
