@@ -33,6 +33,7 @@ HOST = {
     "receiver": "X",
 }
 PINS = (
+    "audit-to-fhir|1.0.0",
     "case-to-fhir|1.0.0",
     *(f"{p}-{kind}|1.0.0" for p in ("kead", "keis") for kind in ("cancel-out", "outcome-in", "referral-out")),
     "outcome-to-comwel|1.0.0",

@@ -111,8 +111,8 @@ def _is_bad(mappings: Path, path: Path) -> bool:
 
 def check_file(path: Path, mappings: Path, schemas: Path, *, elements: Path | None = None) -> list[Finding]:
     """Every finding of one map file, wherever it stands, with its tests (for drafts and bad examples)."""
-    around, findings = world.load(mappings, schemas, elements)
-    built = build(path, around)
+    around, findings = world.load(mappings.resolve(), schemas, elements)
+    built = build(path.resolve(), around)
     found = Catalogue(around, [built], [*findings, *built.findings])
     tests = [f for pin in found.pins() for f in maptests.findings(found, pin)]
     return sorted({*found.findings, *tests})

@@ -39,7 +39,9 @@ class World:
 
 
 def shown(mappings: Path, path: Path) -> str:
-    """`mappings/…/map.yaml`."""
+    """`mappings/…/map.yaml`; a draft that stands elsewhere by its own name."""
+    if not path.is_relative_to(mappings):
+        return path.name
     return f"{mappings.name}/{path.relative_to(mappings).as_posix()}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.documents.gwmap import Catalogue, MapsRefused
+from gateway.documents.gwmap import Catalogue, MapsRefused, check_file
 from gateway.documents.gwmap.minimise import Allowed
 from gateway.errors import MappingFailed, MapRefused
 
@@ -350,3 +350,14 @@ def test_an_unknown_pin_is_refused_with_the_nearest(workshop: Any) -> None:
     workshop.map("a: =name")
     with pytest.raises(MapRefused, match=r"there is no map 'mini\|1.0.1' \(did you mean 'mini\|1.0.0'\?\)"):
         workshop.load().get("mini|1.0.1")
+
+
+def test_a_file_is_checked_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    here = Path("mappings/outcome-to-comwel/1.0.0/map.yaml")
+    assert check_file(here, ROOT / "mappings", ROOT / "schemas") == []
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(here.read_text("utf-8").replace("gwmap: 1", "gwmap: 2"), encoding="utf-8")
+    assert [(f.code, f.file) for f in check_file(draft, ROOT / "mappings", ROOT / "schemas")][:1] == [
+        ("S1", "draft.yaml")
+    ]
