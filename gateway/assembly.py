@@ -11,7 +11,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -38,12 +38,14 @@ from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
-from gateway.ports import Clock, KeyRow, PartnerChannel, Wake, nobody
+from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store.embedded import embedded_postgres
+from gateway.store.figures import PostgresFigures
 from gateway.store.keyfiles import own_key, pairwise_secret
 from gateway.store.migrate import migrate
 from gateway.store.units import PostgresKeys, PostgresStore
+from gateway.telemetry.channel import WatchedChannel
 
 KST = ZoneInfo("Asia/Seoul")
 OWN_KEY = "comwel-1"
@@ -138,6 +140,7 @@ class Gateway:
     store: PostgresStore
     shelf: KeyShelf
     public_url: str
+    observer: Observer
 
     def jwks(self) -> dict[str, Any]:
         """Our public keys."""
@@ -148,6 +151,11 @@ class Gateway:
         with self.store.unit() as unit:
             found = unit.inbox.receipt(mid)
         return found.jws if found else None
+
+    def figures(self) -> Sequence[Reading]:
+        """How things stand, for those who watch; never raises StoreUnavailable."""
+        clock = self.world.clock
+        return PostgresFigures(self.store, clock.now).read(clock.today(), sorted(self.world.channels))
 
     def ready(self) -> bool:
         """The database answers. Raises StoreUnavailable."""
@@ -205,19 +213,22 @@ def assemble(
     rng: Random | None = None,
     random: Callable[[int], bytes] = os.urandom,
     wake: Wake = nobody,
+    observer: Observer | None = None,
 ) -> Iterator[Gateway]:
     """Build a gateway and keep it while the block lasts: database up and migrated, keys on the shelf, channels open."""
     with ExitStack() as stack:
         url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
         migrate(url)
-        store = PostgresStore(url)
+        seen = observer or Unobserved()
+        store = PostgresStore(url, observer=seen)
         stack.callback(store.close)
         used = clock or RealClock()
         shelf = KeyShelf(PostgresKeys(store), used)
         key = own_key(settings.home / "keys", OWN_KEY)
         shelf.add(US, to_jwk(key.verify_key(US, used.now())))
         known = knowledge or know(settings)
-        open_channels = dict(channels or _channels(settings, known))
+        opened = channels or _channels(settings, known)
+        open_channels = {partner: WatchedChannel(partner, channel, seen) for partner, channel in opened.items()}
         for channel in open_channels.values():
             stack.callback(channel.close)
         attempts = stack.enter_context(
@@ -242,7 +253,7 @@ def assemble(
             attempts=attempts,
             wake=wake,
         )
-        yield Gateway(settings, world, store, shelf, public_url)
+        yield Gateway(settings, world, store, shelf, public_url, seen)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -36,6 +36,13 @@ class Settings(BaseSettings):
     mappings: Path = Field(default=_ROOT / "mappings", description="folder of maps, code tables, rules and profiles")
     host: str = Field(default="127.0.0.1", description="address the partners' door listens on")
     port: int = Field(default=8700, ge=0, le=65535, description="port of the partners' door; 0 takes a free one")
+    metrics_host: str = Field(default="127.0.0.1", description="address metrics are served on, to Prometheus only")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="port for metrics; workers of `gateway up` take those after it; unset: none",
+    )
     public_url: str | None = Field(default=None, description="base URL partners sign for; unset: host and port")
     fhir_base: str = Field(
         default="https://gateway.example/fhir", description="base URL of our FHIR resources, as references name them"

@@ -722,6 +722,43 @@ class RtwRegister(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Sees what happens, for whoever operates the gateway. Never raises, never waits, keeps nobody's data."""
+
+    def acted(self, events: Sequence[AuditEvent]) -> None:
+        """A unit was committed with these events."""
+        ...
+
+    def held(self, act: str, seconds: float) -> None:
+        """An act that only one process does at a time (`Store.alone`) was done by this one, to its end."""
+        ...
+
+    def attempted(self, partner: str, phase: str, seconds: float) -> None:
+        """A partner was called; `phase` before|attempt|after."""
+        ...
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request at the partners' door was answered."""
+        ...
+
+    def rounded(self, name: str, result: str) -> None:
+        """A round of a worker has ended: done|idle|failed|broken."""
+        ...
+
+    def woken(self, task: str) -> None:
+        """The broker woke a worker."""
+        ...
+
+
+class Reading(NamedTuple):
+    """One metric as it stands: name, label names, what it says, and per set of labels a number."""
+
+    name: str
+    labels: tuple[str, ...]
+    says: str
+    rows: Sequence[tuple[tuple[str, ...], float]]
+
+
 Ids = Callable[[], str]
 """Makes a fresh id (UUIDv7 text)."""
 
@@ -737,3 +774,19 @@ def nobody(partner: str) -> None:
 def place_of(problem: Problem, file: str) -> Place:
     """Where a problem is, for an error or a report."""
     return Place(file, problem.record_no, problem.field)
+
+
+class Unobserved:
+    """The `Observer` of a gateway that nobody watches."""
+
+    def acted(self, events: Sequence[AuditEvent]) -> None: ...
+
+    def held(self, act: str, seconds: float) -> None: ...
+
+    def attempted(self, partner: str, phase: str, seconds: float) -> None: ...
+
+    def answered(self, route: str, status: int, seconds: float) -> None: ...
+
+    def rounded(self, name: str, result: str) -> None: ...
+
+    def woken(self, task: str) -> None: ...

@@ -55,7 +55,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     def ready() -> Response:
         return _json(200, {"ready": gateway.ready()})
 
-    return Requests(app)
+    return Requests(app, gateway.observer)
 
 
 def _raw_path(request: Request) -> str:

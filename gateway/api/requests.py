@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from gateway.ports import Observer
 from gateway.telemetry.logs import where
 
 HEADER = "X-Request-Id"
@@ -23,8 +24,8 @@ log = structlog.get_logger()
 class Requests:
     """ASGI around the door."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+        self._app, self._observer = app, observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. What was refused or broke is one line; what went well is said by the verb."""
@@ -45,9 +46,10 @@ class Requests:
                 await self._app(scope, receive, answer)
             except Exception as error:  # noqa: BLE001 - the application has answered 500 already
                 log.error("request.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
+            route, seconds = _route(scope), time.perf_counter() - began
+            self._observer.answered(route, status, seconds)
             if status >= 400:
-                seconds = round(time.perf_counter() - began, 4)
-                log.warning("request.refused", route=_route(scope), status=status, seconds=seconds)
+                log.warning("request.refused", route=route, status=status, seconds=round(seconds, 4))
 
 
 def _route(scope: Scope) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,8 +31,9 @@ from gateway.errors import (
     handover_refusal,
 )
 from gateway.journey.intake import Taken, pick_up, take_in
-from gateway.ports import Problem, Wake, nobody, place_of
+from gateway.ports import Observer, Problem, Wake, nobody, place_of
 from gateway.telemetry.logs import log_from
+from gateway.telemetry.metrics import Metrics, Standing, served
 from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
 from gateway.worker.wake import BrokerWake
@@ -76,13 +77,28 @@ def exit_code(error: GatewayError) -> int:
 
 
 @contextmanager
-def _gateway() -> Iterator[Gateway]:
+def _gateway(observer: Observer | None = None) -> Iterator[Gateway]:
     settings = read_settings()
     with ExitStack() as stack:
         wake: Wake = nobody
         if settings.broker_url:
             wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls)))
-        yield stack.enter_context(assemble(settings, wake=wake))
+        yield stack.enter_context(assemble(settings, wake=wake, observer=observer))
+
+
+@contextmanager
+def _watched(*, standing: bool) -> Iterator[Gateway]:
+    """A gateway that logs every act and serves its metrics; with `standing`, also those that are read from SQL."""
+    lines = log_from(logging.INFO)
+    metrics = Metrics(log_lines_lost=lambda: lines.lost)
+    with _gateway(metrics) as gateway, ExitStack() as stack:
+        now = gateway.settings
+        if standing:
+            metrics.registry.register(Standing(gateway.figures))
+        if now.metrics_port is not None:
+            port = stack.enter_context(served(metrics.registry, now.metrics_host, now.metrics_port))
+            log.info("metrics.opened", port=port)
+        yield gateway
 
 
 @app.command()
@@ -154,8 +170,7 @@ def _said(file: str, problem: Problem) -> str:
 @app.command()
 def run() -> None:
     """Screen, refer, deliver and track until stopped (Ctrl-C)."""
-    log_from(logging.INFO)
-    with _gateway() as gateway, Runner(gateway.world):
+    with _watched(standing=True) as gateway, Runner(gateway.world, observer=gateway.observer):
         serving.wait_for_signal()
 
 
@@ -164,8 +179,9 @@ def serve(
     door_only: Annotated[bool, typer.Option("--door-only", help="only the door; workers do the rest")] = False,
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
-    log_from(logging.INFO)
-    with _gateway() as gateway, serving.Door(gateway), nullcontext() if door_only else Runner(gateway.world):
+    with _watched(standing=True) as gateway, serving.Door(gateway), ExitStack() as rounds:
+        if not door_only:
+            rounds.enter_context(Runner(gateway.world, observer=gateway.observer))
         log.info("door.opened", port=gateway.settings.port)
         serving.wait_for_signal()
 
@@ -183,13 +199,13 @@ def worker(
     alive: Annotated[Path | None, typer.Option(help="touch this file at every look, at least once a round")] = None,
 ) -> None:
     """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
-    log_from(logging.INFO)
-    with _gateway() as gateway:
+    with _watched(standing=False) as gateway:
         names = partners.split(",") if partners else list(gateway.world.channels)
         if unknown := set(names) - set(gateway.world.channels):
             raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")
         touch = alive.touch if alive else lambda: None
-        engine.work(_broker(gateway.settings), gateway.world, names, concurrency=concurrency, alive=touch)
+        broker, observer = _broker(gateway.settings), gateway.observer
+        engine.work(broker, gateway.world, names, concurrency=concurrency, alive=touch, observer=observer)
 
 
 @app.command()

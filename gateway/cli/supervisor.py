@@ -166,7 +166,13 @@ class Supervisor:
         for number in range(1, self._workers + 1):
             alive = home / "logs" / f"worker-{number}.alive"
             alive.unlink(missing_ok=True)
-            yield Child(f"worker-{number}", gateway("worker", "--alive", str(alive)), env, alive.exists)
+            own = env | self._metrics_port(number)
+            yield Child(f"worker-{number}", gateway("worker", "--alive", str(alive)), own, alive.exists)
+
+    def _metrics_port(self, number: int) -> dict[str, str]:
+        """Metrics of the n-th worker are on the n-th port after the door's."""
+        first = self._settings.metrics_port
+        return {"GATEWAY_METRICS_PORT": str(first + number)} if first else {}
 
     def _write(self, *, ready: bool, url: str = "") -> None:
         self._url = url or self._url

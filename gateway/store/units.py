@@ -7,6 +7,7 @@ together; leaving without `commit` rolls back. Many rows go by COPY. Nothing her
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -373,8 +374,8 @@ class Facts(_Part):
 class PostgresUnit:
     """One transaction; see `ports.Unit`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._c = connection
+    def __init__(self, connection: Connection, observer: ports.Observer) -> None:
+        self._c, self._observer = connection, observer
         self.committed = False
         self.handovers: ports.Handovers = Handovers(connection)
         self.cases: ports.Caseload = Caseload(connection)
@@ -397,6 +398,7 @@ class PostgresUnit:
         self.committed = True
         for event in events:
             log.info(event.act, **_line(event))
+        self._observer.acted(events)
 
 
 def _line(event: AuditEvent) -> dict[str, Any]:
@@ -427,7 +429,8 @@ def _connected(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
 class PostgresStore:
     """See `ports.Store`. Holds a pool; `close` gives it back."""
 
-    def __init__(self, conninfo: str, *, most: int = 16) -> None:
+    def __init__(self, conninfo: str, *, most: int = 16, observer: ports.Observer | None = None) -> None:
+        self._observer = observer or ports.Unobserved()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             conninfo, min_size=1, max_size=most, open=False, kwargs={"options": "-c timezone=UTC"}, timeout=10.0
         )
@@ -440,7 +443,7 @@ class PostgresStore:
     @contextmanager
     def unit(self) -> Iterator[PostgresUnit]:
         with _connected(self._pool) as connection:
-            unit = PostgresUnit(connection)
+            unit = PostgresUnit(connection, self._observer)
             try:
                 yield unit
             finally:
@@ -451,8 +454,21 @@ class PostgresStore:
     def alone(self, act: str) -> Iterator[bool]:
         try:
             with self._pool.connection() as connection:  # the lock ends with this transaction, or with this process
-                yield bool(_SQL.hold_alone(connection, act=act))
+                mine, began = bool(_SQL.hold_alone(connection, act=act)), time.perf_counter()
+                yield mine
+                if mine:
+                    self._observer.held(act, time.perf_counter() - began)
         except (psycopg.OperationalError, PoolTimeout):
+            raise StoreUnavailable from None
+
+    @contextmanager
+    def glance(self, patience_s: float) -> Iterator[Connection]:
+        """A connection that only reads, for whoever watches. Raises StoreUnavailable, soon."""
+        try:
+            with self._pool.connection(timeout=patience_s) as connection:
+                connection.execute("set transaction isolation level repeatable read, read only")
+                yield connection
+        except (psycopg.Error, PoolTimeout):
             raise StoreUnavailable from None
 
     def keep_refusal(self, event: AuditEvent) -> None:

@@ -26,6 +26,7 @@ from kombu import Queue
 from structlog.contextvars import bind_contextvars
 
 from gateway.journey.world import World
+from gateway.ports import Observer
 from gateway.worker.embedded import Runner
 from gateway.worker.rounds import JOURNEY, deliver_all, walk
 
@@ -97,30 +98,39 @@ class Timetable(Scheduler):
         self.merge_inplace(self.app.conf.beat_schedule)
 
 
-def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool]) -> None:
+def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool], observer: Observer) -> None:
     """Let the application's tasks work on this world."""
 
     @app.task(name=WAKE_TASK, expires=HINT_EXPIRES_S)
     def wake(partner: str) -> None:
+        observer.woken("wake")
         if partner in world.channels:
             bind_contextvars(round=f"wake-{partner}")
             deliver_all(world, partner, f"{name}-{partner}", stopped)
 
     @app.task(name=JOURNEY_TASK, expires=HINT_EXPIRES_S)
     def journey() -> None:
+        observer.woken(JOURNEY)
         bind_contextvars(round=JOURNEY)
         while not stopped() and walk(world):
             pass
 
 
 def work(
-    broker_url: str, world: World, partners: Sequence[str], *, concurrency: int, alive: Callable[[], None]
+    broker_url: str,
+    world: World,
+    partners: Sequence[str],
+    *,
+    concurrency: int,
+    alive: Callable[[], None],
+    observer: Observer,
 ) -> None:
     """Be a worker for these partners, with the poller beside it, until SIGTERM; returns when all rounds have ended."""
     name, stop = f"{socket.gethostname()}-{os.getpid()}", threading.Event()
     app = build_app(broker_url, partners)
-    give_tasks(app, world, name, stop.is_set)
-    with _told_when_stopping(stop), Runner(world, name=f"{name}-poll", partners=partners, pause_s=POLL_S, alive=alive):
+    give_tasks(app, world, name, stop.is_set, observer)
+    poller = Runner(world, name=f"{name}-poll", partners=partners, pause_s=POLL_S, alive=alive, observer=observer)
+    with _told_when_stopping(stop), poller:
         app.Worker(
             hostname=f"gateway-{name}",
             pool="threads",

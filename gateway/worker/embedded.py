@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
+from gateway.ports import Observer, Unobserved
 from gateway.telemetry.logs import where
 from gateway.worker.rounds import collect, walk
 
@@ -40,8 +41,9 @@ class Runner:
         partners: Iterable[str] | None = None,
         pause_s: float = PAUSE_S,
         alive: Callable[[], None] = lambda: None,
+        observer: Observer | None = None,
     ) -> None:
-        self._world, self._alive = world, alive
+        self._world, self._alive, self._observer = world, alive, observer or Unobserved()
         self._stop = threading.Event()
         deliveries = world.channels if partners is None else partners
         rounds = [
@@ -79,12 +81,14 @@ class Runner:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
         bind_contextvars(round=name)
         while not self._stop.is_set():
+            done, ended = 0, "failed"
             try:
                 done = act()
+                ended = "done" if done else "idle"
             except GatewayError as error:
                 log.warning("round.failed", code=error.code)
-                done = 0
             except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
                 log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
-                done = 0
+                ended = "broken"
+            self._observer.rounded(name.partition("-")[0], ended)
             self._stop.wait(rest_s if done else pause_s)

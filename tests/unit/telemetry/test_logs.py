@@ -7,9 +7,7 @@ import logging
 import subprocess
 import sys
 import textwrap
-import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +22,12 @@ NAME, PHONE, RRN = "홍길동", "010-1234-5678", "880101-1234567"
 PERSONAL = f"worker {NAME} {PHONE} {RRN}"
 
 
+pytestmark = pytest.mark.usefixtures("hooks_as_they_were")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """Give back every place that `log_from` takes."""
-    root, configured = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    hooks = warnings.showwarning, sys.excepthook, threading.excepthook, sys.unraisablehook
-    yield
-    warnings.showwarning, sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**configured)
-
-
-@pytest.fixture
-def out() -> io.StringIO:
-    stream = io.StringIO()
-    log_from(logging.INFO, stream)
-    return stream
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:

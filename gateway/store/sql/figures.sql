@@ -1,0 +1,104 @@
+-- How things stand, for those who watch. Every query: its labels, then the number. What is known to exist is shown as 0.
+-- None of these may walk a table that grows for ever: each has a partial index, or a small table.
+
+-- name: figure_deliveries
+-- Messages that are not across, per partner and state.
+with found as (
+    select partner, state, count(*) as n from delivery
+    where state in ('ready', 'leased') or state in ('blocked', 'dead') group by partner, state
+), partners as (select unnest(:partners::text[]) as partner union select partner from found)
+select p.partner, s.state, coalesce(f.n, 0)
+from partners p cross join unnest(array['ready', 'leased', 'blocked', 'dead']) s (state)
+left join found f using (partner, state);
+
+-- name: figure_oldest_waiting
+-- For how long the oldest message that is not across has been waiting, in seconds.
+select p.partner, coalesce(extract(epoch from now() - min(d.first_at)), 0)::float8
+from unnest(:partners::text[]) p (partner)
+left join delivery d on d.partner = p.partner and d.state in ('ready', 'leased')
+group by p.partner;
+
+-- name: figure_longest_overdue
+-- For how long a message at the head of its line could have been tried and was not, in seconds.
+select p.partner, coalesce(extract(epoch from now() - min(greatest(d.next_at, d.lease_until))), 0)::float8
+from unnest(:partners::text[]) p (partner)
+left join delivery d on d.partner = p.partner and d.next_at <= now()
+     and (d.state = 'ready' or (d.state = 'leased' and d.lease_until < now()))
+     and not exists (select 1 from delivery e where e.partner = d.partner and e.case_no = d.case_no
+                                                and e.seq < d.seq and e.state in ('ready', 'leased'))
+group by p.partner;
+
+-- name: figure_held
+-- Reports that came too early and wait for an earlier one.
+select p.partner, count(i.mid)
+from unnest(:partners::text[]) p (partner) left join inbox i on i.partner = p.partner and i.state = 'held'
+group by p.partner;
+
+-- name: figure_oldest_held
+select p.partner, coalesce(extract(epoch from now() - min(i.at)), 0)::float8
+from unnest(:partners::text[]) p (partner) left join inbox i on i.partner = p.partner and i.state = 'held'
+group by p.partner;
+
+-- name: figure_work_open
+-- What people have to look at, per kind.
+select kind, count(*) from work_item where done_at is null group by kind;
+
+-- name: figure_oldest_work
+select kind, extract(epoch from now() - min(at))::float8 from work_item where done_at is null group by kind;
+
+-- name: figure_legs_open
+select partner, status, count(*) from leg
+where status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error') group by partner, status;
+
+-- name: figure_legs_overdue
+-- Legs whose partner owes us the first answer, or the result, since before today.
+select p.partner, c.clock, count(l.ref_no)
+from unnest(:partners::text[]) p (partner) cross join unnest(array['first-answer', 'result']) c (clock)
+left join leg l on l.partner = p.partner
+     and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+     and case c.clock when 'result' then l.result_due < :today
+                      else l.first_answer_due < :today and l.status in ('requested', 'received') end
+group by p.partner, c.clock;
+
+-- name: figure_retention_overdue
+-- Retention checks whose day has passed and that nobody has answered.
+select m.milestone, count(r.ref_no)
+from unnest(array['P1M', 'P3M', 'P6M', 'P12M']) m (milestone)
+left join retention_check r on r.milestone = m.milestone and r.state in ('scheduled', 'due') and r.due_on < :today
+group by m.milestone;
+
+-- name: figure_handover_files
+select w.way, s.status, count(f.file_id)
+from unnest(array['A1', 'A6']) w (way) cross join unnest(array['accepted', 'replaced', 'rejected']) s (status)
+left join handover_file f using (way, status) group by w.way, s.status;
+
+-- name: figure_handover_records
+-- Records of accepted files, taken in or put aside.
+select w.way, v.verdict, coalesce(sum(case v.verdict when 'quarantined' then f.quarantined
+                                                     else f.records - f.quarantined end), 0)::float8
+from unnest(array['A1', 'A6']) w (way) cross join unnest(array['taken-in', 'quarantined']) v (verdict)
+left join handover_file f on f.way = w.way and f.status = 'accepted' group by w.way, v.verdict;
+
+-- name: figure_last_handover
+-- When the last good file came, in seconds since 1970; missing while there was none.
+select way, extract(epoch from max(received_at))::float8 from handover_file where status = 'accepted' group by way;
+
+-- name: figure_unscreened_cases
+select count(*) from case_record where status = 'live' and screened < revision;
+
+-- name: figure_updates_waiting
+-- Return-to-work updates that are in no file to COMWEL yet.
+select count(*) from rtw_update where file_seq is null;
+
+-- name: figure_oldest_update
+select coalesce(extract(epoch from now() - min(at)), 0)::float8 from rtw_update where file_seq is null;
+
+-- name: figure_key_expiry
+-- Until when the last valid key of each owner is valid, in seconds since 1970.
+select owner, extract(epoch from max(not_after))::float8 from partner_key where revoked_at is null group by owner;
+
+-- name: figure_database_size
+select pg_database_size(current_database())::float8;
+
+-- name: figure_database_clock$
+select clock_timestamp();

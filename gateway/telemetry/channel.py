@@ -1,0 +1,25 @@
+"""A partner's channel, with somebody beside it who looks at the clock."""
+
+from __future__ import annotations
+
+import time
+
+from gateway.ports import Answer, Observer, Outgoing, PartnerChannel
+
+
+class WatchedChannel:
+    """A `PartnerChannel` that tells an observer how long every call took and how far it came."""
+
+    def __init__(self, partner: str, channel: PartnerChannel, observer: Observer) -> None:
+        self._partner, self._channel, self._observer = partner, channel, observer
+
+    def send(self, message: Outgoing) -> Answer:
+        """See `ports.PartnerChannel`."""
+        began = time.perf_counter()
+        answer = self._channel.send(message)
+        self._observer.attempted(self._partner, answer.phase, time.perf_counter() - began)
+        return answer
+
+    def close(self) -> None:
+        """See `ports.PartnerChannel`."""
+        self._channel.close()
