@@ -25,6 +25,7 @@ from adapters.comwel import synthetic
 from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
+from gateway import failpoint
 from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.ruleset import RuleSet
@@ -38,7 +39,7 @@ from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
-from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody
+from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store.embedded import embedded_postgres
 from gateway.store.figures import PostgresFigures
@@ -234,13 +235,14 @@ def assemble(
         attempts = stack.enter_context(
             ThreadPoolExecutor(settings.deliver_threads * max(1, len(open_channels)), "attempt")
         )
+        chance = rng or Random(secrets.randbits(64))
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
         world = World(
             store=store,
             clock=used,
             ids=uuid7,
             nonce=lambda: secrets.token_urlsafe(18),
-            rng=rng or Random(secrets.randbits(64)),
+            rng=chance,
             know=known,
             limits=_limits(settings),
             signing_key=key,
@@ -252,6 +254,7 @@ def assemble(
             retry=RetrySchedule().scaled(settings.retry_scale),
             attempts=attempts,
             wake=wake,
+            reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
         )
         yield Gateway(settings, world, store, shelf, public_url, seen)
 

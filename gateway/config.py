@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from gateway import failpoint
 from gateway.errors import SettingsInvalid
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +68,23 @@ class Settings(BaseSettings):
     retry_scale: float = Field(default=1.0, gt=0, description="factor on the retry schedule; 1 in production")
     deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
+
+    env: Literal["production", "test"] = Field(default="production", description="test: failpoints may be set")
+    failpoint: str = Field(
+        default="", description="points at which this process dies, `name:probability|nth`; only with GATEWAY_ENV=test"
+    )
+
+    @model_validator(mode="after")
+    def _only_a_test_dies_on_purpose(self) -> Settings:
+        if self.failpoint and self.env != "test":
+            raise PydanticCustomError("failpoint", "GATEWAY_FAILPOINT: only with GATEWAY_ENV=test")
+        return self
+
+    @field_validator("failpoint")
+    @classmethod
+    def _a_point_of_the_list(cls, value: str) -> str:
+        failpoint.read(value)
+        return value
 
     @model_validator(mode="after")
     def _a_lease_outlasts_an_attempt(self) -> Settings:

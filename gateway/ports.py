@@ -767,6 +767,14 @@ Wake = Callable[[str], None]
 after the commit, never raises, and never waits long."""
 
 
+Reached = Callable[[str], None]
+"""Told by a verb which named point of its way it has come to (`gateway.failpoint.POINTS`)."""
+
+
+def nothing(point: str) -> None:
+    """The `Reached` of every gateway that is not under test: nothing happens."""
+
+
 def nobody(partner: str) -> None:
     """The `Wake` that wakes nobody: the poller looks every second anyway."""
 

@@ -37,6 +37,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
         inbound = Inbound(
             partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
         )
+        gateway.world.reached("request.read")
         return _answer(await run_in_threadpool(receive, gateway.world, inbound))
 
     # a plain route: nothing of this request is for a framework to parse
@@ -45,6 +46,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     @app.get("/v1/messages/{mid}/receipt")
     def receipt(mid: str) -> Response:
         found = gateway.receipt(mid)
+        gateway.world.reached("receipt.found")
         return _json(200, {"receipt": found}) if found else unexpected(404)
 
     @app.get("/.well-known/jwks.json")
@@ -55,7 +57,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     def ready() -> Response:
         return _json(200, {"ready": gateway.ready()})
 
-    return Requests(app, gateway.observer)
+    return Requests(app, gateway.observer, gateway.world.reached)
 
 
 def _raw_path(request: Request) -> str:

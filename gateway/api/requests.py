@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from gateway.ports import Observer
+from gateway.ports import Observer, Reached, nothing
 from gateway.telemetry.logs import where
 
 HEADER = "X-Request-Id"
@@ -24,8 +24,8 @@ log = structlog.get_logger()
 class Requests:
     """ASGI around the door."""
 
-    def __init__(self, app: ASGIApp, observer: Observer) -> None:
-        self._app, self._observer = app, observer
+    def __init__(self, app: ASGIApp, observer: Observer, reached: Reached = nothing) -> None:
+        self._app, self._observer, self._reached = app, observer, reached
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. What was refused or broke is one line; what went well is said by the verb."""
@@ -46,6 +46,7 @@ class Requests:
                 await self._app(scope, receive, answer)
             except Exception as error:  # noqa: BLE001 - the application has answered 500 already
                 log.error("request.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
+            self._reached("request.answered")
             route, seconds = _route(scope), time.perf_counter() - began
             self._observer.answered(route, status, seconds)
             if status >= 400:

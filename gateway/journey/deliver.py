@@ -49,6 +49,9 @@ NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
 """Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
 
 
+_WRITTEN = {"ready": "delivery.retried", "dead": "delivery.buried"}
+
+
 class Tried(NamedTuple):
     """One attempt and what it meant. `refused` is our own rule's code when nothing was sent."""
 
@@ -75,6 +78,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
         legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
         leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
         unit.commit(leased)
+    world.reached("outbox.claimed")
     refused = [t for c in claims if (t := _refusal(world, c, cases, legs))]  # 2
     blocked = {t.claim.message.mid for t in refused}
     spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
@@ -141,8 +145,11 @@ def _attempt(world: World, claim: Claim, give_up_at: datetime) -> Tried | None:
     sending = Outgoing(message.mid, url, message.content_type, message.body, message.jws, headers)
     answer = world.channels[message.partner].send(sending)
     ended_at = world.clock.now()
+    world.reached("attempt.answered")
     receipt = _receipt(world, claim, answer, ended_at)
-    return Tried(claim, answer, receipt, judge(_heard(answer, receipt)), None, began_at, ended_at)
+    judgement = judge(_heard(answer, receipt))
+    world.reached("attempt.judged")
+    return Tried(claim, answer, receipt, judgement, None, began_at, ended_at)
 
 
 def _heard(answer: Answer, receipt: Receipt | None) -> Heard:
@@ -181,7 +188,10 @@ def _finish(world: World, partner: str, all_tried: Sequence[Tried], untried: Seq
         unit.outbox.finish(finishes)
         unit.add_work([w for t, f in zip(all_tried, finishes, strict=True) if (w := _work(t, f))])
         events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
+        for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
+            world.reached(point)
         unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)])
+    world.reached("delivery.committed")
 
 
 def _outcome(world: World, tried: Tried) -> Finish:

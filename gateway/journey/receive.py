@@ -77,9 +77,11 @@ def receive(world: World, inbound: Inbound) -> Reply:
     # 10 one commit; then the receipt leaves
     try:
         letter = _prove(world, inbound)  # 1–3
+        world.reached("inbound.proven")
         with world.store.unit() as unit:
             if not unit.inbox.use_nonce(letter.partner, letter.nonce, letter.at):  # 4
                 raise NotFresh("the nonce was used before")
+            world.reached("inbound.fresh")
             seen = unit.inbox.find(letter.partner, letter.manifest.mid)
             return _again(world, unit, letter, *seen) if seen else _take(world, unit, letter)  # 5–10
     except Refused as refusal:
@@ -145,11 +147,14 @@ def _take(world: World, unit: Unit, letter: _Letter) -> Reply:
     inbox_seq = unit.inbox.add(_inbox(letter, row.ref_no, outcome["seq"], state, None), _message(letter, row))
     if inbox_seq is None:  # somebody was faster with the same message
         return _again(world, unit, letter, *_seen(unit, letter))
+    world.reached("inbound.remembered")
     if applied:
         _write(unit, applied)
         _follow(world, unit, applied.leg)
     receipt = _keep_receipt(world, unit, letter, Decision.ACCEPTED, inbox_seq, None)
+    world.reached("inbound.written")
     unit.commit(_event(world, letter, row, state))  # 10
+    world.reached("inbound.committed")
     return Reply(202 if state == "held" else 200, receipt, None)
 
 

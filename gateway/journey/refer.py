@@ -75,8 +75,11 @@ def refer(world: World, most: int = 256) -> int:
         unit.outbox.enqueue(prepared.messages)
         unit.add_work(prepared.work)
         unit.cases.mark_referred([case.case_no for case in cases])
+        world.reached("refer.written")
         unit.commit(*prepared.events)  # 6
+    world.reached("refer.committed")
     wake_all(world, prepared.messages)  # 7
+    world.reached("refer.woken")
     return len(cases)
 
 

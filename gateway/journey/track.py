@@ -75,6 +75,7 @@ def judge_changed(world: World, most: int = MOST) -> int:
         unit.facts.add_updates(updates)
         unit.add_work(_close_requests(world, unit, legs))
         unit.legs.mark_tracked(legs)
+        world.reached("outcome.judged")
         unit.commit(world.event("outcomes.judged", PURPOSE, counts={"legs": len(legs), "updates": len(updates)}))
         return len(legs)
 

@@ -24,7 +24,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
-from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, RtwRegister, Store, Wake, nobody
+from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, Reached, RtwRegister, Store, Wake, nobody, nothing
 from gateway.sealing.keys import KeyFinder, SigningKey
 
 US = "comwel"
@@ -84,6 +84,7 @@ class World:
     attempts: Executor
     actor: str = "gateway"
     wake: Wake = nobody
+    reached: Reached = nothing
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
         """One act by us, now."""
