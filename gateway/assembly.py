@@ -44,7 +44,7 @@ from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store.embedded import embedded_postgres
 from gateway.store.figures import PostgresFigures
 from gateway.store.keyfiles import own_key, pairwise_secret
-from gateway.store.migrate import migrate
+from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.units import PostgresKeys, PostgresStore
 from gateway.telemetry.channel import WatchedChannel
 
@@ -196,10 +196,11 @@ def newest(folder: Path) -> Path:
     return found[-1]
 
 
-def prepare(settings: Settings, *, random: Callable[[int], bytes] = os.urandom) -> None:
+def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Callable[[int], bytes] = os.urandom) -> None:
     """Migrate the database and make our keys, once, before several processes start."""
     with ExitStack() as stack:
-        migrate(settings.database_url or stack.enter_context(embedded_postgres(settings.home)))
+        given = settings.owner_url or settings.database_url
+        migrate(given or stack.enter_context(embedded_postgres(settings.home)), phases)
         own_key(settings.home / "keys", OWN_KEY)
         pairwise_secret(settings.home / "keys", random)
 
@@ -216,10 +217,15 @@ def assemble(
     wake: Wake = nobody,
     observer: Observer | None = None,
 ) -> Iterator[Gateway]:
-    """Build a gateway and keep it while the block lasts: database up and migrated, keys on the shelf, channels open."""
+    """Build a gateway and keep it while the block lasts: database up and fit, keys on the shelf, channels open.
+
+    Raises SchemaTooOld or SchemaTooNew when database and release do not go together.
+    """
     with ExitStack() as stack:
         url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
-        migrate(url)
+        if settings.database_url is None or not current(url):  # a server with data waits for `gateway migrate`
+            migrate(url)
+        require_fit(url)
         seen = observer or Unobserved()
         store = PostgresStore(url, observer=seen)
         stack.callback(store.close)

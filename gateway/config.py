@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="a PostgreSQL server; unset: the embedded one under home"
     )
+    owner_url: str | None = Field(
+        default=None,
+        description="the same database as its owner, for `gateway migrate` only; unset: GATEWAY_DATABASE_URL owns it",
+    )
     broker_url: str | None = Field(
         default=None, description="Redis or Valkey, only to wake workers: redis://…; unset: no broker, nothing is lost"
     )

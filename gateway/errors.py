@@ -309,6 +309,21 @@ class FolderUnusable(GatewayFault):
     sentence, remedy = "a file cannot be moved out of the drop folder", "let the gateway write to GATEWAY_INBOX_DIR"
 
 
+class SchemaTooOld(GatewayFault):
+    code = "GW-OLD"
+    sentence, remedy = "the database is older than this release", "run gateway migrate --phase pre with this release"
+
+
+class SchemaTooNew(GatewayFault):
+    code = "GW-NEW"
+    sentence, remedy = "the database is newer than this release", "start the release that migrated it"
+
+
+class OutOfScope(GatewayFault):
+    code = "GW-SCOPE"
+    sentence, remedy = "a row outside the scope of this unit of work was to be written", "report it: this is a bug"
+
+
 class DataFileInvalid(GatewayFault):
     code = "GW-DATA"
     sentence, remedy = "a data file under schemas/ or mappings/ is wrong", "correct the named file"

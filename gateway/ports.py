@@ -563,8 +563,11 @@ class Unit(Protocol):
 class Store(Protocol):
     """Where the gateway remembers."""
 
-    def unit(self) -> AbstractContextManager[Unit]:
-        """Open a unit; leaving the block without commit undoes it."""
+    def unit(self, partner: str | None = None) -> AbstractContextManager[Unit]:
+        """Open a unit; leaving the block without commit undoes it.
+
+        For one partner nothing of another is seen, and to write it raises OutOfScope; None is the whole journey.
+        """
         ...
 
     def alone(self, act: str) -> AbstractContextManager[bool]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,7 @@ app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
 app.add_typer(maps.app, name="map")
 
-MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_BROKER_URL")
+MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
@@ -74,6 +75,14 @@ def exit_code(error: GatewayError) -> int:
     if isinstance(error, StoreUnavailable):
         return 3
     return 4 if isinstance(error, SettingsInvalid | DataFileInvalid | MapRefused) else 1
+
+
+class Phase(StrEnum):
+    """Which steps of the schema to run; see `gateway.store.migrate`."""
+
+    PRE = "pre"
+    POST = "post"
+    BOTH = "both"
 
 
 @contextmanager
@@ -187,9 +196,13 @@ def serve(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    phase: Annotated[
+        Phase, typer.Option(help="pre: before the new release starts; post: when the old one is gone")
+    ] = Phase.BOTH,
+) -> None:
     """Bring the database up to date and make our keys, once, before many processes start."""
-    prepare(read_settings())
+    prepare(read_settings(), (Phase.PRE, Phase.POST) if phase is Phase.BOTH else (phase,))
 
 
 @app.command()
@@ -304,17 +317,17 @@ def settings(as_json: AsJson = False) -> None:
     """Every setting, its value, and what it is for."""
     now = read_settings()
     rows = {
-        f"GATEWAY_{name.upper()}": (getattr(now, name), field.description or "")
-        for name, field in Settings.model_fields.items()
+        name: ("***" if name in MAY_HOLD_PASSWORDS and value else value, field.description or "")
+        for name, value, field in (
+            (f"GATEWAY_{n.upper()}", getattr(now, n), f) for n, f in Settings.model_fields.items()
+        )
     }
     if as_json:
         _print_json({name: str(value) for name, (value, _) in rows.items()})
         return
     table = Table("setting", "value", "what for", box=None)
     for name, (value, what) in rows.items():
-        table.add_row(
-            name, "***" if name in ("GATEWAY_DATABASE_URL", "GATEWAY_BROKER_URL") and value else str(value), what
-        )
+        table.add_row(name, str(value), what)
     console().print(table)
 
 

@@ -70,7 +70,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
     # 2 ask permission again, now; what may not leave is blocked
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, one event per message
-    with world.store.unit() as unit:
+    with world.store.unit(partner) as unit:
         claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
         if not claims:
             return 0
@@ -181,7 +181,7 @@ def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Recei
 
 # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────────────
 def _finish(world: World, partner: str, all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
-    with world.store.unit() as unit:
+    with world.store.unit(partner) as unit:
         finishes = [_outcome(world, t) for t in all_tried]
         _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
         unit.outbox.release(untried)

@@ -78,7 +78,7 @@ def receive(world: World, inbound: Inbound) -> Reply:
     try:
         letter = _prove(world, inbound)  # 1–3
         world.reached("inbound.proven")
-        with world.store.unit() as unit:
+        with world.store.unit(letter.partner) as unit:
             if not unit.inbox.use_nonce(letter.partner, letter.nonce, letter.at):  # 4
                 raise NotFresh("the nonce was used before")
             world.reached("inbound.fresh")

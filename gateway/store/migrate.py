@@ -1,42 +1,58 @@
-"""Bring a database to the newest schema: forward-only SQL files, run by Alembic.
+"""Bring a database to the newest schema: forward-only SQL files, run by Alembic, in two phases.
 
-A file `versions/NNNN_name.sql` is one step; its Alembic revision is the file's stem. Alembic is loaded only when a step
-is missing, so that a start on a current schema costs one query.
+    pre    `versions/NNNN_name.sql`: only adds, so that the release before works on; runs before the new release starts
+    post   `versions/post_NNNN_name.sql`: takes away what only the release before needed; runs when it is gone
+
+Each phase is a line of steps of its own: a post step may count on every pre step, a pre step on no post step. The
+Alembic revision is the file's stem. Alembic is loaded only when a step is missing, so that a start on a current schema
+costs one query.
+Refuses to guess: a database that this release does not fit is an error that says which way it does not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import SchemaTooNew, SchemaTooOld, StoreUnavailable
 
+PHASES = ("pre", "post")
 _HERE = Path(__file__).parent / "migrations"
 
 
-def newest() -> str:
-    """The newest revision on disk."""
-    return max(path.stem for path in (_HERE / "versions").glob("*.sql"))
+def steps(phase: str) -> list[str]:
+    """The steps of a phase on disk, in order."""
+    pattern = "[0-9]*.sql" if phase == "pre" else "post_*.sql"
+    return sorted(path.stem for path in (_HERE / "versions").glob(pattern))
 
 
-def current(url: str) -> str | None:
-    """The revision of a database, None when it is empty. Raises StoreUnavailable."""
+def current(url: str) -> frozenset[str]:
+    """The last step of each phase that a database has seen; nothing when it is empty. Raises StoreUnavailable."""
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             known = connection.execute("select to_regclass('alembic_version')").fetchone()
             if not known or known[0] is None:
-                return None
-            row = connection.execute("select version_num from alembic_version").fetchone()
-            return str(row[0]) if row else None
+                return frozenset()
+            return frozenset(str(name) for (name,) in connection.execute("select version_num from alembic_version"))
     except psycopg.OperationalError:
         raise StoreUnavailable from None
 
 
-def migrate(url: str) -> None:
-    """Run the missing steps, each in one transaction, under an advisory lock so that two starters do not collide."""
-    if current(url) == newest():
+def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
+    """Run the missing steps, each in one transaction, under an advisory lock so that two starters do not collide.
+
+    Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when it has seen more.
+    """
+    targets, seen = [steps(phase)[-1] for phase in phases], current(url)
+    if seen.issuperset(targets):
         return
+    if unknown := seen.difference(*map(steps, PHASES)):
+        raise SchemaTooNew(f"{', '.join(sorted(unknown))} has run")
+    if "pre" not in phases:
+        _require_pre(seen)
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -45,4 +61,32 @@ def migrate(url: str) -> None:
     config.attributes["url"] = url
     with psycopg.connect(url, autocommit=True) as lock:
         lock.execute("select pg_advisory_lock(hashtext('gateway.migrate'))")
-        command.upgrade(config, "head")
+        for target in targets:
+            command.upgrade(config, target)
+
+
+def require_fit(url: str) -> None:
+    """Does this release fit the database? Raises SchemaTooOld or SchemaTooNew.
+
+    A pre step we do not know is a newer release about to start: it only added, and we work on. A post step we do not
+    know has taken away what we need. A post step that is still to come disturbs nobody.
+    """
+    seen = current(url)
+    if unknown := sorted(name for name in seen.difference(steps("post")) if name.startswith("post_")):
+        raise SchemaTooNew(f"{', '.join(unknown)} has run")
+    _require_pre(seen)
+
+
+def _require_pre(seen: frozenset[str]) -> None:
+    needed = steps("pre")[-1]
+    if not any(name >= needed for name in seen if not name.startswith("post_")):
+        raise SchemaTooOld(f"{needed} is missing")
+
+
+def run_step(revision: str) -> None:
+    """Run the SQL file of a step, inside Alembic."""
+    from alembic import op  # noqa: PLC0415
+
+    sql = (_HERE / "versions" / f"{revision}.sql").read_text(encoding="utf-8")
+    driver: Any = op.get_bind().connection.driver_connection  # the driver itself: no placeholders are looked for
+    driver.execute(sql)

@@ -1,7 +1,9 @@
 """Units of work on PostgreSQL: the statements are in `sql/*.sql`, here they become rows and transactions.
 
 Rules: one `Unit` is one transaction on one connection; `commit` writes the audit events of its acts and commits both
-together; leaving without `commit` rolls back. Many rows go by COPY. Nothing here decides anything.
+together; leaving without `commit` rolls back. Every transaction begins with its scope, one partner or the whole
+journey, and row-level security keeps it there; COPY is not possible under it, so many rows go as arrays. Nothing here
+decides anything.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,11 +22,13 @@ import aiosql
 import psycopg
 import structlog
 from aiosql.adapters.pyformat import PyFormatAdapter
+from psycopg.sql import SQL, Literal
+from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from gateway import ports
-from gateway.errors import Interfered, StoreUnavailable
+from gateway.errors import Interfered, OutOfScope, StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
     CaseChange,
@@ -47,6 +52,12 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
+
+APP_ROLE = "gateway_app"
+"""What the gateway works as: a role that owns nothing and cannot pass by row-level security."""
+WHOLE_JOURNEY = "*"
+NOTHING = ""
+"""The scope of a transaction that needs no rows."""
 
 log = structlog.get_logger()
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -84,11 +95,15 @@ def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in rows]
 
 
-def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    names = ", ".join(columns)
-    with connection.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin") as out:
-        for row in rows:
-            out.write_row(row)
+def _arrays(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows as one array a column, for `unnest`."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _lines(words: Iterable[Iterable[str]]) -> list[str]:
+    """An array a row as one text a row: `unnest` would flatten an array of arrays."""
+    return ["\n".join(each) for each in words]
 
 
 class _Part:
@@ -110,7 +125,8 @@ class Handovers(_Part):
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
         _SQL.add_file(self._c, **file._asdict())
-        _copy(self._c, "quarantined_record", QuarantinedRow._fields, quarantined)
+        if rows := list(quarantined):
+            _SQL.add_quarantined(self._c, **_arrays(QuarantinedRow._fields, rows))
 
     def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
         return _rows(QuarantinedRow, _SQL.quarantined_of(self._c, file_id=file_id))
@@ -141,10 +157,11 @@ class Caseload(_Part):
 
     def save(self, changes: Sequence[CaseChange]) -> None:
         _SQL.save_case(self._c, _dicts(change.row for change in changes))
-        history = (
+        history = [
             (c.row.case_no, c.row.revision, c.row.record, c.change, c.file_id, c.row.updated_at) for c in changes
-        )
-        _copy(self._c, "case_history", ("case_no", "revision", "record", "change", "file_id", "at"), history)
+        ]
+        names = ("case_no", "revision", "record", "change", "file_id", "at")
+        _SQL.add_history(self._c, **_arrays(names, history))
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
         record: bytes | None = _SQL.record_as_of(self._c, case_no=case_no, at=at)
@@ -160,7 +177,7 @@ class Caseload(_Part):
         return _rows(SeatRow, _SQL.seats_held(self._c))
 
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
-        _copy(self._c, "screening", ScreeningRow._fields, rows)
+        _SQL.add_screenings(self._c, **_arrays(ScreeningRow._fields, rows))
         _SQL.mark_screened(self._c, [{"case_no": r.case_no, "revision": r.revision} for r in rows])
 
     def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
@@ -199,8 +216,9 @@ class Legs(_Part):
         return range(last - how_many + 1, last + 1)
 
     def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None:
-        _copy(self._c, "referral", ReferralRow._fields, referrals)
-        _copy(self._c, "leg", LegRow._fields, (leg._replace(services=list(leg.services)) for leg in legs))  # type: ignore[arg-type]
+        _SQL.add_referrals(self._c, **_arrays(ReferralRow._fields, referrals))
+        services = _lines(leg.services for leg in legs)
+        _SQL.add_legs(self._c, **(_arrays(LegRow._fields, legs) | {"services": services}))
 
     def get(self, ref_no: str) -> LegRow | None:
         row = _SQL.get_leg(self._c, ref_no=ref_no)
@@ -239,7 +257,8 @@ def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> Non
     if len(messages) == 1:
         _SQL.add_message(connection, **(messages[0]._asdict() | {"fields": list(messages[0].fields)}))
         return
-    _copy(connection, "message", _MESSAGE_COLUMNS, ((*m[:-3], list(m.fields), m.fhir, m.at) for m in messages))
+    fields = _lines(message.fields for message in messages)
+    _SQL.add_messages(connection, **(_arrays(_MESSAGE_COLUMNS, messages) | {"fields": fields}))
 
 
 class Outbox(_Part):
@@ -247,8 +266,8 @@ class Outbox(_Part):
 
     def enqueue(self, messages: Sequence[MessageRow]) -> None:
         _add_messages(self._c, messages)
-        rows = ((m.partner, m.mid, m.case_no, m.seq, "ready", m.at, m.at) for m in messages)
-        _copy(self._c, "delivery", ("partner", "mid", "case_no", "seq", "state", "next_at", "first_at"), rows)
+        rows = [(m.partner, m.mid, m.case_no, m.seq, m.at) for m in messages]
+        _SQL.queue(self._c, **_arrays(("partner", "mid", "case_no", "seq", "at"), rows))
 
     def last_seqs(self, case_nos: Sequence[str]) -> Mapping[tuple[str, str], int]:
         return {(partner, case): seq for partner, case, seq in _SQL.last_seqs(self._c, case_nos=list(case_nos))}
@@ -416,14 +435,31 @@ def _add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
     _SQL.add_event(connection, rows)
 
 
+@lru_cache(maxsize=256)
+def _opening(scope: str) -> bytes:
+    """Begin and say for whom, in one round trip: the scope ends with the transaction."""
+    return SQL("begin; set local app.partner = {}").format(Literal(scope)).as_bytes(None)
+
+
+def _configure(connection: Connection) -> None:
+    """Arrays go in binary: as text, every byte of a body would be looked at in Python."""
+    connection.adapters.register_dumper(list, ListBinaryDumper)
+
+
 @contextmanager
-def _connected(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
-    """A connection of the pool. Raises StoreUnavailable when there is none, or when it breaks."""
+def _connected(pool: ConnectionPool[Connection], scope: str) -> Iterator[Connection]:
+    """A connection of the pool in a transaction of this scope; leaving commits.
+
+    Raises StoreUnavailable when there is none, or when it breaks, and OutOfScope when row-level security refuses a row.
+    """
     try:
         with pool.connection() as connection:
+            connection.execute(_opening(scope), prepare=False)
             yield connection
     except (psycopg.OperationalError, PoolTimeout):
         raise StoreUnavailable from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise OutOfScope from None
 
 
 class PostgresStore:
@@ -431,8 +467,9 @@ class PostgresStore:
 
     def __init__(self, conninfo: str, *, most: int = 16, observer: ports.Observer | None = None) -> None:
         self._observer = observer or ports.Unobserved()
+        session = {"options": f"-c timezone=UTC -c role={APP_ROLE}", "autocommit": True}  # we say ourselves: begin
         self._pool: ConnectionPool[Connection] = ConnectionPool(
-            conninfo, min_size=1, max_size=most, open=False, kwargs={"options": "-c timezone=UTC"}, timeout=10.0
+            conninfo, min_size=1, max_size=most, open=False, kwargs=session, configure=_configure, timeout=10.0
         )
         try:
             self._pool.open(wait=True, timeout=10.0)
@@ -441,8 +478,8 @@ class PostgresStore:
             raise StoreUnavailable from None
 
     @contextmanager
-    def unit(self) -> Iterator[PostgresUnit]:
-        with _connected(self._pool) as connection:
+    def unit(self, partner: str | None = None) -> Iterator[PostgresUnit]:
+        with _connected(self._pool, WHOLE_JOURNEY if partner is None else partner) as connection:
             unit = PostgresUnit(connection, self._observer)
             try:
                 yield unit
@@ -452,27 +489,25 @@ class PostgresStore:
 
     @contextmanager
     def alone(self, act: str) -> Iterator[bool]:
-        try:
-            with self._pool.connection() as connection:  # the lock ends with this transaction, or with this process
-                mine, began = bool(_SQL.hold_alone(connection, act=act)), time.perf_counter()
-                yield mine
-                if mine:
-                    self._observer.held(act, time.perf_counter() - began)
-        except (psycopg.OperationalError, PoolTimeout):
-            raise StoreUnavailable from None
+        with _connected(self._pool, NOTHING) as connection:  # the lock ends with this transaction, or this process
+            mine, began = bool(_SQL.hold_alone(connection, act=act)), time.perf_counter()
+            yield mine
+            if mine:
+                self._observer.held(act, time.perf_counter() - began)
 
     @contextmanager
     def glance(self, patience_s: float) -> Iterator[Connection]:
         """A connection that only reads, for whoever watches. Raises StoreUnavailable, soon."""
         try:
             with self._pool.connection(timeout=patience_s) as connection:
+                connection.execute(_opening(WHOLE_JOURNEY), prepare=False)
                 connection.execute("set transaction isolation level repeatable read, read only")
                 yield connection
         except (psycopg.Error, PoolTimeout):
             raise StoreUnavailable from None
 
     def keep_refusal(self, event: AuditEvent) -> None:
-        with self.unit() as unit:
+        with self.unit(event.partner) as unit:
             unit.commit(event)
 
     def close(self) -> None:
@@ -486,13 +521,13 @@ class PostgresKeys:
         self._pool = store._pool
 
     def add(self, row: KeyRow) -> None:
-        with _connected(self._pool) as connection:
+        with _connected(self._pool, row.owner) as connection:
             _SQL.add_key(connection, **(row._asdict() | {"jwk": Jsonb(dict(row.jwk))}))
 
     def of(self, owner: str) -> Sequence[KeyRow]:
-        with _connected(self._pool) as connection:
+        with _connected(self._pool, owner) as connection:
             return _rows(KeyRow, _SQL.keys_of(connection, owner=owner))
 
     def revoke(self, owner: str, kid: str, at: datetime) -> None:
-        with _connected(self._pool) as connection:
+        with _connected(self._pool, owner) as connection:
             _SQL.revoke_key(connection, owner=owner, kid=kid, at=at)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import psycopg
+
 from gateway.assembly import Gateway
 from gateway.journey.refer import refer
 from gateway.journey.world import Knowledge
@@ -68,7 +70,7 @@ def _wait(gateway: Gateway, until: float) -> None:
 
 def _legs(gateway: Gateway) -> tuple[int, int, int]:
     """(legs, closed legs, what is left to judge or to write back)."""
-    with gateway.store._pool.connection() as connection:
+    with psycopg.connect(gateway.store._pool.conninfo) as connection:
         found = connection.execute(
             """select count(*), count(*) filter (where status = any(%s)),
                       count(*) filter (where tracked < version)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from gateway.errors import Interfered
+from gateway.errors import Interfered, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
     AttemptRow,
@@ -76,6 +76,39 @@ class Shelf:
     rtw_files: dict[tuple[date, int], str | None] = field(default_factory=dict)
     work: list[WorkItem] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
+
+    def seen_by(self, partner: str) -> Shelf:
+        """What a unit for one partner sees; the objects are the same."""
+        legs = {no: leg for no, leg in self.legs.items() if leg.partner == partner}
+        cases = {leg.case_no for leg in legs.values()}
+        return Shelf(
+            cases={no: case for no, case in self.cases.items() if no in cases},
+            numbers=self.numbers,
+            legs=legs,
+            messages={k: v for k, v in self.messages.items() if k[0] == partner},
+            deliveries={k: v for k, v in self.deliveries.items() if k[0] == partner},
+            attempts=[row for row in self.attempts if row.partner == partner],
+            receipts={k: v for k, v in self.receipts.items() if k[0] == partner},
+            inbox={k: v for k, v in self.inbox.items() if k[0] == partner},
+            nonces={k: v for k, v in self.nonces.items() if k[0] == partner},
+            facts=[row for row in self.facts if row.ref_no in legs],
+            checks={k: v for k, v in self.checks.items() if k[0] in legs},
+            updates={k: v for k, v in self.updates.items() if k[0] in legs},
+            rtw_files=self.rtw_files,
+            work=[row for row in self.work if row.partner == partner],
+            events=[row for row in self.events if row.partner == partner],
+        )
+
+    def merge(self, before: Shelf, after: Shelf) -> None:
+        """Put what was seen `before` back as it is `after`; lists only grow, and their rows are only replaced."""
+        for each in fields(self):
+            mine, seen, now = (getattr(shelf, each.name) for shelf in (self, before, after))
+            if isinstance(mine, dict):
+                mine.update(now)
+                continue
+            changed, known = iter(now), [id(row) for row in seen]
+            mine[:] = [next(changed) if id(row) in known else row for row in mine]
+            mine.extend(changed)
 
 
 class _Part:
@@ -494,14 +527,23 @@ class MemoryStore:
         self.held: set[str] = set()
 
     @contextmanager
-    def unit(self) -> Iterator[MemoryUnit]:
+    def unit(self, partner: str | None = None) -> Iterator[MemoryUnit]:
         before = copy.deepcopy(self.shelf)
-        unit = MemoryUnit(self.shelf)
+        unit = MemoryUnit(self.shelf if partner is None else self.shelf.seen_by(partner))
         try:
             yield unit
+            if partner is not None and unit.committed:
+                self._take_back(partner, unit)
         finally:
             if not unit.committed:
                 self.shelf = before
+
+    def _take_back(self, partner: str, unit: MemoryUnit) -> None:
+        seen = self.shelf.seen_by(partner)
+        if unit.shelf != unit.shelf.seen_by(partner) or unit.shelf.cases != seen.cases:
+            unit.committed = False
+            raise OutOfScope
+        self.shelf.merge(seen, unit.shelf)
 
     @contextmanager
     def alone(self, act: str) -> Iterator[bool]:
@@ -514,7 +556,7 @@ class MemoryStore:
                 self.held.remove(act)
 
     def keep_refusal(self, event: AuditEvent) -> None:
-        with self.unit() as unit:
+        with self.unit(event.partner) as unit:
             unit.commit(event)
 
     def close(self) -> None:

@@ -531,7 +531,7 @@ def test_when_the_database_dies_at_commit_there_is_no_receipt_and_nothing_is_sto
     before, events = real.dump(), len(real.events())
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
-            "create function die() returns trigger language plpgsql as "
+            "create function die() returns trigger language plpgsql security definer as "
             "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
         )
         connection.execute(

@@ -28,6 +28,11 @@ on conflict (case_no) do update set
     verdict = excluded.verdict, reason = excluded.reason, merged_into = excluded.merged_into, barred = excluded.barred,
     screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at;
 
+-- name: add_history!
+insert into case_history (case_no, revision, record, change, file_id, at)
+select * from unnest(:case_no::text[], :revision::integer[], :record::bytea[], :change::text[], :file_id::uuid[],
+                     :at::timestamptz[]);
+
 -- name: unscreened
 select case_no, revision, record from case_record where status = 'live' and screened < revision
 order by case_no limit :limit for update;
@@ -51,6 +56,14 @@ join lateral (
 ) s on s.since is not null
 where c.status = 'live' and c.branch is not null
 order by c.case_no;
+
+-- name: add_screenings!
+insert into screening
+    (case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position, capacity, business_date,
+     decided_at)
+select * from unnest(:case_no::text[], :revision::integer[], :ruleset::text[], :gate::text[], :score::integer[],
+                     :contributions::bytea[], :inputs_hash::text[], :result::text[], :position::integer[],
+                     :capacity::integer[], :business_date::date[], :decided_at::timestamptz[]);
 
 -- name: latest_screening
 select distinct on (case_no) case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position,

@@ -22,9 +22,10 @@ from quarantined_record where file_id = :file_id order by record_no;
 -- name: mark_replaced!
 update handover_file set status = 'replaced' where file_id = :file_id;
 
--- name: add_quarantined*!
+-- name: add_quarantined!
 insert into quarantined_record (file_id, record_no, case_no, reason, field, raw, sha256)
-values (:file_id, :record_no, :case_no, :reason, :field, :raw, :sha256);
+select * from unnest(:file_id::uuid[], :record_no::integer[], :case_no::text[], :reason::text[], :field::text[],
+                     :raw::bytea[], :sha256::text[]);
 
 -- name: park*!
 insert into parked_record (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at)

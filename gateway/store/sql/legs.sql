@@ -6,6 +6,28 @@ insert into number_series (day, last) values (:day, :how_many)
 on conflict (day) do update set last = number_series.last + excluded.last
 returning last;
 
+-- name: add_referrals!
+insert into referral (request_no, case_no, case_version, status, authored_at, authored_on)
+select * from unnest(:request_no::text[], :case_no::text[], :case_version::integer[], :status::text[],
+                     :authored_at::timestamptz[], :authored_on::date[]);
+
+-- name: add_legs!
+-- The services of a leg come as lines of one text.
+insert into leg
+    (ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services, legal_basis,
+     consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at)
+select n.ref_no, n.request_no, n.case_no, n.case_version, n.partner, n.person_id, n.state, n.status, n.business,
+       string_to_array(n.services, chr(10)), n.legal_basis, n.consent_no, n.filler_no, n.answered, n.in_seq,
+       n.first_answer_due, n.result_due, n.tracked, n.version, n.updated_at
+from unnest(:ref_no::text[], :request_no::text[], :case_no::text[], :case_version::integer[], :partner::text[],
+            :person_id::text[], :state::text[], :status::text[], :business::text[], :services::text[],
+            :legal_basis::text[], :consent_no::text[], :filler_no::text[], :answered::boolean[], :in_seq::integer[],
+            :first_answer_due::date[], :result_due::date[], :tracked::integer[], :version::integer[],
+            :updated_at::timestamptz[])
+     as n (ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
+           legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version,
+           updated_at);
+
 -- name: get_leg^
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at

@@ -7,6 +7,25 @@ insert into message
 values (:partner, :direction, :mid, :type, :case_no, :ref_no, :seq, :content_type, :body, :jws, :body_sha256, :map_pin,
         :map_digest, :fields, :fhir, :at);
 
+-- name: add_messages!
+-- Many at once; the fields of a message come as lines of one text.
+insert into message
+    (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin, map_digest,
+     fields, fhir, at)
+select n.partner, n.direction, n.mid, n.type, n.case_no, n.ref_no, n.seq, n.content_type, n.body, n.jws, n.body_sha256,
+       n.map_pin, n.map_digest, string_to_array(n.fields, chr(10)), n.fhir, n.at
+from unnest(:partner::text[], :direction::text[], :mid::uuid[], :type::text[], :case_no::text[], :ref_no::text[],
+            :seq::integer[], :content_type::text[], :body::bytea[], :jws::text[], :body_sha256::bytea[],
+            :map_pin::text[], :map_digest::text[], :fields::text[], :fhir::bytea[], :at::timestamptz[])
+     as n (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
+           map_digest, fields, fhir, at);
+
+-- name: queue!
+insert into delivery (partner, mid, case_no, seq, state, next_at, first_at)
+select q.partner, q.mid, q.case_no, q.seq, 'ready', q.at, q.at
+from unnest(:partner::text[], :mid::uuid[], :case_no::text[], :seq::integer[], :at::timestamptz[])
+     as q (partner, mid, case_no, seq, at);
+
 -- name: last_seqs
 select partner, case_no, max(seq) from message where direction = 'out' and case_no = any(:case_nos) group by partner, case_no;
 

@@ -1,0 +1,80 @@
+"""Migrations in two phases, and a gateway that refuses a database it does not fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from gateway.errors import SchemaTooNew, SchemaTooOld
+from gateway.store.migrate import PHASES, current, migrate, require_fit, steps
+from tests.conftest import in_database
+
+NEWEST = {steps(phase)[-1] for phase in PHASES}
+
+
+@pytest.fixture
+def empty(postgres: str) -> Iterator[str]:
+    """A database with nothing in it."""
+    name = f"empty{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(f"create database {name} template template0")
+        yield in_database(postgres, name)
+        server.execute(f"drop database {name} with (force)")
+
+
+def note(database: str, sql: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(sql)
+
+
+def test_an_empty_database_comes_to_the_newest_steps_of_both_phases(empty: str) -> None:
+    migrate(empty)
+    assert current(empty) == NEWEST
+    require_fit(empty)
+
+
+def test_the_phases_one_after_the_other_lead_to_the_same(empty: str) -> None:
+    migrate(empty, ("pre",))
+    assert current(empty) == {steps("pre")[-1]}
+    require_fit(empty)
+    migrate(empty, ("post",))
+    assert current(empty) == NEWEST
+
+
+def test_phase_post_is_refused_before_phase_pre(empty: str) -> None:
+    with pytest.raises(SchemaTooOld, match="gateway migrate --phase pre"):
+        migrate(empty, ("post",))
+    assert current(empty) == set()
+
+
+def test_an_older_database_is_refused_and_the_operator_is_told_what_to_run(database: str) -> None:
+    note(database, "update alembic_version set version_num = '0001_first' where version_num !~ '^post'")
+    with pytest.raises(SchemaTooOld, match=r"older than this release: \S+ is missing; run gateway migrate --phase pre"):
+        require_fit(database)
+
+
+def test_a_release_works_on_while_the_next_one_has_only_added(database: str) -> None:
+    note(database, "update alembic_version set version_num = '9999_next' where version_num !~ '^post'")
+    require_fit(database)
+
+
+def test_a_release_refuses_a_database_from_which_a_newer_one_has_taken_away(database: str) -> None:
+    note(database, "update alembic_version set version_num = 'post_9999_next' where version_num ~ '^post'")
+    with pytest.raises(SchemaTooNew, match="post_9999_next has run; start the release that migrated it"):
+        require_fit(database)
+
+
+def test_a_post_step_that_is_still_to_come_disturbs_nobody(database: str) -> None:
+    note(database, "delete from alembic_version where version_num ~ '^post'")
+    require_fit(database)
+
+
+@pytest.mark.parametrize("phases", [PHASES, ("pre",), ("post",)])
+def test_an_older_release_does_not_migrate_a_newer_database(database: str, phases: tuple[str, ...]) -> None:
+    note(database, "update alembic_version set version_num = '9999_next' where version_num !~ '^post'")
+    note(database, "delete from alembic_version where version_num ~ '^post'")
+    with pytest.raises(SchemaTooNew, match="9999_next"):
+        migrate(database, phases)
