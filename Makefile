@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check format bench lock schemas clean
+.PHONY: help demo up down test check format bench alerts lock schemas clean
 
 CASES ?= 300
 NIGHT ?=
@@ -10,6 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
+PROMTOOL := .venv/promtool/usr/bin/promtool
 JUDGES := tests/contract/javascript/node_modules/.ready
 
 help: ## list the targets
@@ -41,6 +42,11 @@ format: $(READY) ## rewrite what the formatter and the linter can
 bench: $(READY) ## measure: medians and ratios of one run, with the machine
 	$(BIN)/python -m tests.bench $(ARGS)
 
+alerts: $(PROMTOOL) ## judge the alert rules by Prometheus' own promtool, unpacked from Debian's package
+	$(PROMTOOL) check rules gateway/operations/alerts.yaml
+	$(PROMTOOL) check config gateway/operations/prometheus.yaml
+	$(PROMTOOL) test rules tests/data/alerts.test.yaml
+
 lock: $(READY) ## lock all dependencies anew, with hashes and without addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -61,6 +67,10 @@ $(READY): requirements.lock pyproject.toml .ci/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(PROMTOOL): $(READY)
+	@rm -rf .venv/promtool && mkdir .venv/promtool && cd .venv/promtool && apt-get download prometheus 2>/dev/null \
+	  && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
 
 $(JUDGES): tests/contract/javascript/package-lock.json $(READY)
 	@echo "installing the JavaScript judges"

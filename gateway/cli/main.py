@@ -37,6 +37,7 @@ from gateway.telemetry.logs import log_from
 from gateway.telemetry.metrics import Metrics, Standing, served
 from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
+from gateway.worker.rounds import INTAKE, JOURNEY
 from gateway.worker.wake import BrokerWake
 
 log = structlog.get_logger()
@@ -49,6 +50,7 @@ app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
 app.add_typer(maps.app, name="map")
 
+ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
@@ -96,13 +98,18 @@ def _gateway(observer: Observer | None = None) -> Iterator[Gateway]:
 
 
 @contextmanager
-def _watched(*, standing: bool) -> Iterator[Gateway]:
-    """A gateway that logs every act and serves its metrics; with `standing`, also those that are read from SQL."""
+def _watched(*, works: bool, woken: bool = False) -> Iterator[Gateway]:
+    """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL."""
     lines = log_from(logging.INFO)
-    metrics = Metrics(log_lines_lost=lambda: lines.lost)
+    metrics = Metrics(
+        log_lines_lost=lambda: lines.lost,
+        rounds=("deliver", *ALONE) if works else (),
+        alone=ALONE if works else (),
+        tasks=("wake", JOURNEY) if woken else (),
+    )
     with _gateway(metrics) as gateway, ExitStack() as stack:
         now = gateway.settings
-        if standing:
+        if not woken:
             metrics.registry.register(Standing(gateway.figures))
         if now.metrics_port is not None:
             port = stack.enter_context(served(metrics.registry, now.metrics_host, now.metrics_port))
@@ -179,7 +186,7 @@ def _said(file: str, problem: Problem) -> str:
 @app.command()
 def run() -> None:
     """Screen, refer, deliver and track until stopped (Ctrl-C)."""
-    with _watched(standing=True) as gateway, Runner(gateway.world, observer=gateway.observer):
+    with _watched(works=True) as gateway, Runner(gateway.world, observer=gateway.observer):
         serving.wait_for_signal()
 
 
@@ -188,7 +195,7 @@ def serve(
     door_only: Annotated[bool, typer.Option("--door-only", help="only the door; workers do the rest")] = False,
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
-    with _watched(standing=True) as gateway, serving.Door(gateway), ExitStack() as rounds:
+    with _watched(works=not door_only) as gateway, serving.Door(gateway), ExitStack() as rounds:
         if not door_only:
             rounds.enter_context(Runner(gateway.world, observer=gateway.observer))
         log.info("door.opened", port=gateway.settings.port)
@@ -212,7 +219,7 @@ def worker(
     alive: Annotated[Path | None, typer.Option(help="touch this file at every look, at least once a round")] = None,
 ) -> None:
     """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
-    with _watched(standing=False) as gateway:
+    with _watched(works=True, woken=True) as gateway:
         names = partners.split(",") if partners else list(gateway.world.channels)
         if unknown := set(names) - set(gateway.world.channels):
             raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")

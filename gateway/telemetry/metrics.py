@@ -12,6 +12,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,6 +36,7 @@ from gateway.ports import Reading
 ATTEMPTED = "delivery.attempted"
 FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CALLS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0)
+ENDS = ("done", "idle", "failed", "broken")
 OTHER = "other"
 
 
@@ -57,9 +59,20 @@ def _version() -> str:
 
 
 class Metrics:
-    """The metrics of one process; an `Observer`."""
+    """The metrics of one process; an `Observer`.
 
-    def __init__(self, *, log_lines_lost: Callable[[], int] = lambda: 0) -> None:
+    `rounds`, those `alone` among them, and `tasks` are what it is there for: they are shown as 0 before the first one,
+    so that not even the first one is missed.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_lines_lost: Callable[[], int] = lambda: 0,
+        rounds: Sequence[str] = (),
+        alone: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+    ) -> None:
         self.registry = registry = CollectorRegistry(auto_describe=False)
         self._codes = codes()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -99,6 +112,12 @@ class Metrics:
         )
         self._wakes = Counter("gateway_wakes", "tasks the broker brought", ("task",), registry=registry)
         self._woken = Gauge("gateway_wake_last_timestamp_seconds", "when it last did", ("task",), registry=registry)
+        for name, result in product(rounds, ENDS):
+            self._rounds.labels(name, result)
+        for name in alone:
+            self._last.labels(name)
+        for task in tasks:
+            self._woken.labels(task)
 
     # ── what the observer sees ───────────────────────────────────────────────────────────────────────────────────────
     def acted(self, events: Sequence[AuditEvent]) -> None:

@@ -1,0 +1,193 @@
+"""What operators are given fits the gateway: every expression parses, every metric exists, every alert has its runbook.
+
+PromQL is parsed and type-checked by `promql-parser`, which is not ours. A metric exists when a scrape shows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import promql_parser as promql
+import psycopg
+import pytest
+import yaml
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.cli.main import ALONE
+from gateway.exchange_log.audit import AuditEvent
+from gateway.ports import Reading
+from gateway.store.figures import CLOCK, FIGURES, UP
+from gateway.telemetry.metrics import Metrics, Standing
+
+FOLDER = Path(__file__).resolve().parents[2] / "gateway" / "operations"
+RUNBOOK = (FOLDER / "README.md").read_text(encoding="utf-8")
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text("utf-8"))["groups"] for rule in group["rules"]
+]
+SCRAPING: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yaml").read_text("utf-8"))
+DASHBOARD: dict[str, Any] = orjson.loads((FOLDER / "dashboard.json").read_bytes())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+PARTS = ("Means", "Hurts", "Look", "Do", "Over")
+TARGET = {"job", "instance", "process"}
+PROMETHEUS_OWN = {"up": TARGET}
+
+
+@cache
+def scraped() -> dict[str, set[str]]:
+    """Every series a scrape can show, with its labels: each thing an observer sees, seen once."""
+    metrics = Metrics(rounds=("deliver", *ALONE), alone=ALONE, tasks=("wake", "journey"))
+    event = AuditEvent("delivery.attempted", "gateway", "x", partner="KEIS")
+    metrics.acted([event, event.refused("unreachable")])
+    metrics.held("journey", 1.0)
+    metrics.attempted("KEIS", "after", 1.0)
+    metrics.answered("outcomes", 200, 1.0)
+    metrics.woken("wake")
+    standing = [Reading(f.name, f.labels, f.says, [(f.labels, 1.0)]) for f in FIGURES]
+    metrics.registry.register(Standing(lambda: [Reading(*UP, [((), 1.0)]), Reading(*CLOCK, [((), 0.0)]), *standing]))
+    found = {name: set(labels) for name, labels in PROMETHEUS_OWN.items()}
+    for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, set(TARGET)).update(sample.labels)
+    return found
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for rule in RULES:
+        yield rule["alert"], rule["expr"]
+    for panel in PANELS:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"].replace("$__rate_interval", "5m").replace("$partner", ".*")
+
+
+def selectors(expression: str) -> list[promql.VectorSelector]:
+    """Every metric that an expression reads. Raises ValueError when it is no PromQL, or its types do not fit."""
+    found: list[promql.VectorSelector] = []
+
+    def look(node: promql.Expr) -> bool:
+        if isinstance(node, promql.VectorSelector):
+            found.append(node)
+        elif isinstance(node, promql.MatrixSelector):
+            found.append(node.vector_selector)
+        return True
+
+    promql.walk(promql.parse(expression), look)
+    return found
+
+
+ALL = list(expressions())
+
+
+@pytest.mark.parametrize(("where", "expression"), ALL, ids=[f"{n}-{where}" for n, (where, _) in enumerate(ALL)])
+def test_every_expression_is_promql_over_metrics_and_labels_that_a_scrape_shows(where: str, expression: str) -> None:
+    read = selectors(expression)
+    assert read, where
+    for one in read:
+        assert one.name in scraped(), f"{where}: no metric {one.name}"
+        labels = {matcher.name for matcher in one.matchers.matchers}
+        assert labels <= scraped()[one.name], f"{where}: {one.name} has no labels {labels - scraped()[one.name]}"
+
+
+@pytest.mark.parametrize("wrong", ["rate(gateway_acts_total)", "sum(", 'gateway_acts_total{act="x"', "nonsense(up)"])
+def test_what_is_no_promql_is_found_out(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        selectors(wrong)
+
+
+def test_labels_that_are_summed_by_or_shown_are_labels_of_what_is_read() -> None:
+    for where, expression in ALL:
+        shown = {label for names in re.findall(r"by \(([^)]+)\)", expression) for label in names.split(", ")}
+        known = {label for one in selectors(expression) for label in scraped()[one.name]}
+        assert shown <= known, where
+    for panel in PANELS:
+        for target in panel["targets"]:
+            legend = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            known = {
+                label
+                for one in selectors(target["expr"].replace("$__rate_interval", "5m"))
+                for label in scraped()[one.name]
+            }
+            assert legend <= known, panel["title"]
+
+
+def test_every_metric_of_ours_is_watched_somewhere() -> None:
+    watched = {one.name for _, expression in ALL for one in selectors(expression)}
+    ours = {name for name in scraped() if name.startswith("gateway_") and not name.endswith(("_created", "_sum"))}
+    unseen = {
+        name for name in ours if name not in watched and not {name, _family(name)} & {_family(w) for w in watched}
+    }
+    assert unseen == set()
+
+
+def _family(name: str) -> str:
+    return re.sub(r"_(bucket|count|sum|total)\Z", "", name)
+
+
+# ── alerts and their runbook ─────────────────────────────────────────────────────────────────────────────────────────
+SECTIONS = dict(re.findall(r"^### (Gateway\w+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.DOTALL | re.MULTILINE))
+
+
+def test_every_alert_has_its_section_and_every_section_its_alert_in_the_same_order() -> None:
+    assert list(SECTIONS) == [rule["alert"] for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_an_alert_says_how_grave_it_is_what_is_wrong_and_where_to_read_on(rule: dict[str, Any]) -> None:
+    assert rule["labels"].keys() == {"severity"}
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["annotations"].keys() == {"summary", "runbook_url"}
+    assert rule["annotations"]["runbook_url"].endswith(f"/operations/README.md#{rule['alert'].lower()}")
+    said = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+    grouped = re.search(r"by \(([^)]+)\)", rule["expr"])
+    kept = set(grouped.group(1).split(", ")) - {"le"} if grouped else TARGET
+    assert said <= kept
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_says_what_it_means_whom_it_hurts_where_to_look_what_to_do_and_when_it_is_over(name: str) -> None:
+    assert re.findall(r"^\* \*\*(\w+):\*\* ?", SECTIONS[name], re.MULTILINE) == list(PARTS)
+    for part in re.split(r"^\* \*\*\w+:\*\*", SECTIONS[name], flags=re.MULTILINE)[1:]:
+        assert len(part.split()) >= 2
+
+
+def test_every_statement_of_the_runbook_runs_and_only_looks(database: str) -> None:
+    statements = re.findall(r"^ *```sql\n(.*?)^ *```", RUNBOOK, re.DOTALL | re.MULTILINE)
+    assert len(statements) > 10
+    with psycopg.connect(database, options="-c default_transaction_read_only=on") as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_every_event_and_setting_the_runbook_looks_for_is_written_somewhere() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in FOLDER.parent.rglob("*.py"))
+    commands = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", RUNBOOK, re.DOTALL | re.MULTILINE))
+    for event in re.findall(r"grep -h (?:'\"event\":\")?([a-z]+\.[a-z]+)", commands):
+        assert f'"{event}"' in code, event
+    for first, others in re.findall(r"'(\w+)\\\.\(([\w|]+)\)'", commands):
+        assert all(f'"{first}.{other}"' in code for other in others.split("|"))
+
+
+# ── the dashboard and the scraping ───────────────────────────────────────────────────────────────────────────────────
+def test_the_dashboard_asks_the_chosen_source_and_its_panels_do_not_overlap() -> None:
+    assert {t["datasource"]["uid"] for p in PANELS for t in p["targets"]} == {"${datasource}"}
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+def test_prometheus_asks_the_door_and_the_ports_after_it_and_reads_these_rules() -> None:
+    (job,) = SCRAPING["scrape_configs"]
+    targets = {t: group["labels"]["process"] for group in job["static_configs"] for t in group["targets"]}
+    assert targets == {"127.0.0.1:9464": "door", "127.0.0.1:9465": "worker", "127.0.0.1:9466": "worker"}
+    assert job["job_name"] == "gateway"
+    assert SCRAPING["rule_files"] == ["alerts.yaml"]
