@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 CASES ?= 300
 NIGHT ?=
+ENGINE ?= full
 WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
@@ -16,8 +17,8 @@ JUDGES := tests/contract/javascript/node_modules/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir]
-	@$(BIN)/gateway demo --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
+demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir] [ENGINE=inline]
+	@$(BIN)/gateway demo --engine $(ENGINE) --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
 
 up: $(READY) ## start everything on this machine, each in its own process  [WORKERS=2]
 	@$(BIN)/gateway up --workers $(WORKERS)

@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from adapters.comwel import synthetic
@@ -34,6 +35,7 @@ from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
+from gateway.documents.strict_json import dumps
 from gateway.errors import SettingsInvalid
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
@@ -50,6 +52,9 @@ from gateway.telemetry.channel import WatchedChannel
 
 KST = ZoneInfo("Asia/Seoul")
 OWN_KEY = "comwel-1"
+NINE = time_of_day(9)
+DEMO = "this-is-a-demo"
+"""The mark of a home that a demo may empty, and whose business day may be set."""
 KEY_LIFETIME = timedelta(days=730)
 KEYS_KNOWN_FOR_S = 2.0
 
@@ -80,9 +85,33 @@ class CompressedClock(RealClock):
         """Let another business day begin."""
         self._today = today
 
+    def day(self) -> date:
+        """The business day that was set last."""
+        return self._today
+
     def business_now(self) -> datetime:
         """Nine in the morning of the business day, Korean time."""
-        return datetime(self._today.year, self._today.month, self._today.day, 9, tzinfo=KST).astimezone(UTC)
+        return datetime.combine(self.day(), NINE, KST).astimezone(UTC)
+
+
+class DayFile(CompressedClock):
+    """A compressed clock that all processes of one demo share: the business day stands in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def set_today(self, today: date) -> None:
+        """Let another business day begin, everywhere at once."""
+        written = self._path.with_suffix(".tmp")
+        written.write_text(today.isoformat(), encoding="ascii")
+        written.replace(self._path)
+
+    def day(self) -> date:
+        """The business day in the file. Raises SettingsInvalid when there is none."""
+        try:
+            return date.fromisoformat(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            raise SettingsInvalid("GATEWAY_BUSINESS_DAY: the file does not hold a date") from None
 
 
 def uuid7() -> str:
@@ -165,6 +194,17 @@ class Gateway:
         return True
 
 
+def clock_of(settings: Settings) -> Clock:
+    """The real clock; in a demo's home, if so set, one whose business day stands in a file."""
+    if settings.business_day is None:
+        return RealClock()
+    if not (settings.home / DEMO).exists():
+        raise SettingsInvalid("GATEWAY_BUSINESS_DAY: only a demo's home has a business day of its own")
+    found = DayFile(settings.business_day)
+    found.day()
+    return found
+
+
 def know(settings: Settings) -> Knowledge:
     """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
     schemas, mappings = settings.schemas, settings.mappings
@@ -186,6 +226,23 @@ def know(settings: Settings) -> Knowledge:
 def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
     """Write a synthetic night of COMWEL's files into a folder, with its expected verdicts."""
     synthetic.write_night(folder, cases, seed, base)
+
+
+def be_pretend_partner(options: Sequence[str]) -> int:
+    """Be one of the pretend partners until stopped; see `adapters.partners.pretend`."""
+    from adapters.partners.pretend.__main__ import main  # noqa: PLC0415 - for a demo only
+
+    return main(list(options))
+
+
+def introduce(settings: Settings, books: Books, partner: str, home: Path) -> None:
+    """Give a pretend partner our public key and register its own, before it starts."""
+    from adapters.partners.pretend.keyring import own_key as theirs  # noqa: PLC0415 - for a demo only
+
+    home.mkdir(parents=True, exist_ok=True)
+    ours = to_jwk(own_key(settings.home / "keys", OWN_KEY))
+    (home / "gateway.jwks.json").write_bytes(dumps({"keys": [ours]}))
+    books.shelf.add(partner, to_jwk(theirs(home, partner.lower())))
 
 
 def newest(folder: Path) -> Path:
@@ -229,7 +286,7 @@ def assemble(
         seen = observer or Unobserved()
         store = PostgresStore(url, observer=seen)
         stack.callback(store.close)
-        used = clock or RealClock()
+        used = clock or clock_of(settings)
         shelf = KeyShelf(PostgresKeys(store), used)
         key = own_key(settings.home / "keys", OWN_KEY)
         shelf.add(US, to_jwk(key.verify_key(US, used.now())))
@@ -263,6 +320,22 @@ def assemble(
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
         )
         yield Gateway(settings, world, store, shelf, public_url, seen)
+
+
+class Books(NamedTuple):
+    """What can be read and registered without knowing any map: for who only looks."""
+
+    store: PostgresStore
+    shelf: KeyShelf
+
+
+@contextmanager
+def open_books(settings: Settings) -> Iterator[Books]:
+    """Open the store alone, of a database that is there and migrated."""
+    with ExitStack() as stack:
+        store = PostgresStore(settings.database_url or stack.enter_context(embedded_postgres(settings.home)), most=4)
+        stack.callback(store.close)
+        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -7,10 +7,12 @@ against this class by a test. Secrets are files under the home folder, never val
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -69,6 +71,9 @@ class Settings(BaseSettings):
     settle_s: float = Field(
         default=2.0, ge=0, description="a leg is judged, and updates are written back, when this long nothing was added"
     )
+    business_day: Path | None = Field(
+        default=None, description="file that holds the business day, in a demo's home only; unset: today"
+    )
     retry_scale: float = Field(default=1.0, gt=0, description="factor on the retry schedule; 1 in production")
     deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
@@ -109,8 +114,20 @@ class Settings(BaseSettings):
 
 def environment(**settings: object) -> dict[str, str]:
     """The environment for a process of ours: what we were given, with these settings in place of it."""
-    given = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
-    return {**os.environ, **given}  # noqa: TID251 - the one reader
+    return {**os.environ, **_named_texts(settings)}  # noqa: TID251 - the one reader
+
+
+def become(**settings: object) -> None:
+    """Let this process, forked for it, read these settings in place of those it was given."""
+    os.environ.update(_named_texts(settings))  # noqa: TID251 - the one reader
+
+
+def _named_texts(settings: Mapping[str, object]) -> dict[str, str]:
+    return {f"GATEWAY_{name.upper()}": _text(value) for name, value in settings.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return orjson.dumps(value, default=str).decode() if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 def read_settings(**overrides: Any) -> Settings:

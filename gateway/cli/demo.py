@@ -1,8 +1,8 @@
 """The demo: one night of cases through the closed loop, with three pretend partners, over a year of business days.
 
 Rules: nothing is faked but the partners and the calendar: a real database, real HTTP over real sockets, real signatures
-in real time. The loop runs until it is quiet; then both sides' books are compared, and the demo says what does not add
-up. Refuses to run over data that is not a demo's.
+in real time. The story is the same for both engines (`gateway.cli.engines`). The loop runs until it is quiet; then both
+sides' books are compared, and the demo says what does not add up. Refuses to run over data that is not a demo's.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,26 +22,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gateway.assembly import CompressedClock, Gateway, assemble, make_night
-from gateway.cli.partners import PretendPartners, free_port
-from gateway.cli.serving import Door, listen
+from gateway.assembly import DEMO, make_night
+from gateway.cli.engines import ENGINES, Engine, EngineName, Running, patiently
+from gateway.cli.pretend import PARTNERS, Sandbox, refuse_what_is_no_demo
+from gateway.cli.running import is_up
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
-from gateway.journey.deliver import deliver
-from gateway.journey.intake import Taken, take_in
-from gateway.journey.refer import refer
-from gateway.journey.screen import screen_cases
-from gateway.journey.track import track
-from gateway.journey.withdraw import withdraw
-from gateway.journey.world import World
+from gateway.journey.intake import Taken
 
-PARTNERS = ("KEIS", "KEAD", "TRN")
-MARK = "this-is-a-demo"
 BASE = date(2026, 11, 23)
 STEP = timedelta(days=7)
 HORIZON = timedelta(days=460)
-ATTEMPT_TIMEOUT_S = 2.0
-SLOW_S = 2.5
 
 
 @dataclass(slots=True)
@@ -61,6 +50,7 @@ class Report:
     verdicts: str | None = None
     since: date | None = None
     until: date | None = None
+    running: Running | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -74,6 +64,7 @@ class Report:
             "complete": self.complete,
             "problems": self.problems,
             "seconds": round(self.seconds, 1),
+            "running": self.running._asdict() if self.running else None,
             "verdicts": self.verdicts,
             "until": self.until,
             "funnel": [line._asdict() for line in funnel(self)],
@@ -82,7 +73,15 @@ class Report:
         }
 
 
-def run(settings: Settings, *, cases: int, night: Path | None, seed: int, quiet: bool = False) -> Report:
+def run(
+    settings: Settings,
+    *,
+    cases: int,
+    night: Path | None,
+    seed: int,
+    engine: EngineName = EngineName.FULL,
+    quiet: bool = False,
+) -> Report:
     """Run the demo in `settings.home`. Returns the report."""
     # 1 a clean home, a night of cases
     # 2 the gateway, its door, and three partners with their keys exchanged
@@ -97,30 +96,33 @@ def run(settings: Settings, *, cases: int, night: Path | None, seed: int, quiet:
     folder = night or invent_night(home / "night", cases, seed)
     base = base_date(folder)
     report = Report(home=home, night=folder, since=base)
-    with _stage(quiet) as stage, _running(settings, base, seed) as (gateway, partners, clock):  # 2
-        world = gateway.world
-        stage("taking in the night", None)
-        report.intake = take_in(world, folder)  # 3
-        stage("referring", None)
-        until_quiet(world)
-        report.until = pass_days(world, clock, partners, base, stage)  # 4
-        stage("taking the same night in again", None)
-        report.problems += _again(gateway, folder)  # 5
-        _read(report, gateway, partners)
-        report.problems += compare(report)  # 6
+    with _stage(quiet) as stage:
+        stage("starting", None)
+        with ENGINES[engine](settings, Sandbox(seed, base)) as running:  # 2
+            report.running = running.running
+            stage("taking in the night", None)
+            report.intake = running.hand_over(folder)  # 3
+            stage("referring", None)
+            running.until_quiet()
+            report.until = pass_days(running, base, stage)  # 4
+            stage("taking the same night in again", None)
+            report.problems += _again(running, folder)  # 5
+            _read(report, running)
+            report.problems += compare(report)  # 6
+            stage("stopping", None)
     report.seconds = time.monotonic() - began
     return report
 
 
 # ── 1 home and night ─────────────────────────────────────────────────────────────────────────────────────────────────
 def clean_home(home: Path) -> Path:
-    """An empty home with the demo's mark. Refuses a home that holds something else than an earlier demo."""
-    mark = home / MARK
-    if home.exists() and any(home.iterdir()) and not mark.exists():
-        raise SettingsInvalid("GATEWAY_HOME holds data that is not a demo's; set GATEWAY_HOME to another folder")
+    """An empty home with the demo's mark. Refuses a home that holds something else than an earlier demo, or runs."""
+    refuse_what_is_no_demo(home)
+    if is_up(home):
+        raise SettingsInvalid("GATEWAY_HOME is up; `gateway down` first")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    mark.touch()
+    (home / DEMO).touch()
     return home
 
 
@@ -140,92 +142,48 @@ def base_date(folder: Path) -> date:
         raise SettingsInvalid(f"no RHB_CASE_<date>_<number>.dat in {folder.name}") from None
 
 
-# ── 2 gateway and partners ───────────────────────────────────────────────────────────────────────────────────────────
-@contextmanager
-def _running(settings: Settings, base: date, seed: int) -> Iterator[tuple[Gateway, PretendPartners, CompressedClock]]:
-    clock = CompressedClock(base)
-    ports = {partner: free_port() for partner in PARTNERS}
-    listening = listen("127.0.0.1", 0)
-    door = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    used = settings.model_copy(
-        update={
-            "public_url": door,
-            "partner_urls": {p: f"http://127.0.0.1:{port}/messages" for p, port in ports.items()},
-            "partner_networks": (ip_network("127.0.0.0/8"),),
-            "attempt_timeout_s": ATTEMPT_TIMEOUT_S,
-            "retry_scale": 0.02,
-            "settle_s": 0.0,
-        }
-    )
-    pretend = PretendPartners(
-        settings.home / "partners", ports, gateway=door, seed=seed, base=base, slow_s=SLOW_S, pace="calendar"
-    )
-    with assemble(used, clock=clock) as gateway, pretend as partners, Door(gateway, listening):
-        partners.start(gateway.jwks())
-        for partner in PARTNERS:
-            for jwk in partners.keys(partner):
-                gateway.shelf.add(partner, jwk)
-        yield gateway, partners, clock
-
-
-# ── 3–4 the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def until_quiet(world: World) -> None:
-    """Walk the journey until nothing is waiting any more."""
-    with ThreadPoolExecutor(len(world.channels)) as side_by_side:
-        while True:
-            done = screen_cases(world) + withdraw(world) + refer(world)
-            done += sum(side_by_side.map(lambda p: deliver(world, p, f"demo-{p}"), world.channels))
-            done += track(world)
-            if done:
-                continue
-            with world.store.unit() as unit:
-                if not unit.outbox.waiting():
-                    return
-            time.sleep(0.05)
-
-
-def pass_days(
-    world: World,
-    clock: CompressedClock,
-    partners: PretendPartners,
-    base: date,
-    stage: Callable[[str, float | None], None],
-) -> date:
+# ── 4–5 the story ────────────────────────────────────────────────────────────────────────────────────────────────────
+def pass_days(engine: Engine, base: date, stage: Callable[[str, float | None], None]) -> date:
     """Let weeks pass until no partner has anything planned; returns the last business day."""
     today = base
     while today < base + HORIZON:
         today += STEP
-        clock.set_today(today)
-        said = partners.set_today(today)
-        until_quiet(world)
+        said = engine.set_today(today)
+        engine.until_quiet()
         stage(f"business day {today}", (today - base) / HORIZON)
         if all(s.get("next") is None for s in said):
             break
     return today
 
 
-def _again(gateway: Gateway, folder: Path) -> list[str]:
+def _again(engine: Engine, folder: Path) -> list[str]:
     """Take the same night in a second time; a sentence for everything that changed."""
-    before = _counts(gateway)
-    taken = take_in(gateway.world, folder)
-    until_quiet(gateway.world)
-    after = _counts(gateway)
+    before = _counts(engine)
+    taken = engine.hand_over(folder)
+    engine.until_quiet()
+    after = _counts(engine)
     changed = [f"taking the night in again changed '{k}'" for k in after if k != "events" and after[k] != before.get(k)]
     return changed + [f"{t.name} was {t.verdict} the second time" for t in taken if t.verdict == "accepted"]
 
 
-def _counts(gateway: Gateway) -> dict[str, int]:
-    with gateway.store.unit() as unit:
-        return dict(unit.counts())
+def _counts(engine: Engine) -> dict[str, int]:
+    def read() -> dict[str, int]:
+        with engine.store.unit() as unit:
+            return dict(unit.counts())
+
+    return patiently(read)
 
 
 # ── 6 the books ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _read(report: Report, gateway: Gateway, partners: PretendPartners) -> None:
-    with gateway.store.unit() as unit:
-        report.cases = [dict(row) for row in unit.cases.report()]
-        report.exchanges = [dict(row) for row in unit.outbox.report()]
-        report.counts = dict(unit.counts())
-    report.partners = {partner: partners.status(partner) for partner in PARTNERS}
+def _read(report: Report, engine: Engine) -> None:
+    def read() -> None:
+        with engine.store.unit() as unit:
+            report.cases = [dict(row) for row in unit.cases.report()]
+            report.exchanges = [dict(row) for row in unit.outbox.report()]
+            report.counts = dict(unit.counts())
+
+    patiently(read)
+    report.partners = {partner: engine.partners.status(partner) for partner in PARTNERS}
 
 
 def compare(report: Report) -> list[str]:
@@ -362,6 +320,9 @@ def show(report: Report, console: Console) -> None:
     if report.verdicts:
         console.print(report.verdicts)
     console.print(f"business days from {report.since} to {report.until}, in {report.seconds:.0f} s")
+    if ran := report.running:
+        size = f"{ran.processes} processes, {ran.memory_mb:.0f} MB together"
+        console.print(f"ready after {ran.ready_s:.1f} s: {size} (PSS; pages that several share count once)")
     if report.complete:
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
     for problem in report.problems[:20]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,8 @@ from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, prepare
 from gateway.cli import demo as demo_run
-from gateway.cli import maps, serving, supervisor
+from gateway.cli import maps, pretend, running, serving, supervisor
+from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
 from gateway.errors import (
     DataFileInvalid,
@@ -32,6 +33,7 @@ from gateway.errors import (
     handover_refusal,
 )
 from gateway.journey.intake import Taken, pick_up, take_in
+from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Problem, Wake, nobody, place_of
 from gateway.telemetry.logs import log_from
 from gateway.telemetry.metrics import Metrics, Standing, served
@@ -54,6 +56,8 @@ ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
+SEED = 20261123
 AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
 
 
@@ -87,18 +91,27 @@ class Phase(StrEnum):
     BOTH = "both"
 
 
+def act(words: Sequence[str], known: Knowledge | None) -> int:
+    """Run a command in this process, forked for it, with knowledge that is loaded already; returns its exit code."""
+    try:
+        return app(list(words), obj=known, standalone_mode=False) or 0
+    except GatewayError as error:
+        typer.echo(str(error), err=True)
+        return exit_code(error)
+
+
 @contextmanager
-def _gateway(observer: Observer | None = None) -> Iterator[Gateway]:
+def _gateway(observer: Observer | None = None, known: Knowledge | None = None) -> Iterator[Gateway]:
     settings = read_settings()
     with ExitStack() as stack:
         wake: Wake = nobody
         if settings.broker_url:
             wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls)))
-        yield stack.enter_context(assemble(settings, wake=wake, observer=observer))
+        yield stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
 
 
 @contextmanager
-def _watched(*, works: bool, woken: bool = False) -> Iterator[Gateway]:
+def _watched(known: Knowledge | None = None, *, works: bool, woken: bool = False) -> Iterator[Gateway]:
     """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL."""
     lines = log_from(logging.INFO)
     metrics = Metrics(
@@ -107,7 +120,7 @@ def _watched(*, works: bool, woken: bool = False) -> Iterator[Gateway]:
         alone=ALONE if works else (),
         tasks=("wake", JOURNEY) if woken else (),
     )
-    with _gateway(metrics) as gateway, ExitStack() as stack:
+    with _gateway(metrics, known) as gateway, ExitStack() as stack:
         now = gateway.settings
         if not woken:
             metrics.registry.register(Standing(gateway.figures))
@@ -123,11 +136,13 @@ def demo(
     night: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="take this folder's night instead")
     ] = None,
-    seed: Annotated[int, typer.Option(help="another seed, another night and other casework")] = 20261123,
+    seed: Seed = SEED,
+    engine: Annotated[EngineName, typer.Option(help="every process of `gateway up`, or one")] = EngineName.FULL,
     as_json: AsJson = False,
 ) -> None:
     """Run a night of cases through the closed loop, with three pretend partners over real HTTP."""
-    report = demo_run.run(read_settings(), cases=cases, night=night, seed=seed, quiet=as_json)
+    settings = read_settings()
+    report = demo_run.run(settings, cases=cases, night=night, seed=seed, engine=engine, quiet=as_json)
     if as_json:
         _print_json(report.as_dict())
     else:
@@ -192,10 +207,11 @@ def run() -> None:
 
 @app.command()
 def serve(
+    context: typer.Context,
     door_only: Annotated[bool, typer.Option("--door-only", help="only the door; workers do the rest")] = False,
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
-    with _watched(works=not door_only) as gateway, serving.Door(gateway), ExitStack() as rounds:
+    with _watched(context.obj, works=not door_only) as gateway, serving.Door(gateway), ExitStack() as rounds:
         if not door_only:
             rounds.enter_context(Runner(gateway.world, observer=gateway.observer))
         log.info("door.opened", port=gateway.settings.port)
@@ -214,12 +230,13 @@ def migrate(
 
 @app.command()
 def worker(
+    context: typer.Context,
     partners: Annotated[str | None, typer.Option(help="deliver to these only: KEIS,KEAD")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="tasks at once")] = 8,
     alive: Annotated[Path | None, typer.Option(help="touch this file at every look, at least once a round")] = None,
 ) -> None:
     """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
-    with _watched(works=True, woken=True) as gateway:
+    with _watched(context.obj, works=True, woken=True) as gateway:
         names = partners.split(",") if partners else list(gateway.world.channels)
         if unknown := set(names) - set(gateway.world.channels):
             raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")
@@ -245,13 +262,16 @@ def _broker(now: Settings) -> str:
 def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help="how many worker processes")] = 2,
     foreground: Annotated[bool, typer.Option("--foreground", help="stay, until stopped (Ctrl-C)")] = False,
+    sandbox: Annotated[bool, typer.Option("--pretend", help="with three pretend partners, in a demo's home")] = False,
+    seed: Seed = SEED,
 ) -> None:
     """Start everything on this machine: PostgreSQL, Valkey, the partners' door, workers and beat."""
     now = read_settings()
     if foreground:
-        supervisor.Supervisor(now, workers).run()
+        acting = pretend.sandbox(now.home, seed) if sandbox else None
+        supervisor.Supervisor(now, workers, act, acting).run()
         return
-    state = supervisor.up(now, workers)
+    state = running.up(now, "--workers", str(workers), *(["--pretend", "--seed", str(seed)] if sandbox else []))
     for one in state["children"]:
         typer.echo(f"{one['name']:<10} {one['pid']}")
     typer.echo(f"the partners' door is open on {state['url']}; logs are in {now.home / 'logs'}")
@@ -260,7 +280,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop what `gateway up` started in this home, and nothing else."""
-    orphans = supervisor.down(read_settings().home)
+    orphans = running.down(read_settings().home)
     if orphans:
         typer.echo(f"the supervisor was gone; stopped without it: {', '.join(orphans)}", err=True)
 

@@ -1,4 +1,4 @@
-"""The demo's three pretend partners: started as processes of their own, spoken to over HTTP, stopped by their id."""
+"""Pretend partners: spoken to over HTTP wherever they run; or started here, as processes of their own, and stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -29,18 +29,70 @@ def free_port() -> int:
         return port
 
 
-class PretendPartners:
-    """Partner processes by id. A context manager: leaves none behind."""
+class Partners:
+    """Pretend partners that run somewhere, by id, spoken to over HTTP. `patience_s`: how long one may be away."""
+
+    def __init__(self, urls: Mapping[str, str], *, patience_s: float = 0.0) -> None:
+        self._urls, self._patience_s = dict(urls), patience_s
+        self._http = httpx2.Client(timeout=CLOCK_S, trust_env=False)
+        self._side_by_side = ThreadPoolExecutor(max(1, len(self._urls)))
+
+    def url(self, partner: str) -> str:
+        """Base URL of a partner."""
+        return self._urls[partner]
+
+    def keys(self, partner: str) -> list[dict[str, Any]]:
+        """A partner's public keys."""
+        found: list[dict[str, Any]] = self._ask(partner, "/.well-known/jwks.json")["keys"]
+        return found
+
+    def status(self, partner: str) -> dict[str, Any]:
+        """A partner's own counters."""
+        return self._ask(partner, "/pretend/status")
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """The counters of all of them."""
+        return list(self._side_by_side.map(self.status, self._urls))
+
+    def set_today(self, today: date) -> list[dict[str, Any]]:
+        """Let the business day begin everywhere; returns when all that was due has been delivered to the gateway."""
+        day = {"today": today.isoformat()}
+        return list(self._side_by_side.map(lambda p: self._ask(p, "/pretend/clock", day), self._urls))
+
+    def _ask(self, partner: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """One request, repeated while the partner is away; all of them may be."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                answer = self._http.request("POST" if body else "GET", self.url(partner) + path, json=body)
+            except httpx2.TransportError:
+                if time.monotonic() > deadline:
+                    raise AttemptFailed(f"the pretend partner {partner} is gone") from None
+                time.sleep(0.1)
+            else:
+                found: dict[str, Any] = answer.json()
+                return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._urls)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._side_by_side.shutdown()
+        self._http.close()
+
+
+class PretendPartners(Partners):
+    """Pretend partners that are started here. A context manager: leaves none behind."""
 
     def __init__(
         self, home: Path, ports: Mapping[str, int], *, gateway: str, seed: int, base: date, slow_s: float, pace: str
     ) -> None:
+        super().__init__({partner: f"http://127.0.0.1:{port}" for partner, port in ports.items()})
         self._home, self._ports = home, dict(ports)
         self._options = ["--gateway", gateway, "--seed", str(seed), "--base-date", base.isoformat(),
                          "--slow-seconds", str(slow_s), "--pace", pace]  # fmt: skip
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._http = httpx2.Client(timeout=CLOCK_S, trust_env=False)
-        self._side_by_side = ThreadPoolExecutor(max(1, len(self._ports)))
 
     def start(self, gateway_keys: Mapping[str, Any]) -> None:
         """Give every partner the gateway's public keys, start them, and wait until all of them answer."""
@@ -68,36 +120,9 @@ class PretendPartners:
                 return
         raise AttemptFailed(f"the pretend partner {partner} did not start; see {partner.lower()}/out.log")
 
-    def url(self, partner: str) -> str:
-        """Base URL of a partner."""
-        return f"http://127.0.0.1:{self._ports[partner]}"
-
     def pid(self, partner: str) -> int:
         """The process of a partner."""
         return self._processes[partner].pid
-
-    def keys(self, partner: str) -> list[dict[str, Any]]:
-        """A partner's public keys."""
-        found: list[dict[str, Any]] = self._http.get(f"{self.url(partner)}/.well-known/jwks.json").json()["keys"]
-        return found
-
-    def status(self, partner: str) -> dict[str, Any]:
-        """A partner's own counters."""
-        found: dict[str, Any] = self._http.get(f"{self.url(partner)}/pretend/status").json()
-        return found
-
-    def set_today(self, today: date) -> list[dict[str, Any]]:
-        """Let the business day begin everywhere; returns when all that was due has been delivered to the gateway."""
-        return list(self._side_by_side.map(lambda p: self._clock(p, today), self._ports))
-
-    def _clock(self, partner: str, today: date) -> dict[str, Any]:
-        found: dict[str, Any] = self._http.post(
-            f"{self.url(partner)}/pretend/clock", json={"today": today.isoformat()}
-        ).json()
-        return found
-
-    def __iter__(self) -> Iterable[str]:
-        return iter(self._ports)
 
     def __enter__(self) -> PretendPartners:
         return self
@@ -111,5 +136,4 @@ class PretendPartners:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._side_by_side.shutdown()
-        self._http.close()
+        self.close()

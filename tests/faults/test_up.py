@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from gateway.cli.partners import free_port
-from gateway.cli.supervisor import alive, answers, read_state
+from gateway.cli.running import alive, answers, read_state
 from gateway.config import environment
 from tests.faults.stage import wait_for
 

@@ -1,0 +1,254 @@
+"""The two engines that a demo can tell its story to: one process, or everything that `gateway up` starts.
+
+Rules: both take the same files, the same days and the same questions, so the story and what is expected of it are told
+once. Refuses to wait for ever for an engine that does not come to rest.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from gateway.assembly import Books, DayFile, assemble, open_books
+from gateway.cli import pretend, running
+from gateway.cli.partners import Partners, PretendPartners
+from gateway.cli.serving import Door, listen
+from gateway.config import Settings
+from gateway.errors import GatewayError, StoreUnavailable
+from gateway.journey.deliver import deliver
+from gateway.journey.intake import Taken, take_in
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.journey.track import track
+from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
+from gateway.ports import HandoverFile, Store
+from gateway.worker.rounds import quiet
+from gateway.worker.wake import BrokerWake
+
+WORKERS = 2
+LOOK_S = 0.05
+HINT_EVERY_S = 0.25
+PATIENCE_S = 300.0
+AWAY_S = 60.0
+"""How long a process may be away that somebody killed: it is started again."""
+_T = TypeVar("_T")
+
+
+class Running(NamedTuple):
+    """How an engine stands: seconds until it was ready, how many processes, and their memory (PSS) in MB."""
+
+    ready_s: float
+    processes: int
+    memory_mb: float
+
+
+class Engine(Protocol):
+    """What a story is told to."""
+
+    store: Store
+    partners: Partners
+    running: Running | None
+
+    def hand_over(self, night: Path) -> list[Taken]:
+        """Give it the files of a night; returns what came of each once it has answered them."""
+        ...
+
+    def until_quiet(self) -> None:
+        """Wait until nothing is left to do."""
+        ...
+
+    def set_today(self, today: date) -> list[dict[str, Any]]:
+        """Let a business day begin here and at the partners; returns what each of them said."""
+        ...
+
+
+# ── one process ──────────────────────────────────────────────────────────────────────────────────────────────────────
+class Inline:
+    """The gateway in this process: it walks the journey when it is told to."""
+
+    running: Running | None = None
+
+    def __init__(self, world: World, partners: Partners, clock: DayFile) -> None:
+        self._world, self._clock = world, clock
+        self.store, self.partners = world.store, partners
+
+    def hand_over(self, night: Path) -> list[Taken]:
+        """Take the folder in."""
+        return take_in(self._world, night)
+
+    def until_quiet(self) -> None:
+        """Walk the journey until nothing is waiting any more."""
+        world = self._world
+        with ThreadPoolExecutor(len(world.channels)) as side_by_side:
+            while True:
+                done = screen_cases(world) + withdraw(world) + refer(world)
+                done += sum(side_by_side.map(lambda p: deliver(world, p, f"demo-{p}"), world.channels))
+                done += track(world)
+                if not done and quiet(self.store, world.clock):
+                    return
+                time.sleep(0.0 if done else LOOK_S)
+
+    def set_today(self, today: date) -> list[dict[str, Any]]:
+        """Here first, then there."""
+        self._clock.set_today(today)
+        return self.partners.set_today(today)
+
+
+@contextmanager
+def inline(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
+    """One process, its door, and three partners with their keys exchanged."""
+    listening = listen("127.0.0.1", 0)
+    door = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    used = pretend.pretending(settings.model_copy(update={"partner_urls": {}}), door)
+    clock = DayFile(pretend.day_file(settings.home))
+    clock.set_today(sandbox.base)
+    ports = {p: int(url.removesuffix(pretend.PATH).rpartition(":")[2]) for p, url in used.partner_urls.items()}
+    partners = PretendPartners(
+        settings.home / "partners", ports, gateway=door, seed=sandbox.seed, base=sandbox.base,
+        slow_s=pretend.SLOW_S, pace="calendar",
+    )  # fmt: skip
+    with assemble(used, clock=clock) as gateway, partners, Door(gateway, listening):
+        partners.start(gateway.jwks())
+        for partner in partners:
+            for jwk in partners.keys(partner):
+                gateway.shelf.add(partner, jwk)
+        yield Inline(gateway.world, partners, clock)
+
+
+# ── every process ────────────────────────────────────────────────────────────────────────────────────────────────────
+class Full:
+    """The processes under the supervisor: the story only drops files, moves the calendar, and reads the books."""
+
+    def __init__(
+        self, settings: Settings, books: Books, partners: Partners, clock: DayFile, hint: Callable[[], None]
+    ) -> None:
+        self._inbox, self._clock, self._hint = settings.from_comwel(), clock, hint
+        self.store: Store = books.store
+        self.partners = partners
+        self.running: Running | None = None
+
+    def hand_over(self, night: Path) -> list[Taken]:
+        """Drop the files as COMWEL does, each `.done` last, and wait until they are put away."""
+        before, rejected = self._accepted(), self._rejected()
+        names = _drop(night, self._inbox)
+        self._wait(lambda: not any((self._inbox / name).exists() for name in names), "the files are answered")
+        accepted = {file.name: file for key, file in self._accepted().items() if key not in before}
+        bad = {path.name.partition(".")[0] for path in self._rejected() - rejected}
+        return [_taken(name, accepted.get(name), Path(name).stem in bad) for name in names]
+
+    def until_quiet(self) -> None:
+        """Wait until no round here and no partner there has anything left to do."""
+        self._wait(lambda: self._rests() and not any(s["pending"] for s in self.partners.statuses()) and self._rests(),
+                   "everything has come to rest")  # fmt: skip
+
+    def set_today(self, today: date) -> list[dict[str, Any]]:
+        """Here first, then there."""
+        self._clock.set_today(today)
+        said = self.partners.set_today(today)
+        self._hint()
+        return said
+
+    def _rests(self) -> bool:
+        return quiet(self.store, self._clock)
+
+    def _wait(self, fulfilled: Callable[[], bool], what: str) -> None:
+        began = hinted = time.monotonic()
+        while not patiently(fulfilled):
+            now = time.monotonic()
+            if now - began > PATIENCE_S:
+                raise GatewayError(f"waited {PATIENCE_S:.0f} s in vain until {what}")
+            if now - hinted > HINT_EVERY_S:
+                self._hint()
+                hinted = now
+            time.sleep(LOOK_S)
+
+    def _accepted(self) -> dict[str, HandoverFile]:
+        def read() -> dict[str, HandoverFile]:
+            with self.store.unit() as unit:
+                return {file.file_id: file for way in ("A1", "A6") for file in unit.handovers.accepted(way)}
+
+        return patiently(read)
+
+    def _rejected(self) -> set[Path]:
+        return set((self._inbox / "err").glob("*"))
+
+
+@contextmanager
+def full(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
+    """Everything up under the supervisor, and down again."""
+    home, began = settings.home.resolve(), time.monotonic()
+    clock = DayFile(pretend.day_file(home))
+    clock.set_today(sandbox.base)
+    options = ("--workers", str(WORKERS), "--pretend", "--seed", str(sandbox.seed))
+    with ExitStack() as stack:
+        stack.callback(running.down, home)
+        state = running.up(settings.model_copy(update={"port": 0}), *options)
+        ready_s = time.monotonic() - began
+        used = settings.model_copy(update={"database_url": settings.database_url or state["database_url"]})
+        books = stack.enter_context(open_books(used))
+        urls = {p: url.removesuffix(pretend.PATH) for p, url in state["partners"].items()}
+        partners = stack.enter_context(closing(Partners(urls, patience_s=AWAY_S)))
+        wake = stack.enter_context(closing(BrokerWake(settings.broker_url or state["broker_url"], urls)))
+        engine = Full(settings, books, partners, clock, wake.journey)
+        engine.running = Running(ready_s, *_measured(state))
+        yield engine
+
+
+def _measured(state: Mapping[str, Any]) -> tuple[int, float]:
+    pids = set(running.family(state["supervisor"]["pid"]))
+    pids |= {pid for one in state["children"] for pid in running.family(one["pid"])}
+    return len(pids), sum(map(running.memory_mb, pids))
+
+
+def patiently(ask: Callable[[], _T]) -> _T:
+    """Ask again while the database is away; it may be, for a while, when somebody killed it."""
+    deadline = time.monotonic() + AWAY_S
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_S)
+
+
+def _drop(night: Path, inbox: Path) -> list[str]:
+    """Copy the complete files of a night into the drop folder; returns the names of those that will be answered."""
+    inbox.mkdir(parents=True, exist_ok=True)
+    batches = [path for path in sorted(night.glob("RHB_CASE_*.dat")) if path.with_suffix(".done").exists()]
+    entries = sorted(night.glob("RHB_JC_*.ndjson"))
+    for path in batches:
+        for suffix in (".sum", ".dat", ".done"):
+            if path.with_suffix(suffix).exists():
+                shutil.copy(path.with_suffix(suffix), inbox)
+    for path in entries:
+        arriving = inbox / f".{path.name}"
+        shutil.copy(path, arriving)
+        arriving.rename(inbox / path.name)
+    return [path.name for path in (*batches, *entries)]
+
+
+def _taken(name: str, accepted: HandoverFile | None, rejected: bool) -> Taken:
+    if accepted:
+        return Taken(name, "accepted", records=accepted.records)
+    if rejected:
+        return Taken(name, "rejected", "its acknowledgement in to-comwel says why")
+    return Taken(name, "unchanged")
+
+
+class EngineName(StrEnum):
+    """What a demo may be told to run."""
+
+    FULL = "full"
+    INLINE = "inline"
+
+
+ENGINES = {EngineName.FULL: full, EngineName.INLINE: inline}

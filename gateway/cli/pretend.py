@@ -1,0 +1,87 @@
+"""The sandbox of a demo: which settings pretend partners need, how they are started, and which home may hold them.
+
+Rules: only a home that is empty or marked as a demo's may have a business day of its own. Refuses to touch any other.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from ipaddress import ip_network
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.assembly import DEMO, DayFile, RealClock
+from gateway.cli.partners import free_port
+from gateway.config import Settings
+from gateway.errors import SettingsInvalid
+
+PARTNERS = ("KEIS", "KEAD", "TRN")
+PATH = "/messages"
+ATTEMPT_TIMEOUT_S = 2.0
+LEASE_S = 8.0
+SLOW_S = 2.5
+"""A pretend partner that is late is later than an attempt waits."""
+
+
+class Sandbox(NamedTuple):
+    """How the pretend partners act: another seed, other casework; `base` is their first business day."""
+
+    seed: int
+    base: date
+
+
+def pretending(settings: Settings, door: str) -> Settings:
+    """The settings of a gateway that talks to pretend partners on this machine, on a calendar that somebody moves."""
+    urls = settings.partner_urls or {p: f"http://127.0.0.1:{free_port()}{PATH}" for p in PARTNERS}
+    return settings.model_copy(
+        update={
+            "public_url": door,
+            "partner_urls": urls,
+            "partner_networks": (ip_network("127.0.0.0/8"),),
+            "attempt_timeout_s": ATTEMPT_TIMEOUT_S,
+            "lease_s": LEASE_S,
+            "retry_scale": 0.02,
+            "settle_s": 0.0,
+            "business_day": day_file(settings.home),
+        }
+    )
+
+
+def day_file(home: Path) -> Path:
+    """Where the business day of a demo stands."""
+    return home.resolve() / "business-day"
+
+
+def sandbox(home: Path, seed: int) -> Sandbox:
+    """A sandbox that begins on the business day of the home, or today where it has none yet."""
+    found = day_file(home)
+    return Sandbox(seed, DayFile(found).day() if found.exists() else RealClock().today())
+
+
+def mark(settings: Settings, sandbox: Sandbox) -> None:
+    """Make the home a demo's. Raises SettingsInvalid when it holds something else."""
+    home = settings.home
+    if not (home / DEMO).exists():
+        refuse_what_is_no_demo(home, but=("logs",))
+        (home / DEMO).touch()
+    if not day_file(home).exists():
+        DayFile(day_file(home)).set_today(sandbox.base)
+
+
+def refuse_what_is_no_demo(home: Path, *, but: tuple[str, ...] = ()) -> None:
+    """Raises SettingsInvalid when a home holds something else than an earlier demo."""
+    if home.exists() and not (home / DEMO).exists() and any(p.name not in but for p in home.iterdir()):
+        raise SettingsInvalid("GATEWAY_HOME holds data that is not a demo's; set GATEWAY_HOME to another folder")
+
+
+def home_of(settings: Settings, partner: str) -> Path:
+    """Where a pretend partner keeps its keys and its journal."""
+    return settings.home / "partners" / partner.lower()
+
+
+def options(settings: Settings, partner: str, sandbox: Sandbox) -> list[str]:
+    """The words after `python -m adapters.partners.pretend`."""
+    port = settings.partner_urls[partner].removesuffix(PATH).rpartition(":")[2]
+    return ["--partner", partner.lower(), "--port", port, "--home", str(home_of(settings, partner)),
+            "--gateway", str(settings.public_url), "--seed", str(sandbox.seed), "--base-date",
+            sandbox.base.isoformat(), "--slow-seconds", str(SLOW_S), "--pace", "calendar"]  # fmt: skip

@@ -1,0 +1,142 @@
+"""Who runs in a home: `home/up.json`, read and used from outside the supervisor.
+
+Rules: a pid counts only together with the moment its process began, so a number that was given out again is nobody of
+ours. Refuses to run twice in one home, and to stop a process that it did not start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+
+from gateway.config import Settings, environment
+from gateway.errors import SettingsInvalid, StoreUnavailable
+
+STOP_S = 40.0
+LOOK_S = 0.1
+DATABASE_AWAY = 3
+"""The exit code that says so."""
+STORES = ("valkey", "postgres")
+"""They end last: the others still write."""
+FEWER_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Threads of one process share their heaps: glibc's default keeps up to eight a core, mostly empty."""
+
+
+def state_file(home: Path) -> Path:
+    """Who runs in this home."""
+    return home / "up.json"
+
+
+def read_state(home: Path) -> dict[str, Any] | None:
+    """What the state file says, None when nothing is up."""
+    with suppress(FileNotFoundError):
+        found: dict[str, Any] = orjson.loads(state_file(home).read_bytes())
+        return found
+    return None
+
+
+def up(settings: Settings, *options: str) -> dict[str, Any]:
+    """Start a supervisor that outlives this command; returns what the state file says once all is ready."""
+    if is_up(settings.home):
+        raise SettingsInvalid("GATEWAY_HOME is up already; `gateway down` first")
+    log = settings.home / "logs" / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "gateway", "up", "--foreground", *options]
+    env = environment(home=settings.home.resolve(), port=settings.port) | FEWER_ARENAS
+    with log.open("ab") as said:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
+    while process.poll() is None:
+        state = read_state(settings.home)
+        if state and state["ready"]:
+            return state
+        time.sleep(LOOK_S)
+    ended = StoreUnavailable if process.returncode == DATABASE_AWAY else SettingsInvalid
+    raise ended(f"the supervisor ended; see {log}")
+
+
+def is_up(home: Path) -> bool:
+    """Whether a supervisor, or somebody it left behind, runs in this home."""
+    state = read_state(home)
+    return state is not None and any(map(alive, [state["supervisor"], *state["children"]]))
+
+
+def down(home: Path) -> list[str]:
+    """Stop what `up` started here, and nothing else; returns the names of what had to be stopped without it."""
+    state = read_state(home)
+    if state is None:
+        return []
+    end([state["supervisor"]], signal.SIGTERM)
+    orphans = [one for one in (read_state(home) or state)["children"] if alive(one)]
+    end([one for one in orphans if one["name"] not in STORES], signal.SIGTERM)
+    end([one for one in orphans if one["name"] in STORES], signal.SIGINT)
+    state_file(home).unlink(missing_ok=True)
+    return [one["name"] for one in orphans]
+
+
+# ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def described(name: str, pid: int) -> dict[str, Any]:
+    """A process as the state file names it."""
+    return {"name": name, "pid": pid, "began": began(pid)}
+
+
+def began(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks; None when there is no such process (or only its remains)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def alive(one: dict[str, Any]) -> bool:
+    """Whether this very process still runs."""
+    return one["began"] is not None and began(one["pid"]) == one["began"]
+
+
+def end(processes: list[dict[str, Any]], how: signal.Signals) -> None:
+    """Send a signal to those that still run and wait until they have gone; after `STOP_S` they are killed."""
+    for one in filter(alive, processes):
+        with suppress(ProcessLookupError):
+            os.kill(one["pid"], how)
+    deadline = time.monotonic() + STOP_S
+    while any(map(alive, processes)):
+        if time.monotonic() > deadline:
+            for one in filter(alive, processes):
+                os.kill(one["pid"], signal.SIGKILL)
+        time.sleep(LOOK_S)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    with suppress(httpx2.HTTPError):
+        return httpx2.get(url, timeout=2.0, trust_env=False).status_code == 200
+    return False
+
+
+def memory_mb(pid: int) -> float:
+    """The proportional set size (PSS) of a process: pages that several share are counted once among them."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def family(pid: int) -> list[int]:
+    """A process and everything it started, as far as it still runs."""
+    found = [pid]
+    for one in found:
+        with suppress(OSError):
+            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text(encoding="ascii").split())
+    return found

@@ -1,0 +1,71 @@
+"""Who runs in a home: only the very processes that were started there count."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.cli import pretend, running
+from gateway.config import Settings
+from gateway.errors import SettingsInvalid
+
+US = os.getpid()
+
+
+def write_state(home: Path, *children: dict[str, object], supervisor: dict[str, object] | None = None) -> None:
+    said = {"supervisor": supervisor or running.described("supervisor", 0), "ready": True, "children": children}
+    running.state_file(home).write_bytes(orjson.dumps(said))
+
+
+def test_a_number_that_was_given_out_again_is_nobody_of_ours(tmp_path: Path) -> None:
+    write_state(tmp_path, running.described("door", US) | {"began": "1"})
+    assert not running.is_up(tmp_path)
+    assert running.down(tmp_path) == []
+
+
+def test_a_home_whose_supervisor_is_gone_is_up_as_long_as_somebody_runs(tmp_path: Path) -> None:
+    write_state(tmp_path, running.described("door", US))
+    assert running.is_up(tmp_path)
+
+
+def test_down_ends_what_is_left_and_forgets_it(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    write_state(tmp_path, running.described("beat", process.pid))
+    assert running.down(tmp_path) == ["beat"]
+    assert process.wait() == -15
+    assert running.read_state(tmp_path) is None
+
+
+def test_a_family_is_a_process_and_what_it_started() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        assert {US, process.pid} <= set(running.family(US))
+        assert running.family(process.pid) == [process.pid]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_memory_of_a_process_is_known_and_of_none_is_nothing() -> None:
+    assert 5 < running.memory_mb(US) < 5_000
+    assert running.memory_mb(0) == 0.0
+
+
+# ── a demo's home ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_home_with_other_data_never_becomes_a_demos(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    with pytest.raises(SettingsInvalid, match="not a demo's"):
+        pretend.mark(Settings(home=tmp_path), pretend.sandbox(tmp_path, 1))
+    assert [path.name for path in tmp_path.iterdir()] == ["postgres"]
+
+
+def test_an_empty_home_becomes_a_demos_and_keeps_its_first_day(tmp_path: Path) -> None:
+    first = pretend.sandbox(tmp_path, 1)
+    pretend.mark(Settings(home=tmp_path), first)
+    assert pretend.sandbox(tmp_path, 1) == first
+    pretend.mark(Settings(home=tmp_path), first)
