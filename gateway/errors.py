@@ -10,6 +10,7 @@ Codes starting with `E-` are the hand-over codes that COMWEL's operators know; t
     │   ├── PermissionRefused   nothing about this person may leave     E-RRN E-NOENTRY E-CONSENT E-LB
     │   ├── DocumentRefused     a message or data file is not what it claims   DOC-* MAP-*
     │   ├── SealRefused         origin, freshness or integrity not proven      SEAL-*
+    │   ├── LogRefused          what claims to be of the exchange log does not prove it   LOG-*
     │   └── JourneyRefused      the loop's rules                               LOOP-*
     ├── DeliveryFailed          bringing a message across; named by phase      DLV-*
     └── GatewayFault            our own house                                  GW-*
@@ -238,6 +239,30 @@ class WrongAudience(SealRefused):
 class ManifestInvalid(SealRefused):
     code, status, issue = "SEAL-MANIFEST", 400, "structure"
     sentence, remedy = "the message manifest is malformed", "build the manifest as the partner guide says"
+
+
+# ── the exchange log ─────────────────────────────────────────────────────────────────────────────────────────────────
+class LogRefused(Refused):
+    """A leaf, a note or a proof is not what it claims to be."""
+
+    issue = "security"
+
+
+class LeafInvalid(LogRefused):
+    code, issue = "LOG-LEAF", "structure"
+    sentence, remedy = "the leaf does not keep to its schema", "compare with schemas/comwel/log-leaf"
+
+
+class NoteInvalid(LogRefused):
+    code = "LOG-NOTE"
+    sentence = "the note is malformed, or not signed by a key that is trusted for it"
+    remedy = "fetch it again; if it stays so, keep it as evidence and tell the operator"
+
+
+class ProofInvalid(LogRefused):
+    code = "LOG-PROOF"
+    sentence = "the hashes do not lead to the signed root"
+    remedy = "fetch them again; if it stays so, keep them as evidence and tell the operator"
 
 
 # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────────
