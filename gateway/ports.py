@@ -9,7 +9,7 @@ act and refuses to run without any. This module refuses to know SQL, HTTP and fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -473,27 +473,29 @@ class Outbox(Protocol):
 class Inbox(Protocol):
     """Messages in."""
 
-    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
-        """False when it was used before."""
+    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> Set[tuple[str, str]]:
+        """Remember nonces (partner, nonce, at), each once; returns the (partner, nonce) that were not used before."""
         ...
 
     def forget_nonces(self, before: datetime) -> int:
         """Forget nonces that are too old to be replayed; returns how many."""
         ...
 
-    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None: ...
+    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
+        """Those of these messages (partner, mid) that are remembered, with our receipts."""
+        ...
 
-    def add(self, row: InboxRow, message: MessageRow) -> int | None:
-        """Remember the message; returns its inbox seq, or None when it was there already."""
+    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
+        """Remember messages; returns their inbox seqs by (partner, mid). Raises Interfered if one is there already."""
         ...
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
 
-    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
-        """Held messages of a leg with the partner's seq, in its order."""
+    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
+        """Held messages of these legs with the partner's seq, in its order."""
         ...
 
-    def keep_receipt(self, row: ReceiptRow) -> None: ...
+    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None: ...
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         """Our receipt for a message, by its id alone."""
@@ -507,13 +509,15 @@ class Facts(Protocol):
         """All facts of these legs, by leg and seq."""
         ...
 
-    def add(self, row: FactRow) -> None: ...
+    def add(self, rows: Sequence[FactRow]) -> None: ...
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         """Mark the fact with this seq as entered in error; False when there is none."""
         ...
 
-    def checks(self, ref_no: str) -> Sequence[CheckRow]: ...
+    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
+        """The retention checks of these legs, by day, locked until the unit ends."""
+        ...
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None: ...
 

@@ -7,19 +7,20 @@ Refuses bodies over the limit while they stream in, and shows no traceback to an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from gateway.api.gathering import Gathering
 from gateway.api.problems import problem, unexpected
 from gateway.api.requests import Requests
 from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
 from gateway.errors import DocumentTooLarge, GatewayError
-from gateway.journey.receive import Inbound, Reply, receive
+from gateway.journey.receive import Inbound, Reply, receive_together
 
 MAX_BODY = 1_048_576
 RECEIPT_HEADER = "Comwel-Receipt-JWS"
@@ -32,13 +33,15 @@ def build_app(gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
 
+    gathering = Gathering(partial(receive_together, gateway.world))
+
     async def outcomes(request: Request) -> Response:
         partner = str(request.path_params["partner"])
         inbound = Inbound(
             partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
         )
         gateway.world.reached("request.read")
-        return _answer(await run_in_threadpool(receive, gateway.world, inbound))
+        return _answer(await gathering.receive(inbound))
 
     # a plain route: nothing of this request is for a framework to parse
     app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])

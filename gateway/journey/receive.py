@@ -1,48 +1,33 @@
-"""Receive: a partner's signed outcome comes in, is proven, understood, changes one leg, or is refused with a receipt.
+"""Receive: partners' signed outcomes come in, are proven, understood, change their legs, or are refused with a receipt.
 
 Rules: nothing is believed before origin, freshness and integrity are proven; a message id is remembered for life; the
-partner's own order is kept; facts are stored, judged elsewhere; our receipt leaves only after commit.
+partner's own order is kept; facts are stored, judged elsewhere; our receipt leaves only after commit. Messages that
+come at the same time share one unit: each is judged for itself, and all are kept by one commit.
 Refuses to guess: an outcome for somebody else's case, or one the table does not allow, changes nothing and is shown to
 a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.documents.strict_json import dumps, loads, reread
-from gateway.errors import (
-    ConsentWithdrawn,
-    GatewayError,
-    HandoverRefused,
-    NotFresh,
-    NotYourLeg,
-    OutcomeIncomplete,
-    Refused,
-    SameIdOtherBytes,
-    WrongAudience,
-)
+from gateway.errors import GatewayError, Interfered, NotFresh, Refused, SameIdOtherBytes, WrongAudience
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.legs import kept, moved, thought
-from gateway.journey.translate import translate
-from gateway.journey.world import OUTCOME_SCHEMA, US, World, iso
-from gateway.outcomes import milestones
-from gateway.outcomes.checks import Expected, check_outcome
-from gateway.outcomes.milestones import Base, BaseKind
-from gateway.ports import CaseRow, CheckRow, FactRow, InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
+from gateway.journey.hearing import Hearing
+from gateway.journey.understand import understand
+from gateway.journey.world import US, World
+from gateway.ports import InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
-from gateway.referrals.lifecycle import Act, Business, Party, Step
-from gateway.referrals.needs import Given
-from gateway.referrals.numbers import parse
 from gateway.sealing import http, manifest, receipts
 from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision
 
 PURPOSE = "outcome-return"
+_STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
 
 
 class Inbound(NamedTuple):
@@ -65,6 +50,11 @@ class Reply(NamedTuple):
 
 def receive(world: World, inbound: Inbound) -> Reply:
     """Take in one message from a partner."""
+    return receive_together(world, [inbound])[0]
+
+
+def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
+    """Take in messages that came at the same time; one reply for each, in their order."""
     # 1 the partner is known to us
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; the same message as the attempt's
@@ -74,27 +64,32 @@ def receive(world: World, inbound: Inbound) -> Reply:
     # 7 it is about a leg of this partner and this worker, and the consent still stands
     # 8 its turn: older than heard is kept, not applied; too early is held; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
-    # 10 one commit; then the receipt leaves
-    try:
-        letter = _prove(world, inbound)  # 1–3
-        world.reached("inbound.proven")
-        with world.store.unit(letter.partner) as unit:
-            if not unit.inbox.use_nonce(letter.partner, letter.nonce, letter.at):  # 4
-                raise NotFresh("the nonce was used before")
-            world.reached("inbound.fresh")
-            seen = unit.inbox.find(letter.partner, letter.manifest.mid)
-            return _again(world, unit, letter, *seen) if seen else _take(world, unit, letter)  # 5–10
-    except Refused as refusal:
-        partner = inbound.partner if inbound.partner in world.know.profiles else None
-        world.store.keep_refusal(world.event("message.received", PURPOSE, partner=partner).refused(refusal.code))
-        return Reply(refusal.status, None, refusal)
+    # 10 one commit for all; then the receipts leave
+    replies: dict[int, Reply] = {}
+    letters: list[_Letter] = []
+    for place, inbound in enumerate(inbounds):
+        try:
+            letters.append(_prove(world, inbound, place))  # 1–3
+            world.reached("inbound.proven")
+        except Refused as refusal:
+            replies[place] = _not_proven(world, inbound, refusal)
+    for distinct in _rounds(letters):
+        replies |= _take_in(world, distinct)  # 4–10
+    return [replies[place] for place in range(len(inbounds))]
+
+
+def _not_proven(world: World, inbound: Inbound, refusal: Refused) -> Reply:
+    partner = inbound.partner if inbound.partner in world.know.profiles else None
+    world.store.keep_refusal(world.event("message.received", PURPOSE, partner=partner).refused(refusal.code))
+    return Reply(refusal.status, None, refusal)
 
 
 # ── 1–3 proof ────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A proven message on its way through the steps."""
+    """A proven message on its way through the steps; `place` among those it came with."""
 
+    place: int
     partner: str
     manifest: Manifest
     jws: str
@@ -103,8 +98,12 @@ class _Letter:
     content_type: str
     at: datetime
 
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.partner, self.manifest.mid
 
-def _prove(world: World, inbound: Inbound) -> _Letter:
+
+def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
     if inbound.partner not in world.know.profiles:  # 1
         raise WrongAudience("no such partner")
     now, keys = world.clock.now(), world.keys(inbound.partner)
@@ -116,254 +115,130 @@ def _prove(world: World, inbound: Inbound) -> _Letter:
     if stated.mid != attempt.mid or stated.iss != attempt.owner:
         raise WrongAudience("the attempt names another message or sender than the manifest")
     content_type = stated.parts[0].cty
-    return _Letter(inbound.partner, stated, attempt.jws, attempt.nonce, inbound.body, content_type, now)
+    return _Letter(place, inbound.partner, stated, attempt.jws, attempt.nonce, inbound.body, content_type, now)
 
 
-# ── 5 seen before ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _again(world: World, unit: Unit, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | None) -> Reply:
+def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
+    """Letters in rounds: each is of one partner, and in it every message id and every nonce comes once."""
+    while letters:
+        partner, ids, nonces = letters[0].partner, set[str](), set[str]()
+        now, later = list[_Letter](), list[_Letter]()
+        for letter in letters:
+            fits = letter.partner == partner and letter.manifest.mid not in ids and letter.nonce not in nonces
+            (now if fits else later).append(letter)
+            ids.add(letter.manifest.mid)
+            nonces.add(letter.nonce)
+        yield now
+        letters = later
+
+
+# ── 4–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
+class _Result(NamedTuple):
+    """What became of one letter."""
+
+    reply: Reply
+    event: AuditEvent
+    work: WorkItem | None = None
+    receipt: ReceiptRow | None = None
+
+
+class _Judged(NamedTuple):
+    """A new letter after the steps; `row` is its leg, if it has one; `seq` its place among the leg's messages."""
+
+    letter: _Letter
+    row: LegRow | None
+    seq: int | None
+    state: str
+    refusal: Refused | None = None
+
+
+def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
+    try:
+        return _unit(world, letters)
+    except Interfered:  # another process was faster with the same message: now it has been seen
+        return _unit(world, letters)
+
+
+def _unit(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
+    with world.store.unit(letters[0].partner) as unit:
+        fresh = unit.inbox.use_nonces([(letter.partner, letter.nonce, letter.at) for letter in letters])  # 4
+        world.reached("inbound.fresh")
+        first = [letter for letter in letters if (letter.partner, letter.nonce) in fresh]
+        seen = unit.inbox.find([letter.id for letter in first])  # 5
+        new = [letter for letter in first if letter.id not in seen]
+        results = _new(world, unit, new) if new else {}  # 6–9
+        for letter in letters:
+            if letter.place not in results:
+                again = seen.get(letter.id)
+                results[letter.place] = _again(world, letter, *again) if again else _replayed(world, letter)
+        unit.add_work([r.work for r in results.values() if r.work])
+        world.reached("inbound.written")
+        unit.commit(*(results[letter.place].event for letter in letters))  # 10
+        world.reached("inbound.committed")
+    return {place: result.reply for place, result in results.items()}
+
+
+# ── 4–5 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _replayed(world: World, letter: _Letter) -> _Result:
+    refusal = NotFresh("the nonce was used before")
+    event = world.event("message.received", PURPOSE, partner=letter.partner).refused(refusal.code)
+    return _Result(Reply(refusal.status, None, refusal), event)
+
+
+def _again(world: World, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | None) -> _Result:
     """Same id: with the same bytes the original decision stands; with others it is refused and somebody is told."""
     event = world.event("message.repeated", PURPOSE, partner=letter.partner, mid=letter.manifest.mid)
     if seen.jws_sha256 == _digest(letter.jws):
-        unit.commit(event)
-        return Reply(200, receipt.jws if receipt else None, None)
+        return _Result(Reply(200, receipt.jws if receipt else None, None), event)
     refusal = SameIdOtherBytes()
-    unit.add_work([_work("message-id-reused", refusal.code, letter, None)])
-    unit.commit(event.refused(refusal.code))
-    return Reply(refusal.status, None, refusal)
+    work = _work("message-id-reused", refusal.code, letter, None)
+    return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work)
 
 
-# ── 6–10 new ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _take(world: World, unit: Unit, letter: _Letter) -> Reply:
-    row: LegRow | None = None
-    turn = Order.NEXT
-    try:
-        outcome = understand(world, letter.partner, letter.body)  # 6
-        row = _whose(world, unit, letter.partner, outcome)  # 7
-        turn = order(row.in_seq, outcome["seq"])  # 8
-        applied = _apply(world, unit, row, outcome, letter.manifest.mid) if turn is Order.NEXT else None  # 9
-    except Refused as refusal:
-        return _refuse(world, unit, letter, refusal, row, turn)
-    state = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}[turn]
-    inbox_seq = unit.inbox.add(_inbox(letter, row.ref_no, outcome["seq"], state, None), _message(letter, row))
-    if inbox_seq is None:  # somebody was faster with the same message
-        return _again(world, unit, letter, *_seen(unit, letter))
+# ── 6–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _new(world: World, unit: Unit, letters: Sequence[_Letter]) -> dict[int, _Result]:
+    said = [_understood(world, letter) for letter in letters]  # 6
+    hearing = Hearing(world, unit, [outcome for outcome in said if not isinstance(outcome, Refused)])
+    judged = [_judge(hearing, letter, outcome) for letter, outcome in zip(letters, said, strict=True)]  # 7–9
+    places = unit.inbox.add([(_inbox(one), _message(one.letter, one.row)) for one in judged])
     world.reached("inbound.remembered")
-    if applied:
-        _write(unit, applied)
-        _follow(world, unit, applied.leg)
-    receipt = _keep_receipt(world, unit, letter, Decision.ACCEPTED, inbox_seq, None)
-    world.reached("inbound.written")
-    unit.commit(_event(world, letter, row, state))  # 10
-    world.reached("inbound.committed")
-    return Reply(202 if state == "held" else 200, receipt, None)
+    hearing.write()
+    results = {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
+    unit.inbox.keep_receipts([r.receipt for r in results.values() if r.receipt])
+    return results
 
 
-def _seen(unit: Unit, letter: _Letter) -> tuple[InboxRow, ReceiptRow | None]:
-    found = unit.inbox.find(letter.partner, letter.manifest.mid)
-    if found is None:
-        raise NotFresh("the same message is being taken in right now")
-    return found
-
-
-def understand(world: World, partner: str, body: bytes) -> dict[str, Any]:
-    """A partner's bytes as a canonical outcome. Raises UnreadableJson, DocumentInvalid or MappingFailed."""
-    profile = world.know.profiles[partner]
-    document = loads(body)
-    world.know.schemas.require(profile.schemas["outcome"], document)
-    outcome = translate(world, profile.mappings["outcome"], document, now=iso(world.clock.now())).document
-    world.know.schemas.require(OUTCOME_SCHEMA, outcome)
-    return outcome
-
-
-def _whose(world: World, unit: Unit, partner: str, outcome: Mapping[str, Any]) -> LegRow:
-    """The leg it is about, locked. Raises NotYourLeg: unknown, another partner's, or another worker's."""
-    row = unit.legs.get(outcome["refNo"])
-    if row is None or row.partner != partner or row.person_id != outcome["partnerPersonId"]:
-        raise NotYourLeg
-    if row.business == "consent-withdrawn":
-        raise ConsentWithdrawn
-    return row
-
-
-# ── 9 what a message does ────────────────────────────────────────────────────────────────────────────────────────────
-class Applied(NamedTuple):
-    """What one message changes; nothing is written yet."""
-
-    leg: LegRow
-    fact: FactRow
-    supersedes: int | None
-    checks: Sequence[CheckRow]
-    flags: Sequence[WorkItem]
-
-
-def _apply(world: World, unit: Unit, row: LegRow, outcome: Mapping[str, Any], mid: str) -> Applied:
-    case = unit.cases.look([row.case_no]).get(row.case_no) if "employment" in outcome else None
-    flags = _check(world, row, case, outcome)
-    heard = thought(row).hear(outcome["seq"], _steps(outcome))
-    now = world.clock.now()
-    leg = kept(row, heard.leg, now)
-    leg = _verified(leg, outcome, now)
-    touched = "employment" in outcome or "retention" in outcome
-    existing = {c.milestone: c for c in unit.facts.checks(row.ref_no)} if touched else {}
-    return Applied(
-        leg=leg,
-        fact=_fact(world, leg, outcome, mid, now),
-        supersedes=outcome.get("corrects"),
-        checks=_checks(row.ref_no, outcome, existing),
-        flags=[WorkItem(f"outcome-{flag}", None, row.case_no, row.ref_no, row.partner, mid, now) for flag in flags],
-    )
-
-
-def _check(world: World, row: LegRow, case: CaseRow | None, outcome: Mapping[str, Any]) -> Sequence[str]:
-    record = reread(case.record) if case and case.record else {}
-    accident = record.get("accidentDate")
-    expected = Expected(
-        ref_no=row.ref_no,
-        partner_person_id=row.person_id,
-        referred_on=parse(row.ref_no).day,
-        accident_on=date.fromisoformat(accident) if accident else None,
-        employer_brn=next(iter(record.get("employerBrn", ())), None),
-    )
+def _understood(world: World, letter: _Letter) -> dict[str, Any] | Refused:
     try:
-        return [str(f) for f in check_outcome(outcome, expected, by=world.know.rtw, today=world.clock.today())]
-    except HandoverRefused as refusal:
-        raise OutcomeIncomplete(refusal.detail, place=refusal.place) from None
-
-
-def _steps(outcome: Mapping[str, Any]) -> list[Step]:
-    given = Given.said_in(outcome)
-    return [
-        Step(Act(a["act"]), Business(a["businessStatus"]) if "businessStatus" in a else None, given)
-        for a in outcome["acts"]
-    ]
-
-
-def _verified(leg: LegRow, outcome: Mapping[str, Any], now: datetime) -> LegRow:
-    """Row 13 of the lifecycle: evidence E2 or better makes a reported placement a verified one."""
-    evidence = outcome.get("evidence", "E3")
-    if leg.business != "placed-reported" or evidence not in ("E1", "E2"):
-        return leg
-    return moved(leg, Act.VERIFY_PLACEMENT, Party.CLOCK, now, given=Given(evidence=evidence))
-
-
-def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: datetime) -> FactRow:
-    """What is kept of a message: the canonical words and their FHIR face."""
-    base = world.limits.base_url
-    bundle = translate(
-        world,
-        "outcome-to-fhir|1.0.0",
-        outcome,
-        now=iso(now),
-        task=f"{base}/Task/{leg.ref_no}",
-        patient=f"{base}/Patient/{leg.person_id}",
-        request=f"{base}/ServiceRequest/{leg.request_no}",
-        status=leg.status,
-        businessStatus=leg.business,
-    ).document
-    world.know.fhir.require(bundle)
-    return FactRow(
-        fact_id=world.ids(),
-        ref_no=leg.ref_no,
-        seq=outcome["seq"],
-        mid=mid,
-        happened_on=date.fromisoformat(outcome["happenedOn"]),
-        content=dumps(outcome),
-        evidence=outcome.get("evidence"),
-        entered_in_error=False,
-        superseded_by=None,
-        fhir=dumps(bundle),
-        at=now,
-    )
-
-
-def _checks(ref_no: str, outcome: Mapping[str, Any], existing: Mapping[str, CheckRow]) -> list[CheckRow]:
-    """A placement opens the four retention checks; a retention report closes one; a corrected start moves them."""
-    rows = dict(existing)
-    start = outcome.get("employment", {}).get("start")
-    placing = any(act["act"] in ("report-placement", "correct") for act in outcome["acts"])
-    if start and placing:
-        base = Base(BaseKind.RTW_DATE, date.fromisoformat(start))
-        for check in milestones.open_checks(ref_no, base):
-            if rows.get(check.span, _SCHEDULED).state in ("scheduled", "due"):
-                rows[check.span] = CheckRow(ref_no, check.span, str(base.kind), base.on, check.due, "scheduled", None)
-    told = outcome.get("retention")
-    if told and told["milestone"] in rows:
-        state = "failed" if told["result"] == "unknown" else "completed"
-        rows[told["milestone"]] = rows[told["milestone"]]._replace(state=state, result=told["result"])
-    return [row for span, row in rows.items() if row != existing.get(span)]
-
-
-_SCHEDULED = CheckRow("", "P1M", "rtw-date", date.min, date.min, "scheduled", None)
-
-
-def _write(unit: Unit, applied: Applied) -> None:
-    unit.legs.save(applied.leg)
-    if applied.supersedes is not None:
-        unit.facts.supersede(applied.leg.ref_no, applied.supersedes, applied.fact.fact_id)
-    unit.facts.add(applied.fact)
-    if applied.checks:
-        unit.facts.save_checks(applied.checks)
-    if applied.flags:
-        unit.add_work(applied.flags)
-
-
-def _follow(world: World, unit: Unit, leg: LegRow) -> None:
-    """Apply what was held behind this message, as far as it goes without a gap."""
-    row = leg._replace(version=leg.version + 1)
-    for seq, message in unit.inbox.held(row.ref_no):
-        turn = order(row.in_seq, seq)
-        if turn is Order.EARLY:
-            return
-        if turn is Order.STALE:  # another message with the same number was held as well, and came first
-            unit.inbox.settle(row.partner, message.mid, "stale", None)
-            continue
-        row = _apply_held(world, unit, row, seq, message)
-        row = row._replace(version=row.version + 1)
-
-
-def _apply_held(world: World, unit: Unit, row: LegRow, seq: int, message: MessageRow) -> LegRow:
-    """Apply one held message, or use its number up and show it to a person. The one that woke it must not suffer."""
-    try:
-        applied = _apply(world, unit, row, understand(world, row.partner, message.body), message.mid)
+        return understand(world, letter.partner, letter.body)
     except Refused as refusal:
-        now = world.clock.now()
-        passed = kept(row, thought(row).pass_over(seq), now)
-        unit.legs.save(passed)
-        unit.inbox.settle(row.partner, message.mid, "refused", refusal.code)
-        ids = (row.case_no, row.ref_no, row.partner, message.mid)
-        unit.add_work([WorkItem("inbound-refused", refusal.code, *ids, now)])
-        return passed
-    _write(unit, applied)
-    unit.inbox.settle(row.partner, message.mid, "applied", None)
-    return applied.leg
+        return refusal
+
+
+def _judge(hearing: Hearing, letter: _Letter, outcome: dict[str, Any] | Refused) -> _Judged:
+    """Let its leg hear it. A refused one changes nothing, but uses up its number if it was its turn."""
+    try:
+        if isinstance(outcome, Refused):
+            raise outcome
+        row = hearing.whose(letter.partner, outcome)  # 7
+    except Refused as refusal:
+        return _Judged(letter, None, None, "quarantined", refusal)
+    turn = order(row.in_seq, outcome["seq"])  # 8
+    if turn is Order.NEXT:
+        try:
+            hearing.apply(row, outcome, letter.manifest.mid)  # 9
+        except Refused as refusal:
+            hearing.pass_over(row)
+            return _Judged(letter, row, outcome["seq"], "refused", refusal)
+    if turn is Order.EARLY:
+        hearing.hold(row, outcome["seq"], _message(letter, row))
+    return _Judged(letter, row, outcome["seq"], _STATES[turn])
 
 
 # ── what goes into the books ─────────────────────────────────────────────────────────────────────────────────────────
-def _refuse(world: World, unit: Unit, letter: _Letter, refusal: Refused, row: LegRow | None, turn: Order) -> Reply:
-    """Keep the bytes, change nothing, tell the sender with a signed receipt and a person with a work item.
-
-    A refused message whose turn it was uses up its number, or everything behind it would wait for ever.
-    """
-    withdrawn = isinstance(refusal, ConsentWithdrawn)
-    state = "quarantined" if withdrawn or row is None else "refused"
-    seq = row.in_seq + 1 if row and turn is Order.NEXT else None
-    inbox_seq = unit.inbox.add(
-        _inbox(letter, row.ref_no if row else None, seq, state, refusal.code), _message(letter, row)
-    )
-    if inbox_seq is None:
-        return _again(world, unit, letter, *_seen(unit, letter))
-    if row and turn is Order.NEXT and not withdrawn:
-        passed = kept(row, thought(row).pass_over(row.in_seq + 1), letter.at)
-        unit.legs.save(passed)
-        _follow(world, unit, passed)
-    unit.add_work([_work("inbound-refused", refusal.code, letter, row)])
-    receipt = _keep_receipt(world, unit, letter, Decision.REJECTED, inbox_seq, refusal.code)
-    unit.commit(_event(world, letter, row, state).refused(refusal.code))
-    return Reply(refusal.status, receipt, refusal)
-
-
-def _inbox(letter: _Letter, ref_no: str | None, seq: int | None, state: str, code: str | None) -> InboxRow:
-    return InboxRow(letter.partner, letter.manifest.mid, _digest(letter.jws), ref_no, seq, state, code, letter.at)
+def _inbox(one: _Judged) -> InboxRow:
+    ref_no, code = one.row.ref_no if one.row else None, one.refusal.code if one.refusal else None
+    return InboxRow(*one.letter.id, _digest(one.letter.jws), ref_no, one.seq, one.state, code, one.letter.at)
 
 
 def _message(letter: _Letter, row: LegRow | None) -> MessageRow:
@@ -387,13 +262,19 @@ def _message(letter: _Letter, row: LegRow | None) -> MessageRow:
     )
 
 
-def _keep_receipt(
-    world: World, unit: Unit, letter: _Letter, decision: Decision, inbox_seq: int, code: str | None
-) -> str:
+def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
+    """Our signed word, the event, and for a refusal something for a person to look at."""
+    letter, row, refusal = one.letter, one.row, one.refusal
+    code = refusal.code if refusal else None
+    decision = Decision.REJECTED if refusal else Decision.ACCEPTED
     stated = receipts.acknowledge(letter.manifest, letter.jws, decision, letter.at, inbox_seq=inbox_seq, code=code)
     jws = receipts.make(stated, world.signing_key)
-    unit.inbox.keep_receipt(ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at))
-    return jws
+    receipt = ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
+    event = _event(world, letter, row, one.state)
+    if refusal:
+        work = _work("inbound-refused", code, letter, row)
+        return _Result(Reply(refusal.status, jws, refusal), event.refused(refusal.code), work, receipt)
+    return _Result(Reply(202 if one.state == "held" else 200, jws, None), event, None, receipt)
 
 
 def _work(kind: str, code: str | None, letter: _Letter, row: LegRow | None) -> WorkItem:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import aiosql
+import orjson
 import psycopg
 import structlog
 from aiosql.adapters.pyformat import PyFormatAdapter
@@ -104,6 +105,17 @@ def _arrays(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, li
 def _lines(words: Iterable[Iterable[str]]) -> list[str]:
     """An array a row as one text a row: `unnest` would flatten an array of arrays."""
     return ["\n".join(each) for each in words]
+
+
+def _json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as one parameter of one statement, for `json_populate_recordset`: one plan, however many they are."""
+    return orjson.dumps(list(rows), default=_hexadecimal).decode()
+
+
+def _hexadecimal(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)
 
 
 class _Part:
@@ -231,14 +243,15 @@ class Legs(_Part):
         return [_leg(row) for row in _SQL.legs_of_case(self._c, case_no=case_no)]
 
     def save(self, *legs: LegRow) -> None:
-        if legs and _SQL.save_leg(self._c, _dicts(legs)) != len(legs):
+        if legs and _SQL.save_legs(self._c, rows=_json(_dicts(legs))) != len(legs):
             raise Interfered("a leg")
 
     def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
         return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled)]
 
     def mark_tracked(self, legs: Sequence[LegRow]) -> None:
-        _SQL.mark_tracked(self._c, [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs])
+        told = [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs]
+        _SQL.mark_tracked(self._c, rows=_json(told))
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
         width = len(LegRow._fields)
@@ -284,7 +297,7 @@ class Outbox(_Part):
     def finish(self, finishes: Sequence[Finish]) -> int:
         rows = [f.attempt._asdict() | {"state": f.state, "next_at": f.next_at} for f in finishes]
         _SQL.add_attempt(self._c, rows)
-        _SQL.keep_receipt(self._c, _dicts(f.receipt for f in finishes if f.receipt))
+        _keep_receipts(self._c, [f.receipt for f in finishes if f.receipt])
         held: int = _SQL.finish_delivery(self._c, rows)
         return held
 
@@ -309,36 +322,47 @@ class Outbox(_Part):
             yield dict(zip(names.split(), row, strict=True))
 
 
+def _keep_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
+    if rows:
+        _SQL.keep_receipts(connection, rows=_json(_dicts(rows)))
+
+
+def _seen(columns: tuple[Any, ...]) -> tuple[InboxRow, ReceiptRow | None]:
+    inbox = InboxRow(*columns[:8])
+    return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *columns[8:]) if columns[8] else None
+
+
 class Inbox(_Part):
     """See `ports.Inbox`."""
 
-    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
-        return bool(_SQL.use_nonce(self._c, partner=partner, nonce=nonce, at=at))
+    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
+        told = [{"partner": partner, "nonce": nonce, "at": at} for partner, nonce, at in rows]
+        return set(_SQL.use_nonces(self._c, rows=_json(told)))
 
     def forget_nonces(self, before: datetime) -> int:
         gone: int = _SQL.forget_nonces(self._c, before=before)
         return gone
 
-    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None:
-        row = _SQL.find_inbox(self._c, partner=partner, mid=mid)
-        if not row:
-            return None
-        inbox = InboxRow(*row[:8])
-        return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *row[8:]) if row[8] else None
+    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
+        partners, mids = [partner for partner, _ in ids], [mid for _, mid in ids]
+        return {(row[0], row[1]): _seen(row) for row in _SQL.find_inbox(self._c, partners=partners, mids=mids)}
 
-    def add(self, row: InboxRow, message: MessageRow) -> int | None:
-        said = message._asdict() | {"fields": list(message.fields), "leg": message.ref_no, "place": message.seq}
-        inbox_seq: int | None = _SQL.add_inbox(self._c, **(said | row._asdict()))
-        return inbox_seq
+    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
+        added = _SQL.add_inbox(self._c, rows=_json(row._asdict() for row, _ in rows))
+        places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in added}
+        if len(places) != len(rows):
+            raise Interfered("a message")
+        _add_messages(self._c, [message for _, message in rows])
+        return places
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
 
-    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
-        return [(seq, _message(tuple(row))) for seq, *row in _SQL.held(self._c, ref_no=ref_no)]
+    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
+        return [(seq, _message(tuple(row))) for seq, *row in _SQL.held(self._c, ref_nos=list(ref_nos))]
 
-    def keep_receipt(self, row: ReceiptRow) -> None:
-        _SQL.keep_receipt(self._c, [row._asdict()])
+    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
+        _keep_receipts(self._c, rows)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         row = _SQL.get_receipt(self._c, mid=mid) if _UUID.fullmatch(mid) else None
@@ -351,17 +375,21 @@ class Facts(_Part):
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
         return _rows(FactRow, _SQL.facts_of(self._c, ref_nos=list(ref_nos)))
 
-    def add(self, row: FactRow) -> None:
-        _SQL.add_fact(self._c, **row._asdict())
+    def add(self, rows: Sequence[FactRow]) -> None:
+        if len(rows) == 1:
+            _SQL.add_fact(self._c, **rows[0]._asdict())
+        elif rows:
+            _SQL.add_facts(self._c, **_arrays(FactRow._fields, rows))
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
 
-    def checks(self, ref_no: str) -> Sequence[CheckRow]:
-        return _rows(CheckRow, _SQL.checks_of(self._c, ref_no=ref_no))
+    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
+        return _rows(CheckRow, _SQL.checks_of(self._c, ref_nos=list(ref_nos)))
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
-        _SQL.save_check(self._c, _dicts(rows))
+        if rows:
+            _SQL.save_checks(self._c, rows=_json(_dicts(rows)))
 
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         return _rows(CheckRow, _SQL.checks_due(self._c, today=today))
@@ -371,7 +399,8 @@ class Facts(_Part):
         return {row.ref_no: row for row in found}
 
     def add_updates(self, rows: Sequence[UpdateRow]) -> None:
-        _SQL.add_updates(self._c, _dicts(rows))
+        if rows:
+            _SQL.add_updates(self._c, **_arrays(UpdateRow._fields, rows))
 
     def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
         if not _SQL.file_is_worth_it(self._c, limit=limit, settled=settled):

@@ -390,38 +390,59 @@ def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Stor
 
 
 # ── inbox ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def incoming(n: int, state: str = "applied") -> tuple[InboxRow, MessageRow]:
+    row = InboxRow("KEIS", uid(f"in{n}"), b"\x02" * 32, leg().ref_no, n, state, None, NOW)
+    return row, message(n, n, direction="in", mid=row.mid)
+
+
 def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
-    row = InboxRow("KEIS", uid("in1"), b"\x02" * 32, leg().ref_no, 1, "held", None, NOW)
-    receipt = ReceiptRow("KEIS", "in", uid("in1"), "r.s.t", "accepted", None, NOW)
+    row, sent = incoming(1, "held")
+    id_, receipt = ("KEIS", row.mid), ReceiptRow("KEIS", "in", row.mid, "r.s.t", "accepted", None, NOW)
     with store.unit() as unit:
-        incoming = message(7, 5, direction="in", mid=uid("in1"))
-        assert unit.inbox.add(row, incoming) is not None
-        assert unit.inbox.add(row, incoming) is None
-        unit.inbox.keep_receipt(receipt)
-        assert unit.inbox.find("KEIS", uid("in1")) == (row, receipt)
-        assert unit.inbox.find("KEAD", uid("in1")) is None
-        assert unit.inbox.receipt(uid("in1")) == receipt
-        assert [(n, m.mid) for n, m in unit.inbox.held(leg().ref_no)] == [(1, uid("in1"))]
-        unit.inbox.settle("KEIS", uid("in1"), "applied", None)
-        assert unit.inbox.held(leg().ref_no) == []
+        assert unit.inbox.find([id_]) == {}
+        assert unit.inbox.add([(row, sent)]).keys() == {id_}
+        assert unit.inbox.find([id_]) == {id_: (row, None)}
+        unit.inbox.keep_receipts([receipt])
+        assert unit.inbox.find([id_, ("KEAD", row.mid), ("KEIS", uid("never"))]) == {id_: (row, receipt)}
+        assert unit.inbox.receipt(row.mid) == receipt
+        assert unit.inbox.held([leg().ref_no]) == [(1, sent)]
+        unit.inbox.settle(*id_, "applied", None)
+        assert unit.inbox.held([leg().ref_no]) == []
+        unit.commit(EVENT)
+    with pytest.raises(Interfered), store.unit() as unit:
+        unit.inbox.add([(row, sent)])
+
+
+def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
+    with store.unit() as unit:
+        unit.inbox.add([incoming(1)])
+        unit.commit(EVENT)
+    with pytest.raises(Interfered), store.unit() as unit:
+        unit.inbox.add([incoming(3), incoming(1), incoming(2)])
+    with store.unit() as unit:
+        places = unit.inbox.add([incoming(3), incoming(2)])
+        assert places.keys() == {("KEIS", uid("in2")), ("KEIS", uid("in3"))}
+        assert len(set(places.values())) == 2
+        assert unit.inbox.find([("KEIS", uid(f"in{n}")) for n in (1, 2, 3)]).keys() == {("KEIS", uid("in1")), *places}
+        unit.inbox.keep_receipts([ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places])
+        assert unit.inbox.receipt(uid("in3")) is not None
 
 
 def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: Store) -> None:
     with store.unit() as unit:
-        for n in (4, 3, 5):
-            row = InboxRow("KEIS", uid(f"h{n}"), b"\x02" * 32, leg().ref_no, n, "held", None, NOW)
-            unit.inbox.add(row, message(n, n, direction="in", mid=uid(f"h{n}")))
-        assert [m.mid for _, m in unit.inbox.held(leg().ref_no)] == [uid("h3"), uid("h4"), uid("h5")]
+        unit.inbox.add([incoming(n, "held") for n in (4, 3, 5)])
+        unit.inbox.add([incoming(2)])
+        assert [(n, m.mid) for n, m in unit.inbox.held([leg().ref_no])] == [(n, uid(f"in{n}")) for n in (3, 4, 5)]
+        assert unit.inbox.held(["R20261123-0000099"]) == []
 
 
 def test_a_nonce_is_used_once_per_partner(store: Store) -> None:
     with store.unit() as unit:
-        assert unit.inbox.use_nonce("KEIS", "n", NOW)
-        assert not unit.inbox.use_nonce("KEIS", "n", NOW)
-        assert unit.inbox.use_nonce("KEAD", "n", NOW)
+        assert unit.inbox.use_nonces([("KEIS", "n", NOW), ("KEIS", "m", NOW)]) == {("KEIS", "n"), ("KEIS", "m")}
+        assert unit.inbox.use_nonces([("KEIS", "n", NOW), ("KEAD", "n", NOW)]) == {("KEAD", "n")}
         assert unit.inbox.forget_nonces(NOW) == 0
-        assert unit.inbox.forget_nonces(NOW + timedelta(seconds=1)) == 2
-        assert unit.inbox.use_nonce("KEIS", "n", NOW)
+        assert unit.inbox.forget_nonces(NOW + timedelta(seconds=1)) == 3
+        assert unit.inbox.use_nonces([("KEIS", "n", NOW)]) == {("KEIS", "n")}
 
 
 # ── facts and write-back ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -432,12 +453,13 @@ def fact(n: int) -> FactRow:
 def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
-        unit.facts.add(fact(1))
-        unit.facts.add(fact(2))
+        unit.facts.add([fact(1)])
+        unit.facts.add([fact(2), fact(3)])
         assert unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
         assert not unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
         told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of([leg().ref_no])]
-        assert told == [(1, True, fact(2).fact_id), (2, False, None)]
+        assert told == [(1, True, fact(2).fact_id), (2, False, None), (3, False, None)]
+        assert unit.facts.of([leg().ref_no])[1:] == [fact(2), fact(3)]
 
 
 def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
@@ -449,7 +471,10 @@ def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
         assert unit.facts.checks_due(date(2026, 12, 23)) == [check]
         unit.facts.save_checks([check._replace(state="completed", result="retained-same-job")])
         assert unit.facts.checks_due(date(2026, 12, 23)) == []
-        assert unit.facts.checks(leg().ref_no)[0].result == "retained-same-job"
+        assert unit.facts.checks([leg().ref_no])[0].result == "retained-same-job"
+        late = check._replace(milestone="P12M", due_on=date(2027, 11, 23))
+        unit.facts.save_checks([late, check._replace(state="due")])
+        assert unit.facts.checks([leg().ref_no, "R20261123-0000099"]) == [check._replace(state="due"), late]
 
 
 def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
@@ -501,13 +526,22 @@ def two_partners(store: Store) -> None:
         to_kead = message(2, partner="KEAD", case_no="20260001000002", ref_no=leg(2).ref_no)
         unit.outbox.enqueue([message(1), to_kead])
         for n, partner in enumerate(("KEIS", "KEAD"), 1):
-            unit.facts.add(fact(n)._replace(ref_no=leg(n).ref_no, seq=1))
+            unit.facts.add([fact(n)._replace(ref_no=leg(n).ref_no, seq=1)])
             unit.facts.save_checks([CheckRow(leg(n).ref_no, "P1M", "rtw-date", DAY, DAY, "scheduled", None)])
             heard = InboxRow(partner, uid(f"in{n}"), b"2" * 32, leg(n).ref_no, 1, "held", None, NOW)
             said = message(n, direction="in", partner=partner, mid=uid(f"in{n}"), ref_no=leg(n).ref_no)
-            unit.inbox.add(heard, said)
-            unit.inbox.keep_receipt(ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW))
+            unit.inbox.add([(heard, said)])
+            unit.inbox.keep_receipts([ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)])
         unit.commit(EVENT)
+
+
+def to_another(n: int) -> tuple[InboxRow, MessageRow]:
+    row, sent = incoming(n)
+    return row._replace(partner="KEAD"), sent._replace(partner="KEAD")
+
+
+def receipt_of_another() -> ReceiptRow:
+    return ReceiptRow("KEAD", "in", uid("in9"), "r.r.r", "accepted", None, NOW)
 
 
 def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Store) -> None:
@@ -518,11 +552,11 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         assert unit.legs.of_case("20260001000002") == []
         assert set(unit.cases.look(["20260001000001", "20260001000002"])) == {"20260001000001"}
         assert {f.ref_no for f in unit.facts.of([leg(1).ref_no, leg(2).ref_no])} == {leg(1).ref_no}
-        assert [len(unit.facts.checks(leg(n).ref_no)) for n in (1, 2)] == [1, 0]
+        assert [c.ref_no for c in unit.facts.checks([leg(1).ref_no, leg(2).ref_no])] == [leg(1).ref_no]
         assert [bool(unit.outbox.find_message(uid(m))) for m in ("m1", "in1", "m2", "in2")] == [1, 1, 0, 0]
-        assert [bool(unit.inbox.find(p, uid(m))) for p, m in (("KEIS", "in1"), ("KEAD", "in2"))] == [1, 0]
+        assert unit.inbox.find([("KEIS", uid("in1")), ("KEAD", uid("in2"))]).keys() == {("KEIS", uid("in1"))}
         assert [bool(unit.inbox.receipt(uid(m))) for m in ("in1", "in2")] == [1, 0]
-        assert [len(unit.inbox.held(leg(n).ref_no)) for n in (1, 2)] == [1, 0]
+        assert [m.mid for _, m in unit.inbox.held([leg(1).ref_no, leg(2).ref_no])] == [uid("in1")]
         assert unit.outbox.waiting() == {"KEIS": 1}
         assert unit.outbox.claim("KEAD", "w", 9, 30.0) == []
         assert len(unit.outbox.claim("KEIS", "w", 9, 30.0)) == 1
@@ -533,8 +567,12 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
     [
         pytest.param(lambda unit: unit.outbox.enqueue([message(3, partner="KEAD")]), id="one message"),
         pytest.param(lambda unit: unit.outbox.enqueue([message(n, n, partner="KEAD") for n in (3, 4)]), id="messages"),
-        pytest.param(lambda unit: unit.inbox.use_nonce("KEAD", "n", NOW), id="a nonce"),
-        pytest.param(lambda unit: unit.facts.add(fact(3)._replace(ref_no=leg(2).ref_no)), id="a fact"),
+        pytest.param(lambda unit: unit.inbox.use_nonces([("KEAD", "n", NOW)]), id="a nonce"),
+        pytest.param(lambda unit: unit.inbox.add([to_another(3)]), id="one message in"),
+        pytest.param(lambda unit: unit.inbox.add([incoming(4), to_another(3)]), id="messages in"),
+        pytest.param(lambda unit: unit.inbox.keep_receipts([receipt_of_another()]), id="a receipt"),
+        pytest.param(lambda unit: unit.facts.add([fact(3)._replace(ref_no=leg(2).ref_no)]), id="a fact"),
+        pytest.param(lambda unit: unit.facts.add([fact(3), fact(4)._replace(ref_no=leg(2).ref_no)]), id="facts"),
         pytest.param(lambda unit: unit.cases.save([CaseChange(case(1, revision=2), "U", None)]), id="its own case"),
         pytest.param(
             lambda unit: unit.add_work([WorkItem("x", None, None, leg(2).ref_no, "KEAD", None, NOW)]), id="a work item"
@@ -563,7 +601,7 @@ def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store)
     with store.unit("KEIS") as unit:
         unit.legs.save(leg(1, status="accepted"))
         assert unit.facts.supersede(leg(1).ref_no, 1, uid("fact3"))
-        unit.facts.add(fact(3)._replace(seq=2))
+        unit.facts.add([fact(3)._replace(seq=2)])
         unit.inbox.settle("KEIS", uid("in1"), "applied", None)
         unit.commit(replace(EVENT, partner="KEIS"))
     with store.unit() as unit:
@@ -574,7 +612,7 @@ def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store)
             (leg(1).ref_no, 2, False),
             (leg(2).ref_no, 1, False),
         ]
-        assert [len(unit.inbox.held(leg(n).ref_no)) for n in (1, 2)] == [0, 1]
+        assert [m.mid for _, m in unit.inbox.held([leg(1).ref_no, leg(2).ref_no])] == [uid("in2")]
 
 
 def test_an_act_of_one_partner_is_not_kept_under_another_name(store: Store) -> None:

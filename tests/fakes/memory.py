@@ -399,11 +399,10 @@ class Outbox(_Part):
 
 
 class Inbox(_Part):
-    def use_nonce(self, partner: str, nonce: str, at: datetime) -> bool:
-        if (partner, nonce) in self.s.nonces:
-            return False
-        self.s.nonces[partner, nonce] = at
-        return True
+    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
+        fresh = {(partner, nonce): at for partner, nonce, at in rows if (partner, nonce) not in self.s.nonces}
+        self.s.nonces |= fresh
+        return set(fresh)
 
     def forget_nonces(self, before: datetime) -> int:
         old = [key for key, at in self.s.nonces.items() if at < before]
@@ -411,26 +410,30 @@ class Inbox(_Part):
             del self.s.nonces[key]
         return len(old)
 
-    def find(self, partner: str, mid: str) -> tuple[InboxRow, ReceiptRow | None] | None:
-        row = self.s.inbox.get((partner, mid))
-        return (row, self.s.receipts.get((partner, "in", mid))) if row else None
+    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
+        known = [(partner, mid) for partner, mid in ids if (partner, mid) in self.s.inbox]
+        return {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in known}
 
-    def add(self, row: InboxRow, message: MessageRow) -> int | None:
-        if (row.partner, row.mid) in self.s.inbox:
-            return None
-        self.s.inbox[row.partner, row.mid] = row
-        self.s.messages[message.partner, "in", message.mid] = message
-        return len(self.s.inbox)
+    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
+        seqs = {}
+        for row, message in rows:
+            if (row.partner, row.mid) in self.s.inbox:
+                raise Interfered("a message")
+            self.s.inbox[row.partner, row.mid] = row
+            self.s.messages[message.partner, "in", message.mid] = message
+            seqs[row.partner, row.mid] = len(self.s.inbox)
+        return seqs
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
 
-    def held(self, ref_no: str) -> Sequence[tuple[int, MessageRow]]:
-        rows = [r for r in self.s.inbox.values() if r.ref_no == ref_no and r.state == "held"]
+    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
+        rows = [r for r in self.s.inbox.values() if r.ref_no in ref_nos and r.state == "held"]
         return [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in sorted(rows, key=lambda r: r.seq or 0)]
 
-    def keep_receipt(self, row: ReceiptRow) -> None:
-        self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
+    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
+        for row in rows:
+            self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)
@@ -440,8 +443,8 @@ class Facts(_Part):
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
         return sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
 
-    def add(self, row: FactRow) -> None:
-        self.s.facts.append(row)
+    def add(self, rows: Sequence[FactRow]) -> None:
+        self.s.facts += rows
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         hit = [f for f in self.s.facts if (f.ref_no, f.seq) == (ref_no, seq) and not f.entered_in_error]
@@ -449,8 +452,8 @@ class Facts(_Part):
             self.s.facts[self.s.facts.index(f)] = f._replace(entered_in_error=True, superseded_by=by)
         return bool(hit)
 
-    def checks(self, ref_no: str) -> Sequence[CheckRow]:
-        return sorted((c for c in self.s.checks.values() if c.ref_no == ref_no), key=lambda c: c.due_on)
+    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
+        return sorted((c for c in self.s.checks.values() if c.ref_no in ref_nos), key=lambda c: (c.due_on, c.ref_no))
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}

@@ -5,6 +5,7 @@ The stories are those of the pretend partners: legal, in each partner's own dial
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from adapters.partners.pretend import story
 from adapters.partners.pretend.scripts import Kind
 from adapters.partners.pretend.story import Event
 from gateway.documents.strict_json import reread
-from gateway.journey.receive import Inbound, receive
+from gateway.journey.receive import receive_together
 from gateway.ports import LegRow
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import DIALECTS, PARTNERS, TODAY, Scene, a_case, again, inbound, make_scene, seal, told
@@ -57,10 +58,10 @@ class Post:
         self.letters = [told(leg, event, seq) for seq, event in enumerate(events, start=1)]
         self.seals = [seal(letter, scene.clock.now()) for letter in self.letters]
 
-    def send(self, number: int) -> tuple[int, str | None]:
-        message: Inbound = inbound(self.scene, self.letters[number], jws=self.seals[number])
-        reply = receive(self.scene.world, message)
-        return reply.status, reply.receipt
+    def send(self, *numbers: int) -> list[tuple[int, str | None]]:
+        """These messages at the same time."""
+        messages = [inbound(self.scene, self.letters[n], jws=self.seals[n]) for n in numbers]
+        return [(reply.status, reply.receipt) for reply in receive_together(self.scene.world, messages)]
 
 
 def ending(scene: Scene, leg: LegRow) -> dict[str, Any]:
@@ -96,23 +97,32 @@ def disorder(draw: st.DrawFn) -> tuple[str, tuple[Event, ...], list[int]]:
     return partner, events, draw(st.permutations(numbers + repeated))
 
 
+def in_crowds(order: list[int], sizes: list[int]) -> Iterator[list[int]]:
+    """The messages in their order, as many at the same time as the sizes say, over and over."""
+    rest = iter(order)
+    for size in itertools.cycle(sizes):
+        if not (crowd := list(itertools.islice(rest, size))):
+            return
+        yield crowd
+
+
 @MODERATE
-@given(disorder(), st.sets(st.integers(0, 30)))
-def test_duplicated_delayed_and_reordered_messages_end_as_the_straight_story_does(
-    drawn: tuple[str, tuple[Event, ...], list[int]], tracked_after: set[int]
+@given(disorder(), st.sets(st.integers(0, 30)), st.lists(st.integers(1, 6), min_size=1))
+def test_duplicated_delayed_reordered_and_crowded_messages_end_as_the_straight_story_does(
+    drawn: tuple[str, tuple[Event, ...], list[int]], tracked_after: set[int], crowds: list[int]
 ) -> None:
     partner, events, order = drawn
     with a_scene(partner) as (scene, leg):
         straight = Post(scene, leg, events)
         for number in range(len(events)):
-            assert straight.send(number)[0] == 200
+            assert straight.send(number)[0][0] == 200
         wanted = ending(scene, leg)
     with a_scene(partner) as (scene, leg):
         post, receipts = Post(scene, leg, events), dict[int, str | None]()
-        for at, number in enumerate(order):
-            status, receipt = post.send(number)
-            assert status in (200, 202)
-            assert receipts.setdefault(number, receipt) == receipt  # the original, byte for byte
+        for at, numbers in enumerate(in_crowds(order, crowds)):
+            for number, (status, receipt) in zip(numbers, post.send(*numbers), strict=True):
+                assert status in (200, 202)
+                assert receipts.setdefault(number, receipt) == receipt  # the original, byte for byte
             if at in tracked_after:
                 scene.track()
         assert ending(scene, leg) == wanted

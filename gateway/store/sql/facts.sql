@@ -9,17 +9,26 @@ insert into outcome_fact
     (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
 values (:fact_id, :ref_no, :seq, :mid, :happened_on, :content, :evidence, :entered_in_error, :superseded_by, :fhir, :at);
 
+-- name: add_facts!
+-- Many at once.
+insert into outcome_fact
+    (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
+select * from unnest(:fact_id::uuid[], :ref_no::text[], :seq::integer[], :mid::uuid[], :happened_on::date[],
+                     :content::bytea[], :evidence::text[], :entered_in_error::boolean[], :superseded_by::uuid[],
+                     :fhir::bytea[], :at::timestamptz[]);
+
 -- name: supersede!
 update outcome_fact set entered_in_error = true, superseded_by = :by
 where ref_no = :ref_no and seq = :seq and not entered_in_error;
 
 -- name: checks_of
 select ref_no, milestone, base_kind, base_date, due_on, state, result
-from retention_check where ref_no = :ref_no order by due_on;
+from retention_check where ref_no = any(:ref_nos) order by due_on, ref_no for update;
 
--- name: save_check*!
+-- name: save_checks!
 insert into retention_check (ref_no, milestone, base_kind, base_date, due_on, state, result)
-values (:ref_no, :milestone, :base_kind, :base_date, :due_on, :state, :result)
+select ref_no, milestone, base_kind, base_date, due_on, state, result
+from json_populate_recordset(null::retention_check, :rows)
 on conflict (ref_no, milestone) do update set
     base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
     state = excluded.state, result = excluded.result;
@@ -32,9 +41,10 @@ from retention_check where state = 'scheduled' and due_on <= :today order by due
 select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at
 from rtw_update where ref_no = any(:ref_nos) order by ref_no, update_no desc;
 
--- name: add_updates*!
+-- name: add_updates!
 insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
-values (:ref_no, :update_no, :case_no, :content, :file_date, :file_seq, :at);
+select * from unnest(:ref_no::text[], :update_no::integer[], :case_no::text[], :content::bytea[], :file_date::date[],
+                     :file_seq::integer[], :at::timestamptz[]);
 
 -- name: take_file_number$
 insert into rtw_file (file_date, file_seq)

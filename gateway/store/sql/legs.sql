@@ -49,8 +49,9 @@ select ref_no, request_no, case_no, case_version, partner, person_id, state, sta
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
 from leg where tracked < version and updated_at <= :settled order by ref_no limit :limit for update skip locked;
 
--- name: mark_tracked*!
-update leg set tracked = :version where ref_no = :ref_no and tracked < :version;
+-- name: mark_tracked!
+update leg set tracked = r.version from json_populate_recordset(null::leg, :rows) r
+where leg.ref_no = r.ref_no and leg.tracked < r.version;
 
 -- name: to_withdraw
 -- Open legs whose case may no longer be served.
@@ -62,10 +63,11 @@ where (c.barred or c.version > 1) and (c.barred or c.version <> l.case_version)
   and (l.business is null or l.business <> 'cancellation-requested')
 order by l.ref_no limit :limit for update of l;
 
--- name: save_leg*!
-update leg set state = :state, status = :status, business = :business, filler_no = :filler_no,
-       answered = :answered, in_seq = :in_seq, version = version + 1, updated_at = :updated_at
-where ref_no = :ref_no and version = :version;
+-- name: save_legs!
+update leg set state = r.state, status = r.status, business = r.business, filler_no = r.filler_no,
+       answered = r.answered, in_seq = r.in_seq, version = leg.version + 1, updated_at = r.updated_at
+from json_populate_recordset(null::leg, :rows) r
+where leg.ref_no = r.ref_no and leg.version = r.version;
 
 -- name: set_request_status!
 update referral set status = :status where request_no = :request_no;

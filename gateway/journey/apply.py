@@ -1,0 +1,141 @@
+"""Apply: what one understood outcome does to the leg it is about.
+
+Rules: the lifecycle's table decides which move is allowed; facts are kept as they were reported, with their FHIR face;
+a placement opens the retention checks, a report closes one. Refuses to write: what changes is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from gateway.documents.strict_json import dumps, reread
+from gateway.errors import HandoverRefused, OutcomeIncomplete
+from gateway.journey.legs import kept, moved, thought
+from gateway.journey.translate import translate
+from gateway.journey.world import World, iso
+from gateway.outcomes import milestones
+from gateway.outcomes.checks import Expected, check_outcome
+from gateway.outcomes.milestones import Base, BaseKind
+from gateway.ports import CaseRow, CheckRow, FactRow, LegRow, WorkItem
+from gateway.referrals.lifecycle import Act, Business, Party, Step
+from gateway.referrals.needs import Given
+from gateway.referrals.numbers import parse
+
+
+class Applied(NamedTuple):
+    """What one message changes. `supersedes` is the number of the report it corrects."""
+
+    leg: LegRow
+    fact: FactRow
+    supersedes: int | None
+    checks: Sequence[CheckRow]
+    flags: Sequence[WorkItem]
+
+
+def apply(
+    world: World,
+    row: LegRow,
+    case: CaseRow | None,
+    existing: Mapping[str, CheckRow],
+    outcome: Mapping[str, Any],
+    mid: str,
+) -> Applied:
+    """The leg after an outcome whose turn it is. `existing` are the leg's checks by milestone.
+
+    Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
+    """
+    flags = _check(world, row, case if "employment" in outcome else None, outcome)
+    heard = thought(row).hear(outcome["seq"], _steps(outcome))
+    now = world.clock.now()
+    leg = _verified(kept(row, heard.leg, now), outcome, now)
+    return Applied(
+        leg=leg,
+        fact=_fact(world, leg, outcome, mid, now),
+        supersedes=outcome.get("corrects"),
+        checks=_checks(row.ref_no, outcome, existing),
+        flags=[WorkItem(f"outcome-{flag}", None, row.case_no, row.ref_no, row.partner, mid, now) for flag in flags],
+    )
+
+
+def _check(world: World, row: LegRow, case: CaseRow | None, outcome: Mapping[str, Any]) -> Sequence[str]:
+    record = reread(case.record) if case and case.record else {}
+    accident = record.get("accidentDate")
+    expected = Expected(
+        ref_no=row.ref_no,
+        partner_person_id=row.person_id,
+        referred_on=parse(row.ref_no).day,
+        accident_on=date.fromisoformat(accident) if accident else None,
+        employer_brn=next(iter(record.get("employerBrn", ())), None),
+    )
+    try:
+        return [str(f) for f in check_outcome(outcome, expected, by=world.know.rtw, today=world.clock.today())]
+    except HandoverRefused as refusal:
+        raise OutcomeIncomplete(refusal.detail, place=refusal.place) from None
+
+
+def _steps(outcome: Mapping[str, Any]) -> list[Step]:
+    given = Given.said_in(outcome)
+    return [
+        Step(Act(a["act"]), Business(a["businessStatus"]) if "businessStatus" in a else None, given)
+        for a in outcome["acts"]
+    ]
+
+
+def _verified(leg: LegRow, outcome: Mapping[str, Any], now: datetime) -> LegRow:
+    """Row 13 of the lifecycle: evidence E2 or better makes a reported placement a verified one."""
+    evidence = outcome.get("evidence", "E3")
+    if leg.business != "placed-reported" or evidence not in ("E1", "E2"):
+        return leg
+    return moved(leg, Act.VERIFY_PLACEMENT, Party.CLOCK, now, given=Given(evidence=evidence))
+
+
+def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: datetime) -> FactRow:
+    """What is kept of a message: the canonical words and their FHIR face."""
+    base = world.limits.base_url
+    bundle = translate(
+        world,
+        "outcome-to-fhir|1.0.0",
+        outcome,
+        now=iso(now),
+        task=f"{base}/Task/{leg.ref_no}",
+        patient=f"{base}/Patient/{leg.person_id}",
+        request=f"{base}/ServiceRequest/{leg.request_no}",
+        status=leg.status,
+        businessStatus=leg.business,
+    ).document
+    world.know.fhir.require(bundle)
+    return FactRow(
+        fact_id=world.ids(),
+        ref_no=leg.ref_no,
+        seq=outcome["seq"],
+        mid=mid,
+        happened_on=date.fromisoformat(outcome["happenedOn"]),
+        content=dumps(outcome),
+        evidence=outcome.get("evidence"),
+        entered_in_error=False,
+        superseded_by=None,
+        fhir=dumps(bundle),
+        at=now,
+    )
+
+
+def _checks(ref_no: str, outcome: Mapping[str, Any], existing: Mapping[str, CheckRow]) -> list[CheckRow]:
+    """A placement opens the four retention checks; a retention report closes one; a corrected start moves them."""
+    rows = dict(existing)
+    start = outcome.get("employment", {}).get("start")
+    placing = any(act["act"] in ("report-placement", "correct") for act in outcome["acts"])
+    if start and placing:
+        base = Base(BaseKind.RTW_DATE, date.fromisoformat(start))
+        for check in milestones.open_checks(ref_no, base):
+            if rows.get(check.span, _SCHEDULED).state in ("scheduled", "due"):
+                rows[check.span] = CheckRow(ref_no, check.span, str(base.kind), base.on, check.due, "scheduled", None)
+    told = outcome.get("retention")
+    if told and told["milestone"] in rows:
+        state = "failed" if told["result"] == "unknown" else "completed"
+        rows[told["milestone"]] = rows[told["milestone"]]._replace(state=state, result=told["result"])
+    return [row for span, row in rows.items() if row != existing.get(span)]
+
+
+_SCHEDULED = CheckRow("", "P1M", "rtw-date", date.min, date.min, "scheduled", None)

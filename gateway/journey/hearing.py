@@ -1,0 +1,126 @@
+"""Hearing: the legs that some messages are about, read and locked together, and what the messages change of them.
+
+Rules: one hearing belongs to one unit; a partner's order is kept, and what is held behind a message follows it; what
+is changed is seen by the next message at once, and is written in the end, once for every leg.
+Refuses to let one message suffer from another: a held one that turns out wrong is refused in its own turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gateway.errors import ConsentWithdrawn, NotYourLeg, Refused
+from gateway.journey.apply import apply
+from gateway.journey.legs import kept, thought
+from gateway.journey.understand import understand
+from gateway.journey.world import World
+from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, Unit, WorkItem
+from gateway.referrals.leg import Order, order
+
+
+class Hearing:
+    """The legs of `outcomes`, locked in the order of their numbers, in which everybody locks."""
+
+    def __init__(self, world: World, unit: Unit, outcomes: Iterable[Mapping[str, Any]]) -> None:
+        told = list(outcomes)
+        self._world, self._unit = world, unit
+        self._legs = dict(unit.legs.many(sorted({outcome["refNo"] for outcome in told}))) if told else {}
+        ref_nos = list(self._legs)
+        self._held = _by_leg(unit.inbox.held(ref_nos)) if ref_nos else {}
+        self._checks: dict[str, dict[str, CheckRow]] = {ref_no: {} for ref_no in ref_nos}
+        for check in unit.facts.checks(ref_nos) if ref_nos else ():
+            self._checks[check.ref_no][check.milestone] = check
+        placed = {o["refNo"] for o in told if "employment" in o} | self._held.keys()
+        case_nos = sorted({leg.case_no for ref_no, leg in self._legs.items() if ref_no in placed})
+        self._cases = unit.cases.look(case_nos) if case_nos else {}
+        self._changed: dict[str, LegRow] = {}
+        self._facts: list[FactRow] = []
+        self._superseded: list[tuple[str, int, str]] = []
+        self._saved: dict[tuple[str, str], CheckRow] = {}
+        self._settled: list[tuple[str, str, str, str | None]] = []
+        self._work: list[WorkItem] = []
+
+    def whose(self, partner: str, outcome: Mapping[str, Any]) -> LegRow:
+        """The leg it is about, as it stands now.
+
+        Raises NotYourLeg (unknown, another partner's, another worker's) or ConsentWithdrawn.
+        """
+        row = self._legs.get(outcome["refNo"])
+        if row is None or row.partner != partner or row.person_id != outcome["partnerPersonId"]:
+            raise NotYourLeg
+        if row.business == "consent-withdrawn":
+            raise ConsentWithdrawn
+        return row
+
+    def apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
+        """Apply an outcome whose turn it is, then what was held behind it. Raises Refused; then nothing has changed."""
+        self._apply(row, outcome, mid)
+        self._follow(row.ref_no)
+
+    def pass_over(self, row: LegRow) -> None:
+        """Use up the number of a refused message, or everything behind it would wait for ever."""
+        self._change(kept(row, thought(row).pass_over(row.in_seq + 1), self._world.clock.now()))
+        self._follow(row.ref_no)
+
+    def hold(self, row: LegRow, seq: int, message: MessageRow) -> None:
+        """Remember a message of this unit that came before its turn; its turn may come in this unit."""
+        waiting = self._held.setdefault(row.ref_no, [])
+        waiting.append((seq, message))
+        waiting.sort(key=lambda one: one[0])
+
+    def write(self) -> None:
+        """Write what has changed."""
+        unit = self._unit
+        unit.legs.save(*self._changed.values())
+        unit.facts.add(self._facts)
+        for ref_no, seq, by in self._superseded:
+            unit.facts.supersede(ref_no, seq, by)
+        unit.facts.save_checks(list(self._saved.values()))
+        for partner, mid, state, code in self._settled:
+            unit.inbox.settle(partner, mid, state, code)
+        unit.add_work(self._work)
+
+    def _change(self, leg: LegRow) -> None:
+        self._legs[leg.ref_no] = self._changed[leg.ref_no] = leg
+
+    def _apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
+        checks = self._checks[row.ref_no]
+        applied = apply(self._world, row, self._cases.get(row.case_no), checks, outcome, mid)
+        self._change(applied.leg)
+        self._facts.append(applied.fact)
+        if applied.supersedes is not None:
+            self._superseded.append((row.ref_no, applied.supersedes, applied.fact.fact_id))
+        for check in applied.checks:
+            checks[check.milestone] = self._saved[row.ref_no, check.milestone] = check
+        self._work += applied.flags
+
+    def _follow(self, ref_no: str) -> None:
+        """Apply what was held behind a message, as far as it goes without a gap."""
+        waiting = self._held.get(ref_no, [])
+        while waiting and (turn := order(self._legs[ref_no].in_seq, waiting[0][0])) is not Order.EARLY:
+            _, message = waiting.pop(0)
+            if turn is Order.NEXT:
+                self._apply_held(self._legs[ref_no], message)
+            else:  # another message with the same number was held as well, and came first
+                self._settled.append((message.partner, message.mid, "stale", None))
+
+    def _apply_held(self, row: LegRow, message: MessageRow) -> None:
+        """Apply one held message, or use its number up and show it to a person."""
+        try:
+            self._apply(row, understand(self._world, row.partner, message.body), message.mid)
+        except Refused as refusal:
+            now = self._world.clock.now()
+            self._change(kept(row, thought(row).pass_over(row.in_seq + 1), now))
+            self._settled.append((row.partner, message.mid, "refused", refusal.code))
+            ids = (row.case_no, row.ref_no, row.partner, message.mid)
+            self._work.append(WorkItem("inbound-refused", refusal.code, *ids, now))
+        else:
+            self._settled.append((row.partner, message.mid, "applied", None))
+
+
+def _by_leg(held: Sequence[tuple[int, MessageRow]]) -> dict[str, list[tuple[int, MessageRow]]]:
+    found: dict[str, list[tuple[int, MessageRow]]] = {}
+    for seq, message in held:
+        found.setdefault(message.ref_no or "", []).append((seq, message))
+    return found

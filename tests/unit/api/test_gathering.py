@@ -1,0 +1,113 @@
+"""The waiting room of the door: company is welcome, nobody waits for it, and nobody suffers from it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.api.gathering import MOST, Gathering
+from gateway.errors import StoreUnavailable
+from gateway.journey.receive import Inbound, Reply
+
+
+def message(body: str) -> Inbound:
+    """A message of KEIS, or of the partner before the colon."""
+    return Inbound(body.split(":", 1)[0] if ":" in body else "KEIS", "POST", "http://door", {}, body.encode())
+
+
+class TakeIn:
+    """Answers each message with its own words; `stop` holds the first batch until it is let go."""
+
+    def __init__(self, *, stop: bool = False) -> None:
+        self.batches: list[list[str]] = []
+        self.began, self.go_on = threading.Event(), threading.Event()
+        if not stop:
+            self.go_on.set()
+
+    def __call__(self, inbounds: Sequence[Inbound]) -> list[Reply]:
+        said = [inbound.body.decode() for inbound in inbounds]
+        self.batches.append(said)
+        self.began.set()
+        self.go_on.wait(5)
+        if "bad" in said:
+            raise KeyError("bad")
+        if "down" in said:
+            raise StoreUnavailable
+        return [Reply(200, word, None) for word in said]
+
+
+async def all_at_once(take_in: TakeIn, first: str, *others: str) -> list[Reply | BaseException]:
+    """The first goes in; the others come while it is being taken in."""
+    gathering = Gathering(take_in)
+    going = [asyncio.create_task(gathering.receive(message(first)))]
+    await asyncio.to_thread(take_in.began.wait, 5)
+    going += [asyncio.create_task(gathering.receive(message(word))) for word in others]
+    await asyncio.sleep(0)
+    take_in.go_on.set()
+    return await asyncio.gather(*going, return_exceptions=True)
+
+
+def test_who_comes_to_an_idle_door_goes_in_alone_and_at_once() -> None:
+    take_in = TakeIn()
+    assert asyncio.run(Gathering(take_in).receive(message("one"))) == Reply(200, "one", None)
+    assert take_in.batches == [["one"]]
+
+
+def test_who_comes_meanwhile_goes_in_together_and_each_gets_the_own_answer() -> None:
+    take_in = TakeIn(stop=True)
+    replies = asyncio.run(all_at_once(take_in, "a", "b", "c", "d"))
+    assert take_in.batches == [["a"], ["b", "c", "d"]]
+    assert replies == [Reply(200, word, None) for word in "abcd"]
+
+
+def test_partners_go_in_one_after_the_other_in_the_order_of_their_first_messages() -> None:
+    take_in = TakeIn(stop=True)
+    words = ["TRN:1", "KEAD:1", "TRN:2", "KEIS:1", "KEAD:2", "TRN:3"]
+    replies = asyncio.run(all_at_once(take_in, "a", *words))
+    assert take_in.batches == [["a"], ["TRN:1", "TRN:2", "TRN:3"], ["KEAD:1", "KEAD:2"], ["KEIS:1"]]
+    assert replies[1:] == [Reply(200, word, None) for word in words]
+
+
+def test_a_crowd_goes_in_by_batches_and_nobody_is_left() -> None:
+    take_in = TakeIn(stop=True)
+    words = [f"{n}" for n in range(MOST + 5)]
+    replies = asyncio.run(all_at_once(take_in, "first", *words))
+    assert [len(batch) for batch in take_in.batches] == [1, MOST, 5]
+    assert replies[1:] == [Reply(200, word, None) for word in words]
+
+
+def test_a_batch_that_breaks_is_taken_in_one_by_one_and_only_the_culprit_fails() -> None:
+    take_in = TakeIn(stop=True)
+    replies = asyncio.run(all_at_once(take_in, "a", "b", "bad", "c"))
+    assert take_in.batches == [["a"], ["b", "bad", "c"], ["b"], ["bad"], ["c"]]
+    assert isinstance(replies.pop(2), KeyError)
+    assert replies == [Reply(200, word, None) for word in "abc"]
+
+
+def test_without_a_database_nobody_is_asked_twice() -> None:
+    take_in = TakeIn(stop=True)
+    replies = asyncio.run(all_at_once(take_in, "a", "b", "down", "c"))
+    assert take_in.batches == [["a"], ["b", "down", "c"]]
+    assert [isinstance(reply, StoreUnavailable) for reply in replies] == [False, True, True, True]
+
+
+def test_who_has_gone_before_the_turn_came_is_not_taken_in() -> None:
+    async def gone(take_in: TakeIn) -> None:
+        gathering = Gathering(take_in)
+        first = asyncio.create_task(gathering.receive(message("a")))
+        await asyncio.to_thread(take_in.began.wait, 5)
+        second = asyncio.create_task(gathering.receive(message("b")))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        take_in.go_on.set()
+        await first
+        await gathering.receive(message("c"))
+
+    take_in = TakeIn(stop=True)
+    asyncio.run(gone(take_in))
+    assert take_in.batches == [["a"], ["c"]]
