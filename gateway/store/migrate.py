@@ -5,21 +5,26 @@
 
 Each phase is a line of steps of its own: a post step may count on every pre step, a pre step on no post step. The
 Alembic revision is the file's stem. Alembic is loaded only when a step is missing, so that a start on a current schema
-costs one query.
+costs one query. A step gives way: it waits half a second for a table that is in use, lets everybody else go on, and
+begins anew, so that neither a queue nor a deadlock forms behind it.
 Refuses to guess: a database that this release does not fit is an error that says which way it does not.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from gateway.errors import SchemaTooNew, SchemaTooOld, StoreUnavailable
+from gateway.errors import SchemaTooNew, SchemaTooOld, SettingsInvalid, StoreUnavailable
 
 PHASES = ("pre", "post")
+TRIES, PAUSE_S = 120, 0.5
+APP_ROLE = "gateway_app"
+"""What the gateway works as: a role that owns nothing and cannot pass by row-level security."""
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -44,7 +49,8 @@ def current(url: str) -> frozenset[str]:
 def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
     """Run the missing steps, each in one transaction, under an advisory lock so that two starters do not collide.
 
-    Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when it has seen more.
+    Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when the database has
+    seen a step that is not ours, StoreUnavailable when a table is in use without a break.
     """
     targets, seen = [steps(phase)[-1] for phase in phases], current(url)
     if seen.issuperset(targets):
@@ -53,20 +59,31 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
         raise SchemaTooNew(f"{', '.join(sorted(unknown))} has run")
     if "pre" not in phases:
         _require_pre(seen)
+    with psycopg.connect(url, autocommit=True) as lock:
+        lock.execute("select pg_advisory_lock(hashtext('gateway.migrate'))")
+        for target in targets:
+            _upgrade(url, target)
+
+
+def _upgrade(url: str, target: str) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     config.attributes["url"] = url
-    with psycopg.connect(url, autocommit=True) as lock:
-        lock.execute("select pg_advisory_lock(hashtext('gateway.migrate'))")
-        for target in targets:
+    for _ in range(TRIES):
+        try:
             command.upgrade(config, target)
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(PAUSE_S)
+        else:
+            return
+    raise StoreUnavailable(f"a table is in use without a break; {target} did not begin")
 
 
 def require_fit(url: str) -> None:
-    """Does this release fit the database? Raises SchemaTooOld or SchemaTooNew.
+    """Does this release fit the database? Raises SchemaTooOld, SchemaTooNew, or SettingsInvalid for a wrong login.
 
     A pre step we do not know is a newer release about to start: it only added, and we work on. A post step we do not
     know has taken away what we need. A post step that is still to come disturbs nobody.
@@ -75,6 +92,10 @@ def require_fit(url: str) -> None:
     if unknown := sorted(name for name in seen.difference(steps("post")) if name.startswith("post_")):
         raise SchemaTooNew(f"{', '.join(unknown)} has run")
     _require_pre(seen)
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select pg_has_role(%s, 'member'), current_user", (APP_ROLE,)).fetchone()
+    if row and not row[0]:
+        raise SettingsInvalid(f"GATEWAY_DATABASE_URL: not in the role of the gateway; grant {APP_ROLE} to {row[1]}")
 
 
 def _require_pre(seen: frozenset[str]) -> None:

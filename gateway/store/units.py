@@ -53,9 +53,8 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
+from gateway.store.migrate import APP_ROLE
 
-APP_ROLE = "gateway_app"
-"""What the gateway works as: a role that owns nothing and cannot pass by row-level security."""
 WHOLE_JOURNEY = "*"
 NOTHING = ""
 """The scope of a transaction that needs no rows."""

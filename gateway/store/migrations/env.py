@@ -1,14 +1,17 @@
-"""Alembic's entry: run each step on one connection of our own driver, with the rows of the whole journey in sight."""
+"""Alembic's entry: run each step on one connection of our own driver, in the scope of the whole journey."""
 
 from __future__ import annotations
 
+import psycopg
 from alembic import context
 from sqlalchemy import create_engine, pool
-from sqlalchemy.engine import make_url
 
-url = make_url(context.config.attributes["url"]).set(drivername="postgresql+psycopg")
-scope = {"options": "-c app.partner=*"}
-with create_engine(url, poolclass=pool.NullPool, connect_args=scope).connect() as connection:
+url: str = context.config.attributes["url"]
+SESSION = "-c app.partner=* -c lock_timeout=500ms"  # shorter than deadlock_timeout: it is we who give way
+engine = create_engine(
+    "postgresql+psycopg://", creator=lambda: psycopg.connect(url, options=SESSION), poolclass=pool.NullPool
+)
+with engine.connect() as connection:
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()

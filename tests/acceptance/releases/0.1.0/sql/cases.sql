@@ -1,0 +1,103 @@
+-- Cases as COMWEL knows them, and screening decisions.
+
+-- name: load_cases
+-- These cases, locked until the unit ends.
+select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
+       verdict, reason, merged_into, barred, screened, referred, updated_at
+from case_record where case_no = any(:case_nos) order by case_no for update;
+
+-- name: look_cases
+select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
+       verdict, reason, merged_into, barred, screened, referred, updated_at
+from case_record where case_no = any(:case_nos);
+
+-- name: record_as_of$
+-- What a case looked like at a moment.
+select record from case_history where case_no = :case_no and at <= :at order by revision desc limit 1;
+
+-- name: save_case*!
+insert into case_record
+    (case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
+     verdict, reason, merged_into, barred, screened, referred, updated_at)
+values (:case_no, :version, :revision, :status, :branch, :facts, :facts_sha256, :entry, :entry_sha256, :entry_state,
+        :record, :verdict, :reason, :merged_into, :barred, :screened, :referred, :updated_at)
+on conflict (case_no) do update set
+    version = excluded.version, revision = excluded.revision, status = excluded.status, branch = excluded.branch,
+    facts = excluded.facts, facts_sha256 = excluded.facts_sha256, entry = excluded.entry,
+    entry_sha256 = excluded.entry_sha256, entry_state = excluded.entry_state, record = excluded.record,
+    verdict = excluded.verdict, reason = excluded.reason, merged_into = excluded.merged_into, barred = excluded.barred,
+    screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at;
+
+-- name: unscreened
+select case_no, revision, record from case_record where status = 'live' and screened < revision
+order by case_no limit :limit for update;
+
+-- name: waiting_cases
+-- Live cases on a waiting list, by their latest decision.
+select c.case_no, c.revision, c.record
+from case_record c
+join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
+where c.status = 'live' and c.screened = c.revision and s.result = 'WAITLIST'
+order by c.case_no for update of c;
+
+-- name: seats_held
+-- Live cases that are PRIORITY now, and since when without a break.
+select c.case_no, c.branch, s.since
+from case_record c
+join lateral (
+    select min(x.business_date) as since from screening x
+    where x.case_no = c.case_no
+      and x.id > coalesce((select max(y.id) from screening y where y.case_no = c.case_no and y.result <> 'PRIORITY'), 0)
+) s on s.since is not null
+where c.status = 'live' and c.branch is not null
+order by c.case_no;
+
+-- name: latest_screening
+select distinct on (case_no) case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position,
+       capacity, business_date, decided_at
+from screening where case_no = any(:case_nos) order by case_no, id desc;
+
+-- name: mark_screened*!
+update case_record set screened = :revision where case_no = :case_no and screened < :revision;
+
+-- name: to_refer
+-- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
+select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256,
+       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at
+from case_record c
+join lateral (select x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
+where c.status = 'live' and c.referred < c.revision and c.verdict = 'ok' and c.screened = c.revision and s.result = 'PRIORITY'
+  and not exists (select 1 from leg g where g.case_no = c.case_no
+                  and (g.case_version = c.version
+                       or g.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')))
+order by s.score desc, c.case_no limit :limit for update of c;
+
+-- name: mark_referred!
+update case_record set referred = revision where case_no = any(:case_nos);
+
+-- name: report_cases
+-- One row a case; a quarantined A1 record that is newer than the case speaks for it.
+with quarantine as (
+    select distinct on (q.case_no) q.case_no, q.reason, f.received_at
+    from quarantined_record q join handover_file f using (file_id)
+    where q.case_no is not null and f.status = 'accepted' and f.way = 'A1'
+    order by q.case_no, f.received_at desc, q.record_no
+)
+select coalesce(c.case_no, q.case_no) as case_no,
+       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then 'quarantined'
+            when c.status = 'awaiting' then 'awaiting'
+            when c.status in ('deleted', 'merged') then c.status
+            else c.verdict end as record,
+       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then q.reason
+            else c.reason end as reason,
+       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then null
+            else s.gate end as screening,
+       s.result, s.score, l.legs
+from case_record c
+full join quarantine q on q.case_no = c.case_no
+left join lateral (select x.gate, x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
+left join lateral (
+    select json_agg(json_build_object('refNo', g.ref_no, 'partner', g.partner, 'status', g.status, 'business', g.business)
+                    order by g.ref_no) as legs
+    from leg g where g.case_no = c.case_no) l on true
+order by 1;

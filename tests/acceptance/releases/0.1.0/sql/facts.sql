@@ -1,0 +1,62 @@
+-- Outcome facts, retention checks, return-to-work updates.
+
+-- name: facts_of
+select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
+from outcome_fact where ref_no = any(:ref_nos) order by ref_no, seq, at;
+
+-- name: add_fact!
+insert into outcome_fact
+    (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
+values (:fact_id, :ref_no, :seq, :mid, :happened_on, :content, :evidence, :entered_in_error, :superseded_by, :fhir, :at);
+
+-- name: supersede!
+update outcome_fact set entered_in_error = true, superseded_by = :by
+where ref_no = :ref_no and seq = :seq and not entered_in_error;
+
+-- name: checks_of
+select ref_no, milestone, base_kind, base_date, due_on, state, result
+from retention_check where ref_no = :ref_no order by due_on;
+
+-- name: save_check*!
+insert into retention_check (ref_no, milestone, base_kind, base_date, due_on, state, result)
+values (:ref_no, :milestone, :base_kind, :base_date, :due_on, :state, :result)
+on conflict (ref_no, milestone) do update set
+    base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
+    state = excluded.state, result = excluded.result;
+
+-- name: checks_due
+select ref_no, milestone, base_kind, base_date, due_on, state, result
+from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
+
+-- name: last_updates
+select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at
+from rtw_update where ref_no = any(:ref_nos) order by ref_no, update_no desc;
+
+-- name: add_updates*!
+insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
+values (:ref_no, :update_no, :case_no, :content, :file_date, :file_seq, :at);
+
+-- name: take_file_number$
+insert into rtw_file (file_date, file_seq)
+select :file_date, coalesce(max(file_seq), 0) + 1 from rtw_file where file_date = :file_date
+returning file_seq;
+
+-- name: put_into_file!
+update rtw_update set file_date = :file_date, file_seq = :file_seq
+where (ref_no, update_no) in (
+    select ref_no, update_no from rtw_update where file_seq is null order by ref_no, update_no limit :limit
+    for update skip locked);
+
+-- name: updates_in_file
+select ref_no, update_no, case_no, content, file_date, file_seq, at
+from rtw_update where file_date = :file_date and file_seq = :file_seq order by ref_no, update_no;
+
+-- name: file_is_worth_it$
+-- Enough updates wait, or the oldest waits long enough.
+select coalesce(min(at) <= :settled or count(*) >= :limit, false) from rtw_update where file_seq is null;
+
+-- name: unwritten_files
+select file_date, file_seq from rtw_file where written_at is null order by file_date, file_seq;
+
+-- name: file_written!
+update rtw_file set sha256 = :sha256, written_at = :at where file_date = :file_date and file_seq = :file_seq;

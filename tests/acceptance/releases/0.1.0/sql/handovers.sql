@@ -1,0 +1,39 @@
+-- Files from COMWEL, their quarantined and parked records.
+
+-- name: find_file^
+-- The accepted file with these bytes.
+select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at
+from handover_file where way = :way and sha256 = :sha256 and status = 'accepted';
+
+-- name: accepted_files
+-- All accepted files of a way, oldest first.
+select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at
+from handover_file where way = :way and status = 'accepted' order by base_date, file_seq, received_at;
+
+-- name: add_file!
+insert into handover_file
+    (file_id, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at)
+values (:file_id, :way, :name, :base_date, :file_seq, :mode, :sha256, :status, :reason, :records, :quarantined, :received_at);
+
+-- name: quarantined_of
+select file_id::text, record_no, case_no, reason, field, raw, sha256
+from quarantined_record where file_id = :file_id order by record_no;
+
+-- name: mark_replaced!
+update handover_file set status = 'replaced' where file_id = :file_id;
+
+-- name: add_quarantined*!
+insert into quarantined_record (file_id, record_no, case_no, reason, field, raw, sha256)
+values (:file_id, :record_no, :case_no, :reason, :field, :raw, :sha256);
+
+-- name: park*!
+insert into parked_record (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at)
+values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_id, :record_no, :parked_at)
+on conflict do nothing;
+
+-- name: parked
+select case_no, version, change, old_case_no, facts, facts_sha256, file_id::text, record_no, parked_at
+from parked_record where case_no = any(:case_nos) order by case_no, version, parked_at;
+
+-- name: unpark*!
+delete from parked_record where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256;

@@ -1,0 +1,39 @@
+-- What every unit ends with, and what status reads.
+
+-- name: add_event*!
+insert into audit_event (at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts)
+values (now(), :act, :actor, :purpose, :verdict, :code, :case_no, :ref_no, :partner, :mid, :subject, :counts);
+
+-- name: add_work*!
+insert into work_item (kind, code, case_no, ref_no, partner, mid, at)
+values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
+
+-- name: counts
+-- How many of what there is; the funnel of the demo and `gateway status`.
+select 'cases', count(*) from case_record where facts is not null
+union all select 'quarantined', count(*) from quarantined_record
+union all select 'parked', count(*) from parked_record
+union all select 'screening ' || result, count(*) from (
+    select distinct on (case_no) result from screening order by case_no, id desc) s group by result
+union all select 'referrals', count(*) from referral
+union all select 'legs ' || partner || ' ' || status, count(*) from leg group by partner, status
+union all select 'business ' || partner || ' ' || coalesce(business, '-'), count(*) from leg group by partner, business
+union all select 'messages ' || direction, count(*) from message group by direction
+union all select 'deliveries ' || state, count(*) from delivery group by state
+union all select 'receipts ' || direction || ' ' || decision, count(*) from receipt group by direction, decision
+union all select 'inbox ' || state, count(*) from inbox group by state
+union all select 'declined ' || l.partner || ' ' || coalesce(convert_from(f.content, 'UTF8')::jsonb #>> '{reason,code}', '-'),
+                 count(*)
+          from leg l join outcome_fact f on f.ref_no = l.ref_no
+          where l.status = 'rejected' and convert_from(f.content, 'UTF8')::jsonb ? 'reason' group by 1
+union all select 'retention ' || c.milestone || ' ' || l.partner || ' ' || coalesce(c.result, c.state), count(*)
+          from retention_check c join leg l on l.ref_no = c.ref_no
+          group by c.milestone, l.partner, coalesce(c.result, c.state)
+union all select 'updates written', count(*) from rtw_update where file_seq is not null
+union all select 'updates waiting', count(*) from rtw_update where file_seq is null
+union all select 'work ' || kind, count(*) from work_item where done_at is null group by kind
+union all select 'events', count(*) from audit_event;
+
+-- name: hold_alone$
+-- Hold an act until this transaction ends, if nobody does; never waits.
+select pg_try_advisory_xact_lock(hashtext('gateway.' || :act));

@@ -1,0 +1,74 @@
+-- Messages out and their delivery.
+
+-- name: add_message!
+insert into message
+    (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin, map_digest,
+     fields, fhir, at)
+values (:partner, :direction, :mid, :type, :case_no, :ref_no, :seq, :content_type, :body, :jws, :body_sha256, :map_pin,
+        :map_digest, :fields, :fhir, :at);
+
+-- name: last_seqs
+select partner, case_no, max(seq) from message where direction = 'out' and case_no = any(:case_nos) group by partner, case_no;
+
+-- name: claim
+-- Lease due messages, head of line per (partner, case); the database's clock decides, SKIP LOCKED keeps workers apart.
+with head as (
+    select d.partner, d.mid from delivery d
+    where d.partner = :partner and d.next_at <= now()
+      and (d.state = 'ready' or (d.state = 'leased' and d.lease_until < now()))
+      and not exists (select 1 from delivery e where e.partner = d.partner and e.case_no = d.case_no
+                                                 and e.seq < d.seq and e.state in ('ready', 'leased'))
+    order by d.next_at, d.seq limit :limit
+    for update skip locked
+)
+update delivery d
+set state = 'leased', fence = d.fence + 1, lease_owner = :worker, lease_until = now() + make_interval(secs => :lease_s)
+from head h join message m on m.partner = h.partner and m.direction = 'out' and m.mid = h.mid
+where d.partner = h.partner and d.mid = h.mid
+returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
+          m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence;
+
+-- name: finish_delivery*!
+-- Only the holder of the fence may end an attempt.
+update delivery set state = :state, attempts = attempts + 1, next_at = :next_at, error_class = :error_class,
+       lease_owner = null, lease_until = null
+where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
+
+-- name: release*!
+update delivery set state = 'ready', lease_owner = null, lease_until = null
+where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
+
+-- name: add_attempt*!
+insert into attempt (partner, mid, fence, phase, http_status, result, error_class, began_at, ended_at)
+values (:partner, :mid, :fence, :phase, :http_status, :result, :error_class, :began_at, :ended_at)
+on conflict do nothing;
+
+-- name: cancel_unsent
+-- Block what has not been delivered; what is being sent right now keeps its fence and its fate.
+update delivery set state = 'blocked', error_class = 'cancelled'
+where case_no = :case_no and partner = :partner and state = 'ready' returning mid::text;
+
+-- name: ever_tried$
+select exists (
+    select 1 from delivery where case_no = :case_no and partner = :partner and mid is distinct from :but
+                             and (attempts > 0 or state in ('leased', 'delivered')));
+
+-- name: waiting
+select partner, count(*) from delivery where state in ('ready', 'leased') group by partner order by partner;
+
+-- name: find_message^
+select partner, direction, mid::text, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
+       map_digest, fields, fhir, at
+from message where mid = :mid order by direction desc limit 1;
+
+-- name: report_exchanges
+-- One row a message, in order of time.
+select m.at, m.direction, m.partner, m.mid::text as mid, m.type, m.case_no, m.ref_no, m.seq,
+       encode(m.body_sha256, 'hex') as sha256, m.map_pin, m.map_digest,
+       coalesce(d.state, i.state) as state, coalesce(d.error_class, i.code) as code, d.attempts,
+       r.decision as receipt, r.at as receipt_at
+from message m
+left join delivery d on m.direction = 'out' and d.partner = m.partner and d.mid = m.mid
+left join inbox i on m.direction = 'in' and i.partner = m.partner and i.mid = m.mid
+left join receipt r on r.partner = m.partner and r.direction = m.direction and r.mid = m.mid
+order by m.at, m.partner, m.mid;
