@@ -12,8 +12,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -161,6 +162,14 @@ def _verify_key(row: KeyRow) -> Any:
     return from_jwk(row.jwk, row.owner, row.not_before, row.not_after, revoked_at=row.revoked_at)
 
 
+class _Crew(ThreadPoolExecutor):
+    """Threads that work in the name of whoever asked them: log lines and traces know what it was for."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See `Executor.submit`."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
+
+
 @dataclass(slots=True)
 class Gateway:
     """A gateway that is ready: the world for its verbs, and what the doors need besides."""
@@ -295,9 +304,7 @@ def assemble(
         open_channels = {partner: WatchedChannel(partner, channel, seen) for partner, channel in opened.items()}
         for channel in open_channels.values():
             stack.callback(channel.close)
-        attempts = stack.enter_context(
-            ThreadPoolExecutor(settings.deliver_threads * max(1, len(open_channels)), "attempt")
-        )
+        attempts = stack.enter_context(_Crew(settings.deliver_threads * max(1, len(open_channels)), "attempt"))
         chance = rng or Random(secrets.randbits(64))
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
         world = World(

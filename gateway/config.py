@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         le=65535,
         description="port for metrics; workers of `gateway up` take those after it; unset: none",
     )
+    traces_url: str | None = Field(
+        default=None, description="where traces are sent, OTLP over HTTP: http://…:4318/v1/traces; unset: none"
+    )
     public_url: str | None = Field(default=None, description="base URL partners sign for; unset: host and port")
     fhir_base: str = Field(
         default="https://gateway.example/fhir", description="base URL of our FHIR resources, as references name them"

@@ -10,7 +10,7 @@ act and refuses to run without any. This module refuses to know SQL, HTTP and fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -744,8 +744,8 @@ class Observer(Protocol):
         """A partner was called; `phase` before|attempt|after."""
         ...
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request at the partners' door was answered."""
+    def answered(self, route: str, status: int, seconds: float, mid: str | None = None) -> None:
+        """A request at the partners' door was answered; `mid`: the message it says it brings."""
         ...
 
     def rounded(self, name: str, result: str) -> None:
@@ -754,6 +754,18 @@ class Observer(Protocol):
 
     def woken(self, task: str) -> None:
         """The broker woke a worker."""
+        ...
+
+    def working(self, name: str, because: Mapping[str, str]) -> AbstractContextManager[None]:
+        """A request, a task or a round is worked on; `because`: the headers that brought it."""
+        ...
+
+    def calling(self, partner: str, mid: str) -> AbstractContextManager[Mapping[str, str]]:
+        """A message is brought to a partner; gives the headers that go with it, unsigned."""
+        ...
+
+    def passed_on(self) -> Mapping[str, str]:
+        """The headers for whoever goes on with what is being worked on."""
         ...
 
 
@@ -800,8 +812,17 @@ class Unobserved:
 
     def attempted(self, partner: str, phase: str, seconds: float) -> None: ...
 
-    def answered(self, route: str, status: int, seconds: float) -> None: ...
+    def answered(self, route: str, status: int, seconds: float, mid: str | None = None) -> None: ...
 
     def rounded(self, name: str, result: str) -> None: ...
 
     def woken(self, task: str) -> None: ...
+
+    def working(self, name: str, because: Mapping[str, str]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def calling(self, partner: str, mid: str) -> AbstractContextManager[Mapping[str, str]]:
+        return nullcontext({})
+
+    def passed_on(self) -> Mapping[str, str]:
+        return {}

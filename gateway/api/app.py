@@ -29,7 +29,7 @@ RECEIPT_HEADER = "Comwel-Receipt-JWS"
 def build_app(gateway: Gateway) -> ASGIApp:
     """The application over one gateway."""
     app = FastAPI(title="COMWEL referral gateway", openapi_url=None, docs_url=None, redoc_url=None)
-    app.add_exception_handler(GatewayError, lambda _, error: problem(error))
+    app.add_exception_handler(GatewayError, lambda request, error: problem(_noted(request, error)))
     app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
 
@@ -41,7 +41,10 @@ def build_app(gateway: Gateway) -> ASGIApp:
             partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
         )
         gateway.world.reached("request.read")
-        return _answer(await gathering.receive(inbound))
+        reply = await gathering.receive(inbound)
+        if reply.refusal:
+            _noted(request, reply.refusal)
+        return _answer(reply)
 
     # a plain route: nothing of this request is for a framework to parse
     app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])
@@ -61,6 +64,12 @@ def build_app(gateway: Gateway) -> ASGIApp:
         return _json(200, {"ready": gateway.ready()})
 
     return Requests(app, gateway.observer, gateway.world.reached)
+
+
+def _noted(request: Request, refusal: GatewayError) -> GatewayError:
+    """Leave the reason with the request, for its line."""
+    request.state.code = refusal.code
+    return refusal
 
 
 def _raw_path(request: Request) -> str:

@@ -1,13 +1,17 @@
-"""Every request at the partners' door: it gets an id, and everything logged on its behalf carries it.
+"""Every request at the partners' door: it gets an id, it is measured, and a line says what became of it.
 
 The id is ours, for a partner's header could hold anything; the answer names it, so that both sides can speak of the
-same request. Refuses to log addresses, paths, headers and bodies.
+same request. Its line joins it with the message it brought, as far as the sender says which, and with the reason of a
+refusal; messages that come together share what the verb says about them. Refuses to log addresses, paths, headers and
+bodies, and requests that ask for nothing worth a line.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -18,6 +22,7 @@ from gateway.ports import Observer, Reached, nothing
 from gateway.telemetry.logs import where
 
 HEADER = "X-Request-Id"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 log = structlog.get_logger()
 
 
@@ -28,7 +33,7 @@ class Requests:
         self._app, self._observer, self._reached = app, observer, reached
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request. What was refused or broke is one line; what went well is said by the verb."""
+        """One request, and one line if it brought a message or was not answered well."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -41,16 +46,31 @@ class Requests:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        headers = dict(scope["headers"])
+        with bound_contextvars(request_id=request_id), self._observer.working("request", _because(headers)):
             try:
                 await self._app(scope, receive, answer)
             except Exception as error:  # noqa: BLE001 - the application has answered 500 already
                 log.error("request.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
             self._reached("request.answered")
-            route, seconds = _route(scope), time.perf_counter() - began
-            self._observer.answered(route, status, seconds)
-            if status >= 400:
-                log.warning("request.refused", route=route, status=status, seconds=round(seconds, 4))
+            route, seconds, mid = _route(scope), time.perf_counter() - began, _mid(headers)
+            self._observer.answered(route, status, seconds, mid)
+            if mid or status >= 400:
+                ids = {"mid": mid, "code": scope.get("state", {}).get("code")}
+                said = {name: value for name, value in ids.items() if value}
+                log.info("request.answered", route=route, status=status, seconds=round(seconds, 4), **said)
+
+
+def _because(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """What the request says about the trace it belongs to."""
+    found = headers.get(b"traceparent")
+    return {"traceparent": found.decode("latin-1")} if found else {}
+
+
+def _mid(headers: Mapping[bytes, bytes]) -> str | None:
+    """The message that the request brings, as its sender says."""
+    found = headers.get(b"idempotency-key", b"").decode("latin-1")
+    return found if _UUID.fullmatch(found) else None
 
 
 def _route(scope: Scope) -> str:

@@ -53,7 +53,7 @@ app.add_typer(keys, name="key")
 app.add_typer(maps.app, name="map")
 
 ALONE = (JOURNEY, INTAKE)
-MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL")
+MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
@@ -106,22 +106,23 @@ def _gateway(observer: Observer | None = None, known: Knowledge | None = None) -
     with ExitStack() as stack:
         wake: Wake = nobody
         if settings.broker_url:
-            wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls)))
+            wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls, observer)))
         yield stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
 
 
 @contextmanager
 def _watched(known: Knowledge | None = None, *, works: bool, woken: bool = False) -> Iterator[Gateway]:
     """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL."""
-    lines = log_from(logging.INFO)
-    metrics = Metrics(
-        log_lines_lost=lambda: lines.lost,
-        rounds=("deliver", *ALONE) if works else (),
-        alone=ALONE if works else (),
-        tasks=("wake", JOURNEY) if woken else (),
-    )
-    with _gateway(metrics, known) as gateway, ExitStack() as stack:
-        now = gateway.settings
+    lines, now = log_from(logging.INFO), read_settings()
+    shown: Mapping[str, Any] = {
+        "log_lines_lost": lambda: lines.lost,
+        "rounds": ("deliver", *ALONE, *(("wake",) if woken else ())) if works else (),
+        "alone": ALONE if works else (),
+        "tasks": ("wake", JOURNEY) if woken else (),
+    }
+    with ExitStack() as stack:
+        metrics = stack.enter_context(closing(_observer(now.traces_url, shown)))
+        gateway = stack.enter_context(_gateway(metrics, known))
         if not woken:
             metrics.registry.register(Standing(gateway.figures))
         if now.metrics_port is not None:
@@ -189,6 +190,14 @@ def show_intake(taken: list[Taken], screen: Console) -> None:
             screen.print(f"  {_said(one.name, p)}", style="yellow")
     if not taken:
         screen.print("nothing is ready (a batch counts when its .done file is there)")
+
+
+def _observer(traces_url: str | None, shown: Mapping[str, Any]) -> Metrics:
+    if traces_url is None:
+        return Metrics(**shown)
+    from gateway.telemetry.traces import exported_to  # noqa: PLC0415 - a tenth of a second and 15 MB, for who wants it
+
+    return exported_to(traces_url, **shown)
 
 
 def _said(file: str, problem: Problem) -> str:

@@ -15,9 +15,10 @@ class WatchedChannel:
 
     def send(self, message: Outgoing) -> Answer:
         """See `ports.PartnerChannel`."""
-        began = time.perf_counter()
-        answer = self._channel.send(message)
-        self._observer.attempted(self._partner, answer.phase, time.perf_counter() - began)
+        with self._observer.calling(self._partner, message.mid) as told:
+            began = time.perf_counter()
+            answer = self._channel.send(message._replace(headers={**message.headers, **told}) if told else message)
+            self._observer.attempted(self._partner, answer.phase, time.perf_counter() - began)
         return answer
 
     def close(self) -> None:

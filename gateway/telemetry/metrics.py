@@ -31,7 +31,7 @@ from prometheus_client.registry import Collector
 from gateway.delivery.judge import ErrorClass
 from gateway.errors import GatewayError, SettingsInvalid
 from gateway.exchange_log.audit import AuditEvent, Verdict
-from gateway.ports import Reading
+from gateway.ports import Reading, Unobserved
 
 ATTEMPTED = "delivery.attempted"
 FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -58,7 +58,7 @@ def _version() -> str:
         return "unreleased"
 
 
-class Metrics:
+class Metrics(Unobserved):
     """The metrics of one process; an `Observer`.
 
     `rounds`, those `alone` among them, and `tasks` are what it is there for: they are shown as 0 before the first one,
@@ -119,6 +119,9 @@ class Metrics:
         for task in tasks:
             self._woken.labels(task)
 
+    def close(self) -> None:
+        """Nothing is left behind: whoever wants the numbers has asked for them."""
+
     # ── what the observer sees ───────────────────────────────────────────────────────────────────────────────────────
     def acted(self, events: Sequence[AuditEvent]) -> None:
         """See `ports.Observer`."""
@@ -139,7 +142,7 @@ class Metrics:
         """See `ports.Observer`."""
         self._calls.labels(partner, phase).observe(seconds)
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def answered(self, route: str, status: int, seconds: float, mid: str | None = None) -> None:
         """See `ports.Observer`."""
         self._requests.labels(route, str(status)).observe(seconds)
 

@@ -17,18 +17,18 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.beat import Scheduler
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
-from structlog.contextvars import bind_contextvars
 
 from gateway.journey.world import World
 from gateway.ports import Observer
 from gateway.worker.embedded import Runner
-from gateway.worker.rounds import JOURNEY, deliver_all, walk
+from gateway.worker.rounds import JOURNEY, deliver_all, one_round, walk
 
 WAKE_TASK, JOURNEY_TASK = "gateway.wake", "gateway.journey"
 HINT_EXPIRES_S = 30
@@ -101,18 +101,18 @@ class Timetable(Scheduler):
 def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool], observer: Observer) -> None:
     """Let the application's tasks work on this world."""
 
-    @app.task(name=WAKE_TASK, expires=HINT_EXPIRES_S)
-    def wake(partner: str) -> None:
+    @app.task(name=WAKE_TASK, expires=HINT_EXPIRES_S, bind=True)
+    def wake(task: Task[..., None], partner: str) -> None:
         observer.woken("wake")
         if partner in world.channels:
-            bind_contextvars(round=f"wake-{partner}")
-            deliver_all(world, partner, f"{name}-{partner}", stopped)
+            worker = f"{name}-{partner}"
+            deliver = partial(deliver_all, world, partner, worker, stopped)
+            one_round(observer, f"wake-{partner}", deliver, task.request.headers)
 
     @app.task(name=JOURNEY_TASK, expires=HINT_EXPIRES_S)
     def journey() -> None:
         observer.woken(JOURNEY)
-        bind_contextvars(round=JOURNEY)
-        while not stopped() and walk(world):
+        while not stopped() and one_round(observer, JOURNEY, partial(walk, world)):
             pass
 
 

@@ -11,19 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-import structlog
-from structlog.contextvars import bind_contextvars
-
-from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
 from gateway.ports import Observer, Unobserved
-from gateway.telemetry.logs import where
-from gateway.worker.rounds import collect, walk
+from gateway.worker.rounds import collect, one_round, walk
 
 PAUSE_S = 0.2
 COLLECT_S = 2.0
-log = structlog.get_logger()
 
 
 class Runner:
@@ -79,16 +73,6 @@ class Runner:
 
     def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
-        bind_contextvars(round=name)
         while not self._stop.is_set():
-            done, ended = 0, "failed"
-            try:
-                done = act()
-                ended = "done" if done else "idle"
-            except GatewayError as error:
-                log.warning("round.failed", code=error.code)
-            except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
-                log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
-                ended = "broken"
-            self._observer.rounded(name.partition("-")[0], ended)
+            done = one_round(self._observer, name, act)
             self._stop.wait(rest_s if done else pause_s)

@@ -1,14 +1,18 @@
 """The rounds that every engine runs: pick up COMWEL's files, deliver to one partner, walk the rest of the journey.
 
 Rules: a round asks the store what is due and remembers nothing, so it may run in any process, at any time, twice. The
-journey is walked by one process at a time, and files are picked up by one; whoever finds it taken goes on. Refuses
-nothing: what a round meets is said by the verbs.
+journey is walked by one process at a time, and files are picked up by one; whoever finds it taken goes on. Refuses to
+swallow: an unexpected error is logged with its type and the way to it, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.intake import pick_up
 from gateway.journey.refer import refer
@@ -16,9 +20,30 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
-from gateway.ports import Clock, Store
+from gateway.ports import Clock, Observer, Store
+from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE = "journey", "intake"
+log = structlog.get_logger()
+
+
+def one_round(observer: Observer, name: str, act: Callable[[], int], because: Mapping[str, str] | None = None) -> int:
+    """Do a round; returns how much there was to do. What goes wrong is logged, counted and left to the next round.
+
+    `name` is the kind of round, and after a hyphen the partner; `because`: the headers of the task that asked for it.
+    """
+    kind, done, ended = name.partition("-")[0], 0, "failed"
+    with observer.working(kind, because or {}), bound_contextvars(round=name):
+        try:
+            done = act()
+            ended = "done" if done else "idle"
+        except GatewayError as error:
+            log.warning("round.failed", code=error.code)
+        except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
+            log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
+            ended = "broken"
+        observer.rounded(kind, ended)
+    return done
 
 
 def deliver_all(world: World, partner: str, worker: str, stopped: Callable[[], bool]) -> int:

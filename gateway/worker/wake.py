@@ -14,6 +14,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
+from gateway.ports import Observer, Unobserved
 from gateway.worker.app import HINT_EXPIRES_S, JOURNEY_TASK, WAKE_TASK, build_app, queue_of
 from gateway.worker.rounds import JOURNEY
 
@@ -27,7 +28,8 @@ log = structlog.get_logger()
 class BrokerWake:
     """A `Wake` that publishes one empty task to the partner's queue."""
 
-    def __init__(self, broker_url: str, partners: Iterable[str]) -> None:
+    def __init__(self, broker_url: str, partners: Iterable[str], observer: Observer | None = None) -> None:
+        self._observer = observer or Unobserved()
         self._app: Celery = build_app(broker_url, partners, socket_s=PUBLISH_S)
         self._lock = threading.Lock()
         self._not_before = 0.0
@@ -46,7 +48,13 @@ class BrokerWake:
                 return
             try:
                 self._app.send_task(
-                    task, arguments, queue=queue, expires=HINT_EXPIRES_S, retry=False, ignore_result=True
+                    task,
+                    arguments,
+                    queue=queue,
+                    headers=dict(self._observer.passed_on()),
+                    expires=HINT_EXPIRES_S,
+                    retry=False,
+                    ignore_result=True,
                 )
             except (OSError, KombuError, OperationalError) as error:
                 self._not_before = time.monotonic() + LEFT_ALONE_S

@@ -19,6 +19,7 @@ from gateway.telemetry.fields import FIELDS, cleared
 from tests.faults.stage import Stage, set_up, wait_for
 
 PHONE, RRN = "010-1234-5678", "880101-1234567"
+MID = "019acdef-1234-7abc-8def-001122334455"
 
 
 @pytest.fixture
@@ -58,7 +59,8 @@ def knock_badly(door: str) -> None:
     with httpx2.Client(base_url=door, trust_env=False) as client:
         client.get(f"/patients/{RRN}", headers={"X-Request-Id": PHONE})
         client.post(f"/partners/{PHONE}/v1/outcomes?who={RRN}", content=RRN.encode())
-        client.post("/partners/KEIS/v1/outcomes", content=f"홍길동 {PHONE}".encode(), headers={"X-Name": RRN})
+        headers = {"X-Name": RRN, "Idempotency-Key": MID}
+        client.post("/partners/KEIS/v1/outcomes", content=f"홍길동 {PHONE}".encode(), headers=headers)
         client.get(f"/v1/messages/{RRN}/receipt")
 
 
@@ -87,16 +89,12 @@ def test_a_night_leaves_lines_of_json_with_ids_and_without_people(stage: Stage) 
     acts = Counter(line["event"] for line in said)
     assert acts["referral.prepared"] == stage.count("select count(*) from audit_event where act = 'referral.prepared'")
     assert acts["delivery.attempted"] == stage.count("select count(*) from attempt")
-    refused = [line for line in said if line["event"] == "request.refused"]
-    assert [(line["route"], line["status"]) for line in refused] == [
-        ("unknown", 404),
-        ("outcomes", 403),
-        ("outcomes", 401),
-        ("receipt", 404),
+    refused = [line for line in said if line["event"] == "request.answered"]
+    assert [(line["route"], line["status"], line.get("code"), line.get("mid")) for line in refused] == [
+        ("unknown", 404, None, None),
+        ("outcomes", 403, "SEAL-AUDIENCE", None),
+        ("outcomes", 401, "SEAL-SIGNATURE", MID),
+        ("receipt", 404, None, None),
     ]
-    for line in refused[1:3]:
-        (act,) = [
-            one for one in said if one["event"] == "message.received" and one.get("request_id") == line["request_id"]
-        ]
-        assert act["verdict"] == "refused"
+    assert len({line["request_id"] for line in refused}) == 4
     assert {line["round"].partition("-")[0] for line in said if "round" in line} >= {"wake", "journey"}

@@ -87,6 +87,7 @@ class Case:
     key: str | None  # the gateway's own name for the case, as in its manifest
     request_mid: str
     story: Story
+    trace: str | None = None  # W3C traceparent of the attempt that brought it; goes back with every report
     told: int = 0
     said: frozenset[Kind] = frozenset()
     stopped: Stopped | None = None
@@ -208,7 +209,7 @@ class Desk:
     def _on_opened(self, line: Mapping[str, Any]) -> None:
         sheet = Sheet(*line["sheet"])
         story = self._tell(sheet.ref_no, date.fromisoformat(line["on"]))
-        self._cases[sheet.ref_no] = Case(sheet, line["case"], line["mid"], story)
+        self._cases[sheet.ref_no] = Case(sheet, line["case"], line["mid"], story, line.get("trace"))
 
     def _on_stopped(self, line: Mapping[str, Any]) -> None:
         stopped = Stopped(date.fromisoformat(line["on"]), line["withdrawn"])

@@ -109,7 +109,7 @@ class Door:
         # 4.
         verdict = self._verdict(referral)
         # 5. Before the receipt is remembered: killed in between, the message comes again and finds its case.
-        touched = self._act(referral, manifest) if referral and verdict is Verdict.OK else None
+        touched = self._act(referral, manifest, request) if referral and verdict is Verdict.OK else None
         receipt = self._receipt(manifest, jws, verdict)
         self._desk.record(
             "received",
@@ -176,7 +176,7 @@ class Door:
         receipt = receipts.acknowledge(manifest, jws, decision, self._seals.now(), inbox_seq=place, code=code)
         return receipts.make(receipt, self._seals.own)
 
-    def _act(self, referral: Referral, manifest: Manifest) -> str | None:
+    def _act(self, referral: Referral, manifest: Manifest, request: Request) -> str | None:
         """Open or stop a case; returns its number when there is something to report about it now."""
         known = self._desk.case(referral.ref_no) is not None
         if referral.purpose in (Purpose.CANCEL, Purpose.WITHDRAW):
@@ -185,7 +185,8 @@ class Door:
             filler_no = _filler_no(self._dialect.id, referral.ref_no)
             numbers = (referral.ref_no, referral.person_id, filler_no, referral.legal_basis, referral.consent_no)
             today = self._desk.today.isoformat()
-            self._desk.record("opened", sheet=numbers, case=manifest.case, mid=manifest.mid, on=today)
+            trace = request.headers.get("traceparent")
+            self._desk.record("opened", sheet=numbers, case=manifest.case, mid=manifest.mid, on=today, trace=trace)
         return referral.ref_no
 
 

@@ -193,6 +193,9 @@ class Postman:
             "POST", self._url, content_type, letter.body, letter.mid, letter.jws,
             key=self._seals.own, created=self._seals.now(), nonce=secrets.token_urlsafe(24),
         )  # fmt: skip
+        case = self._desk.case(letter.ref_no)
+        if case and case.trace:
+            headers["traceparent"] = case.trace
         try:
             request = httpx2.Request("POST", self._url, content=letter.body, headers=headers, extensions=_TIMEOUTS)
             answer = self._http.handle_request(request)

@@ -25,7 +25,7 @@ class Watcher(Unobserved):
     def __init__(self) -> None:
         self.answers: list[tuple[str, int]] = []
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def answered(self, route: str, status: int, seconds: float, mid: str | None = None) -> None:
         assert 0 <= seconds < 60
         self.answers.append((route, status))
 
@@ -35,7 +35,7 @@ def watcher() -> Watcher:
     return Watcher()
 
 
-def get(path: str, watcher: Watcher) -> httpx2.Response:
+def get(path: str, watcher: Watcher, **headers: str) -> httpx2.Response:
     app = FastAPI()
     app.add_exception_handler(Exception, lambda _request, _error: Response("sorry", 500))
 
@@ -51,7 +51,7 @@ def get(path: str, watcher: Watcher) -> httpx2.Response:
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(app=Requests(app, watcher))
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:
-            return await client.get(path, headers={HEADER: "mine"})
+            return await client.get(path, headers={HEADER: "mine"} | headers)
 
     return asyncio.run(ask())
 
@@ -74,7 +74,7 @@ def test_the_answer_names_the_request_and_what_it_causes_carries_the_same_id(
 def test_a_way_that_does_not_exist_is_one_line_without_its_path(watcher: Watcher, out: io.StringIO) -> None:
     assert get("/880101-1234567", watcher).status_code == 404
     assert [(line["event"], line["route"], line["status"]) for line in lines(out)] == [
-        ("request.refused", "unknown", 404)
+        ("request.answered", "unknown", 404)
     ]
     assert watcher.answers == [("unknown", 404)]
 
@@ -85,9 +85,22 @@ def test_what_we_did_not_foresee_is_answered_named_and_logged_without_what_it_sa
     answer, said = get("/broken", watcher), lines(out)
     assert (answer.status_code, answer.text) == (500, "sorry")
     assert HEADER in answer.headers
-    assert [line["event"] for line in said] == ["request.broken", "request.refused"]
+    assert [line["event"] for line in said] == ["request.broken", "request.answered"]
     assert said[0]["error"] == "KeyError"
     assert said[0]["at"][-1].endswith(" broken")
     assert "홍길동" not in out.getvalue()
     assert {line["request_id"] for line in said} == {answer.headers[HEADER]}
     assert watcher.answers == [("broken", 500)]
+
+
+def test_a_request_that_brings_a_message_is_a_line_with_both_ids(watcher: Watcher, out: io.StringIO) -> None:
+    mid = "019acdef-1234-7abc-8def-001122334455"
+    answer = get("/good", watcher, **{"Idempotency-Key": mid})
+    (line,) = lines(out)
+    assert (line["event"], line["mid"], line["status"]) == ("request.answered", mid, 200)
+    assert line["request_id"] == answer.headers[HEADER]
+
+
+def test_a_message_id_that_is_none_is_not_taken_for_one(watcher: Watcher, out: io.StringIO) -> None:
+    assert get("/good", watcher, **{"Idempotency-Key": "880101-1234567"}).status_code == 200
+    assert lines(out) == []

@@ -28,6 +28,7 @@ MEANT: dict[str, tuple[Any, ...]] = {
     "subject": ("RHB_CASE_20261123_00001.dat", "RHB_JC_20261123_00001.ndjson", "applied", "case-to-fhir|1.0.0"),
     "counts": ({"messages": 32, "already_there": 9_999_999},),
     "round": ("deliver-KEIS", "journey"),
+    "phase": ("before", "after"),
     "route": ("outcomes", "log_tile"),
     "status": (503,),
     "seconds": (0.0421,),
