@@ -40,7 +40,7 @@ format: $(READY) ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(READY) ## measure: medians and ratios of one run, with the machine
+bench: $(READY) $(JUDGES) ## measure: medians and ratios of one run, with the machine
 	$(BIN)/python -m tests.bench $(ARGS)
 
 alerts: $(PROMTOOL) ## judge the alert rules by Prometheus' own promtool, unpacked from Debian's package
