@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check format bench alerts lock schemas clean
+.PHONY: help demo up down test check format faults bench alerts lock schemas clean
 
 CASES ?= 300
 NIGHT ?=
@@ -42,6 +42,9 @@ format: $(READY) ## rewrite what the formatter and the linter can
 
 bench: $(READY) $(JUDGES) ## measure: medians and ratios of one run, with the machine
 	$(BIN)/python -m tests.bench $(ARGS)
+
+faults: $(READY) ## every fault of tests/faults, two hundred times each  [ARGS=--write]
+	$(BIN)/python -m tests.faults $(ARGS)
 
 alerts: $(PROMTOOL) ## judge the alert rules by Prometheus' own promtool, unpacked from Debian's package
 	$(PROMTOOL) check rules gateway/operations/alerts.yaml

@@ -47,15 +47,16 @@ def postgres() -> Iterator[str]:
     """A server with a migrated template database; GATEWAY_TEST_DATABASE_URL takes a running one instead."""
     given = os.environ.get("GATEWAY_TEST_DATABASE_URL")  # noqa: TID251 - the tests' own setting
     if given:
-        _template(given)
+        make_template(given)
         yield given
         return
     with home_folder() as folder, embedded_postgres(folder) as url:
-        _template(url)
+        make_template(url)
         yield url
 
 
-def _template(url: str) -> None:
+def make_template(url: str) -> None:
+    """A migrated database on a server, to copy from."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("drop database if exists gateway_template")
         connection.execute("create database gateway_template")

@@ -1,0 +1,111 @@
+"""The processes of a round, each a function. They are forked from a server that has loaded the data already.
+
+A process that is killed is replaced within a tenth of a second; loading maps and schemas takes seconds, and is done
+once, when the fork server imports this module.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any
+
+from adapters.partners import egress
+from gateway import failpoint
+from gateway.cli.serving import Door
+from gateway.errors import GatewayError
+from gateway.journey.deliver import deliver
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.journey.track import judge_changed
+from gateway.telemetry.logs import log_from
+from tests.bench.stage import staffed
+from tests.faults.place import PARTNERS, Place
+from tests.journey.world import knowledge
+
+KNOWN = staffed(knowledge(), 100_000)
+WIRE = ("request.half-sent", "request.sent")
+"""Points inside an attempt, on the wire: no verb passes there, so the connection itself is made to pass them."""
+
+
+def begin(place: Place) -> None:
+    """What every process does first: say what it says into the round's file."""
+    said = os.open(place.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(said, 2)
+    log_from(logging.WARNING)
+
+
+def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
+    """Deliver to every partner, one thread a partner, until killed; rest so long after every batch."""
+    begin(place)
+    with place.gateway(KNOWN, failpoint=_for_verbs(point)) as gateway:
+        _arm_the_wire(point)
+        world, name = gateway.world, f"w{os.getpid()}"
+        for partner in PARTNERS:
+            act = partial(deliver, world, partner, f"{name}-{partner}")
+            threading.Thread(target=_again, args=(act, rest_s)).start()
+        threading.Event().wait()
+
+
+def referrer(place: Place, point: str) -> None:
+    """Screen and refer, three cases at a time."""
+    begin(place)
+    with place.gateway(KNOWN, failpoint=point) as gateway:
+        _again(lambda: screen_cases(gateway.world) + refer(gateway.world, 3))
+
+
+def judge(place: Place, point: str) -> None:
+    """Judge what the partners reported, a few legs at a time."""
+    begin(place)
+    with place.gateway(KNOWN, failpoint=point) as gateway:
+        _again(lambda: judge_changed(gateway.world, 3))
+
+
+def door(place: Place, point: str, listening: socket.socket) -> None:
+    """Open the partners' door on a socket that outlives this process."""
+    begin(place)
+    with place.gateway(KNOWN, failpoint=point) as gateway, Door(gateway, listening):
+        threading.Event().wait()
+
+
+def _again(act: Callable[[], int], rest_s: float = 0.0) -> None:
+    while True:
+        try:
+            done = act()
+        except GatewayError:
+            done = 0
+        time.sleep(rest_s if done else 0.05)
+
+
+def _for_verbs(point: str) -> str:
+    return "" if point.partition(":")[0] in WIRE else point
+
+
+def _arm_the_wire(point: str) -> None:
+    """Let connections write half of a body, or all of it and hear nothing, and then reach the point."""
+    name, _, when = point.partition(":")
+    if name not in WIRE:
+        return
+    reached = failpoint.armed([failpoint.Trigger(name, None, float(when))], Random())
+    stream: Any = egress._Stream
+    write, read = stream.write, stream.read
+
+    def written(self: Any, buffer: bytes, timeout: float | None = None) -> None:
+        if not buffer.startswith(b"POST"):
+            write(self, buffer[: len(buffer) // 2], timeout)
+            reached("request.half-sent")
+            buffer = buffer[len(buffer) // 2 :]
+        write(self, buffer, timeout)
+
+    def heard(self: Any, most: int, timeout: float | None = None) -> bytes:
+        reached("request.sent")
+        found: bytes = read(self, most, timeout)
+        return found
+
+    stream.write, stream.read = written, heard

@@ -1,0 +1,68 @@
+"""Where a round takes place: what every process of it is told. Plain data, so that it can be handed to a child."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from gateway.assembly import CompressedClock, Gateway, assemble
+from gateway.config import Settings
+from gateway.journey.world import Knowledge
+
+PARTNERS = ("KEIS", "KEAD", "TRN")
+TODAY = date(2026, 11, 23)
+ATTEMPT_S, LEASE_S = 0.8, 2.5
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database, a home with keys and the partners' journals, and the two doors."""
+
+    database: str
+    home: Path
+    partner_port: int
+    door_port: int
+    lease_s: float = LEASE_S
+    attempt_s: float = ATTEMPT_S
+    retry_scale: float = 0.02
+
+    @property
+    def partners(self) -> Path:
+        """The folder of the partners' own keys and journals."""
+        return self.home / "partners"
+
+    @property
+    def said(self) -> Path:
+        """What the processes said on their standard error streams; failpoints say there that they were hit."""
+        return self.home / "said.ndjson"
+
+    def settings(self, **more: Any) -> Settings:
+        """The settings of one process. The lease is shortened afterwards, below what an operator may set."""
+        given: dict[str, Any] = {
+            "home": self.home,
+            "database_url": self.database,
+            "public_url": f"http://127.0.0.1:{self.door_port}",
+            "partner_urls": {p: f"http://127.0.0.1:{self.partner_port}/{p.lower()}" for p in PARTNERS},
+            "partner_networks": (ip_network("127.0.0.0/8"),),
+            "attempt_timeout_s": self.attempt_s,
+            "lease_s": self.attempt_s + 5,
+            "settle_s": 0.0,
+            "retry_scale": self.retry_scale,
+            "deliver_batch": BATCH,
+            "env": "test",
+        }
+        return Settings(**(given | more))
+
+    @contextmanager
+    def gateway(self, knowledge: Knowledge, *, failpoint: str = "", **parts: Any) -> Iterator[Gateway]:
+        """A gateway at this place; `parts` replace parts of its world."""
+        clock = CompressedClock(TODAY)
+        with assemble(self.settings(failpoint=failpoint), clock=clock, knowledge=knowledge) as built:
+            limits = replace(built.world.limits, lease_s=self.lease_s)
+            yield replace(built, world=replace(built.world, **{"limits": limits, **parts}))

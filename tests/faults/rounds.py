@@ -1,0 +1,224 @@
+"""Rounds: a fault, a load, processes that die and are replaced, until all is quiet; then the books are judged."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+import psycopg
+
+from tests.faults import actors, books, checker
+from tests.faults.checker import Findings
+from tests.faults.crew import Crew, crew_at
+from tests.faults.ground import Ground
+from tests.faults.partner import Manners, partners
+from tests.faults.place import LEASE_S, Place
+from tests.faults.sender import Habits, sender
+
+PATIENCE_S = 120.0
+MOST_ROUNDS = 12
+SURVIVOR_RESTS_S = 0.4
+"""The one who is not killed leaves most of the work to the others."""
+RECOVERY_S = LEASE_S + 2
+"""After this long whatever a killed process held is under way again."""
+
+
+class Aim(NamedTuple):
+    """A point to be hit: how often it is armed to be hit at a passing, and what the partners must do for it."""
+
+    probability: float
+    manners: Manners = Manners()
+    retry_scale: float = 0.02
+
+
+OUT = {
+    "refer.written": Aim(0.5),
+    "refer.committed": Aim(0.5),
+    "refer.woken": Aim(0.5),
+    "outbox.claimed": Aim(0.2),
+    "request.half-sent": Aim(0.08),
+    "request.sent": Aim(0.08),
+    "attempt.answered": Aim(0.08),
+    "attempt.judged": Aim(0.08),
+    "delivery.written": Aim(0.2),
+    "delivery.committed": Aim(0.2),
+    "delivery.retried": Aim(0.4, Manners(busy=250), retry_scale=0.002),
+    "delivery.buried": Aim(0.8, Manners(down=250), retry_scale=3e-6),
+}
+IN = {
+    "request.read": 0.1,
+    "inbound.proven": 0.1,
+    "inbound.fresh": 0.1,
+    "inbound.remembered": 0.1,
+    "inbound.written": 0.1,
+    "inbound.committed": 0.1,
+    "request.answered": 0.1,
+    "receipt.found": 0.1,
+    "outcome.judged": 0.5,
+}
+
+
+@dataclass
+class Result:
+    """What a round showed."""
+
+    what: str
+    findings: Findings
+    hits: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    messages: int = 0
+    recovery_s: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the checker found anything."""
+        return any(self.findings.numbers)
+
+
+def until_hit(round_of: Callable[[int], Result], points: Iterable[str], wanted: int) -> Result:
+    """Rounds until every point was hit so often, or something is wrong; `round_of` takes how many hits are missing."""
+    found: list[Result] = []
+    hits, missing = Counter[str](), wanted
+    while missing > 0 and len(found) < MOST_ROUNDS and not any(r.wrong for r in found):
+        found.append(round_of(missing))
+        hits += found[-1].hits
+        missing = wanted - min(hits[p] for p in points)
+    return Result(
+        found[0].what, Findings(*(list(chain(*one)) for one in zip(*(r.findings for r in found), strict=True))), hits,
+        sum(r.kills for r in found), sum(r.messages for r in found), max(r.recovery_s for r in found),
+        sum(r.seconds for r in found),
+    )  # fmt: skip
+
+
+class Aiming:
+    """Gives every new life the point that was hit least, until all were hit often enough; then none."""
+
+    def __init__(self, crew: Crew, wanted: Mapping[str, float], hits: int) -> None:
+        self._crew, self._wanted, self._hits = crew, wanted, hits
+        self._given = Counter[str]()
+
+    def point(self) -> str:
+        """A failpoint setting, or nothing."""
+        hits = self._crew.hits()
+        left = [p for p in self._wanted if hits[p] < self._hits]
+        if not left:
+            return ""
+        point = min(left, key=lambda p: self._given[p])
+        self._given[point] += 1
+        return f"{point}:{self._wanted[point]}"
+
+
+class Watch:
+    """Looks at the outbox while a round goes on: is it quiet, and how long has an ended lease been nobody's?"""
+
+    def __init__(self, place: Place) -> None:
+        self._connection = psycopg.connect(place.database, autocommit=True)
+        self.longest_s = 0.0
+
+    def left(self) -> int:
+        """Deliveries that are not over."""
+        row = self._connection.execute(
+            "select count(*), coalesce(max(extract(epoch from now() - lease_until)), 0)::float"
+            " from delivery where state in ('ready', 'leased')"
+        ).fetchone()
+        assert row is not None
+        self.longest_s = max(self.longest_s, row[1])
+        return int(row[0])
+
+    def count(self, sql: str) -> int:
+        """One number."""
+        row = self._connection.execute(sql).fetchone()  # type: ignore[call-overload]
+        return int(row[0])
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+
+def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -> Result:
+    """Two workers deliver, and die at these points so often, each; a third one lives, and takes over what they held."""
+    aim = next(iter(points.values()))
+    began = time.monotonic()
+    with ground.place("referred", retry_scale=aim.retry_scale) as (place, theirs, _), crew_at(place) as crew:
+        watch = Watch(place)
+        aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
+        crew.hire("partners", partners, lambda: (theirs, aim.manners))
+        for name in ("worker-1", "worker-2"):
+            crew.hire(name, actors.worker, lambda: (aiming.point(),))
+        crew.hire("survivor", actors.worker, lambda: ("", SURVIVOR_RESTS_S))
+        crew.until("everything is delivered", lambda: not watch.left(), PATIENCE_S)
+        messages = watch.count("select count(*) from message where direction = 'out'")
+        watch.close()
+        return _result(what, crew, began, messages, place.lease_s + watch.longest_s)
+
+
+def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -> Result:
+    """Two processes refer, one at a time, and die; two workers deliver beside them."""
+    began = time.monotonic()
+    with ground.place("cases") as (place, theirs, _), crew_at(place) as crew:
+        watch = Watch(place)
+        aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
+        crew.hire("partners", partners, lambda: (theirs, Manners()))
+        for name in ("referrer-1", "referrer-2"):
+            crew.hire(name, actors.referrer, lambda: (aiming.point(),))
+        for name in ("worker-1", "worker-2"):
+            crew.hire(name, actors.worker, lambda: ("",))
+        wanted = 3 * ground.cases
+        crew.until(
+            "everything is referred and delivered",
+            lambda: not watch.left() and watch.count("select count(*) from delivery") >= wanted,
+            PATIENCE_S,
+        )
+        watch.close()
+        return _result(what, crew, began, wanted, place.lease_s + watch.longest_s)
+
+
+def inbound(
+    ground: Ground,
+    points: Mapping[str, float],
+    hits: int,
+    what: str,
+    habits: Habits = Habits(),  # noqa: B008
+) -> Result:
+    """Two doors take in what partners tell, and die at these points; somebody judges, and dies as well."""
+    began = time.monotonic()
+    with ground.place("delivered") as (place, _, ours), crew_at(place) as crew:
+        watch = Watch(place)
+        doors = Aiming(crew, {p: often for p, often in points.items() if p != "outcome.judged"}, hits)
+        judges = Aiming(crew, {p: often for p, often in points.items() if p == "outcome.judged"}, hits)
+        for name in ("door-1", "door-2"):
+            crew.hire(name, actors.door, lambda: (doors.point(), ours))
+        crew.hire("judge", actors.judge, lambda: (judges.point(),))
+        crew.hire("sender", sender, lambda: (habits,))
+        crew.until("every letter has its receipt", lambda: _brought(place), PATIENCE_S)
+        untracked = "select count(*) from leg where tracked < version"
+        crew.until("every leg is judged", lambda: not watch.count(untracked), PATIENCE_S)
+        letters = watch.count("select count(*) from message where direction = 'in'")
+        watch.close()
+        return _result(what, crew, began, letters, _longest_silence(place))
+
+
+def _brought(place: Place) -> bool:
+    return all(
+        (home / "journal.ndjson").read_bytes().rpartition(b"\n")[0].rpartition(b"\n")[2].startswith(b'{"what":"done"')
+        for home in place.partners.iterdir()
+    )
+
+
+def _longest_silence(place: Place) -> float:
+    """The longest time between two answers to anybody, in seconds."""
+    lines = (line for said in books.read(place.database, place.partners).theirs.values() for line in said)
+    answered = sorted(line["at"] + line["took"] for line in lines if line["what"] == "answer" and line.get("receipt"))
+    return max((later - earlier for earlier, later in pairwise(answered)), default=0.0)
+
+
+def _result(what: str, crew: Crew, began: float, messages: int, recovery_s: float) -> Result:
+    hits, place = crew.hits(), crew.place
+    crew.tend()
+    findings = checker.check(books.read(place.database, place.partners))
+    return Result(what, findings, hits, crew.killed, messages, recovery_s, time.monotonic() - began)

@@ -1,0 +1,151 @@
+"""The checker is checked: clean books are clean, and each way of doctoring them is found under its own letter."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+from tests.faults.books import Books, Row
+from tests.faults.checker import check
+
+KEYS = {owner: ECKey.generate_key("P-256", {"kid": f"{owner}-1"}) for owner in ("comwel", "keis")}
+OUT, IN = "0000000a", "0000000b"
+
+
+def digest(raw: bytes) -> str:
+    return urlsafe_b64encode(hashlib.sha256(raw).digest()).rstrip(b"=").decode()
+
+
+def sign(owner: str, typ: str, stated: Row, key: ECKey | None = None) -> str:
+    header = {"alg": "ES256", "typ": typ, "kid": f"{owner}-1"}
+    return jws.serialize_compact(header, orjson.dumps(stated), key or KEYS[owner], algorithms=["ES256"])
+
+
+def sealed(mid: str, sender: str, receiver: str, body: bytes) -> str:
+    parts = [{"name": "body", "s256": digest(body)}]
+    return sign(sender, "comwel-msg+jwt", {"mid": mid, "iss": sender, "aud": receiver, "parts": parts})
+
+
+def receipt(mid: str, issuer: str, about: str, key: ECKey | None = None) -> str:
+    stated = {"mid": mid, "iss": issuer, "mjws_s256": digest(about.encode()), "decision": "accepted"}
+    return sign(issuer, "comwel-receipt+jwt", stated, key)
+
+
+def clean() -> Books:
+    """One leg: its referral and a note went out, two reports came in."""
+    books = Books(keys={owner: [key.as_dict(private=False)] for owner, key in KEYS.items()})
+    theirs: list[Row] = []
+    for n in (1, 2):
+        mid, body = f"{OUT}{n}", b"out %d" % n
+        said = sealed(mid, "comwel", "keis", body)
+        word = receipt(mid, "keis", said)
+        kind = "referral.created" if n == 1 else "referral.note"
+        row = {"partner": "KEIS", "direction": "out", "mid": mid, "seq": n, "body": body, "jws": said}
+        books.ours["messages"].append({**row, "type": kind, "case_no": "c1", "ref_no": "r1"})
+        books.ours["deliveries"].append({"partner": "KEIS", "mid": mid, "state": "delivered", "overdue_s": 9.0})
+        books.ours["receipts"].append({"partner": "KEIS", "direction": "out", "mid": mid, "jws": word})
+        theirs.append({"what": "received", "mid": mid, "case": "p1", "seq": n, "jws": said, "receipt": word})
+    for n in (1, 2):
+        mid, body = f"{IN}{n}", b"in %d" % n
+        said = sealed(mid, "keis", "comwel", body)
+        word = receipt(mid, "comwel", said)
+        row = {"partner": "KEIS", "direction": "in", "mid": mid, "seq": n, "body": body, "jws": said}
+        books.ours["messages"].append({**row, "type": "outcome.reported", "case_no": "c1", "ref_no": "r1"})
+        books.ours["receipts"].append({"partner": "KEIS", "direction": "in", "mid": mid, "jws": word})
+        books.ours["inbox"].append({"partner": "KEIS", "mid": mid, "ref_no": "r1", "seq": n, "state": "applied"})
+        books.ours["facts"].append({"ref_no": "r1", "seq": n, "mid": mid})
+        theirs.append({"what": "letter", "mid": mid, "jws": said})
+        for _ in range(2):
+            theirs.append({"what": "answer", "mid": mid, "status": 200, "receipt": word, "decision": "accepted"})
+    books.ours["legs"].append({"ref_no": "r1", "partner": "KEIS", "case_no": "c1"})
+    books.theirs["KEIS"] = theirs
+    return books
+
+
+def lines(books: Books, what: str) -> list[Row]:
+    return [line for line in books.theirs["KEIS"] if line["what"] == what]
+
+
+def again(rows: list[Row], n: int, **other: Any) -> None:
+    rows.append({**rows[n], **other})
+
+
+def forget(books: Books, what: str) -> None:
+    books.theirs["KEIS"].remove(lines(books, what)[0])
+
+
+def test_nothing_is_wrong_with_books_that_agree() -> None:
+    assert check(clean()).numbers == (0, 0, 0, 0, 0, 0)
+
+
+DOCTORED: dict[str, tuple[str, Callable[[Books], Any]]] = {
+    "delivered here and never received there": ("L", lambda b: forget(b, "received")),
+    "given up and nobody told": ("L", lambda b: b.ours["deliveries"][1].update(state="dead")),
+    "still waiting at the end": ("L", lambda b: b.ours["deliveries"][1].update(state="ready", overdue_s=0.0)),
+    "a leg without a message": ("L", lambda b: again(b.ours["legs"], 0, ref_no="r2")),
+    "received and unknown to us": ("L", lambda b: again(b.theirs["KEIS"], 0, mid="x", case="p9")),
+    "a letter without a receipt": ("L", lambda b: again(b.theirs["KEIS"], 2, mid="x")),
+    "receipted and not in the inbox": ("L", lambda b: b.ours["inbox"].pop(0)),
+    "applied without a fact": ("L", lambda b: b.ours["facts"].pop(0)),
+    "accepted and refused": ("L", lambda b: b.ours["inbox"][0].update(state="refused")),
+    "two effects of one message there": ("D", lambda b: b.theirs["KEIS"].insert(1, dict(b.theirs["KEIS"][0]))),
+    "one number under two ids there": ("D", lambda b: lines(b, "received")[1].update(seq=1)),
+    "one case referred twice": ("D", lambda b: b.ours["messages"][1].update(type="referral.created")),
+    "two facts of one message": ("D", lambda b: b.ours["facts"].insert(1, {**b.ours["facts"][0], "ref_no": "r0"})),
+    "one number twice here": ("D", lambda b: b.ours["facts"][1].update(seq=1)),
+    "another receipt the second time": (
+        "D", lambda b: lines(b, "answer")[1].update(receipt=receipt(f"{IN}1", "comwel", lines(b, "letter")[0]["jws"])),
+    ),
+    "the note before the referral": ("O", lambda b: b.theirs["KEIS"].insert(0, b.theirs["KEIS"].pop(1))),
+    "the second report applied first": ("O", lambda b: b.ours["facts"].reverse()),
+    "a body of other bytes": ("E", lambda b: b.ours["messages"][0].update(body=b"other")),
+    "a message of another key": (
+        "E", lambda b: b.keys.update(keis=[ECKey.generate_key("P-256", {"kid": "keis-1"}).as_dict(private=False)]),
+    ),
+    "a receipt about another message": (
+        "E", lambda b: b.ours["receipts"][0].update(jws=b.ours["receipts"][1]["jws"]),
+    ),
+    "a receipt of a stranger": (
+        "E",
+        lambda b: b.ours["receipts"][0].update(
+            jws=receipt(f"{OUT}1", "keis", b.ours["messages"][0]["jws"], ECKey.generate_key("P-256", {"kid": "keis-1"}))
+        ),
+    ),
+    "delivered without a receipt": ("E", lambda b: b.ours["receipts"].pop(0)),
+    "due for long and not tried": ("S", lambda b: b.ours["deliveries"][1].update(state="leased", overdue_s=3.0)),
+    "a 500 to a partner": ("X", lambda b: again(b.theirs["KEIS"], 3, status=500, receipt=None, decision=None)),
+    "a 503 nobody expected": (
+        "X", lambda b: again(b.theirs["KEIS"], 3, status=503, retry_after="1", receipt=None, decision=None),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_what_was_doctored_is_found(name: str) -> None:
+    letter, doctor = DOCTORED[name]
+    books = copy.deepcopy(clean())
+    doctor(books)
+    found = dict(zip("LDOESX", check(books).numbers, strict=True))
+    assert found[letter] >= 1, found
+    alone = {letter} if name not in ("still waiting at the end", "due for long and not tried") else {"L", "S"}
+    assert {kind for kind, count in found.items() if count} <= alone | {"E", "L"}
+
+
+def test_empty_books_are_not_clean_books() -> None:
+    assert check(Books()).lost == ["the books are empty"]
+
+
+def test_a_503_that_the_row_expects_is_not_wrong_if_it_says_when_to_come_again() -> None:
+    books = clean()
+    again(books.theirs["KEIS"], 3, status=503, retry_after="1", receipt=None, decision=None)
+    assert check(books, allowed=frozenset({503})).numbers == (0, 0, 0, 0, 0, 0)
+    again(books.theirs["KEIS"], 3, status=503, retry_after=None, receipt=None, decision=None)
+    assert check(books, allowed=frozenset({503})).broken
