@@ -352,6 +352,10 @@ class Caseload(Protocol):
         """These cases as they are, not locked."""
         ...
 
+    def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
+        """The canonical records of these cases, JSON bytes, not locked; cases without one are missing."""
+        ...
+
     def save(self, changes: Sequence[CaseChange]) -> None:
         """Write new revisions and their history."""
         ...
@@ -407,6 +411,10 @@ class Legs(Protocol):
 
     def of_case(self, case_no: str) -> Sequence[LegRow]: ...
 
+    def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
+        """All legs of these cases, by leg number."""
+        ...
+
     def save(self, *legs: LegRow) -> None:
         """Write back; `version` is the version read. Raises Interfered when somebody was faster."""
         ...
@@ -423,7 +431,9 @@ class Legs(Protocol):
         """Open legs whose case may no longer be served: not ok, not live, excluded, or of another version."""
         ...
 
-    def set_request_status(self, request_no: str, status: str) -> None: ...
+    def end_requests(self, statuses: Mapping[str, str]) -> None:
+        """Give requests their last status: completed or revoked."""
+        ...
 
 
 class Outbox(Protocol):

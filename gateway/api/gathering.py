@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway.errors import StoreUnavailable
 from gateway.journey.receive import Inbound, Reply
 
 MOST = 32
 TakeIn = Callable[[Sequence[Inbound]], Sequence[Reply]]
-_Waiting = tuple[Inbound, Future[Reply]]
+_Waiting = tuple[Inbound, asyncio.Future[Reply]]
 
 
 class Gathering:
-    """A door's waiting room. `take_in` gives one reply for each message, in their order."""
+    """A door's waiting room, for one event loop. `take_in` gives one reply for each message, in their order."""
 
     def __init__(self, take_in: TakeIn) -> None:
         self._take_in = take_in
@@ -29,10 +29,10 @@ class Gathering:
 
     async def receive(self, inbound: Inbound) -> Reply:
         """Take in one message, with whoever else is here. Raises what its taking in raises."""
-        answer: Future[Reply] = Future()
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((inbound, answer))
         self._one.submit(self._next, inbound.partner)
-        return await asyncio.wrap_future(answer)
+        return await answer
 
     def _next(self, partner: str) -> None:
         """Take in what waits of one partner; that is nothing when an earlier turn took it along."""
@@ -41,22 +41,26 @@ class Gathering:
             one = self._waiting.popleft()
             (going if one[0].partner == partner and len(going) < MOST else staying).append(one)
         self._waiting.extendleft(reversed(staying))
-        batch = [one for one in going if one[1].set_running_or_notify_cancel()]
-        if batch:
-            self._together(batch)
+        if batch := [one for one in going if not one[1].cancelled()]:
+            batch[0][1].get_loop().call_soon_threadsafe(_tell, batch, self._together([inbound for inbound, _ in batch]))
 
-    def _together(self, batch: Sequence[_Waiting]) -> None:
+    def _together(self, inbounds: Sequence[Inbound]) -> Sequence[Reply | Exception]:
         try:
-            replies = self._take_in([inbound for inbound, _ in batch])
+            return self._take_in(inbounds)
         except StoreUnavailable as error:  # for one it would be no better
-            for _, answer in batch:
-                answer.set_exception(error)
+            return [error] * len(inbounds)
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one message that brought it
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
-            else:
-                for one in batch:
-                    self._together([one])
+            if len(inbounds) == 1:
+                return [error]
+            return [self._together([inbound])[0] for inbound in inbounds]
+
+
+def _tell(batch: Sequence[_Waiting], said: Sequence[Reply | Exception]) -> None:
+    """Wake who waits, all of a batch by one call: every call would take the interpreter from somebody."""
+    for (_, answer), word in zip(batch, said, strict=True):
+        if answer.cancelled():
+            continue
+        if isinstance(word, Exception):
+            answer.set_exception(word)
         else:
-            for (_, answer), reply in zip(batch, replies, strict=True):
-                answer.set_result(reply)
+            answer.set_result(word)

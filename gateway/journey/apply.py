@@ -18,7 +18,7 @@ from gateway.journey.world import World, iso
 from gateway.outcomes import milestones
 from gateway.outcomes.checks import Expected, check_outcome
 from gateway.outcomes.milestones import Base, BaseKind
-from gateway.ports import CaseRow, CheckRow, FactRow, LegRow, WorkItem
+from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
 from gateway.referrals.lifecycle import Act, Business, Party, Step
 from gateway.referrals.needs import Given
 from gateway.referrals.numbers import parse
@@ -37,16 +37,18 @@ class Applied(NamedTuple):
 def apply(
     world: World,
     row: LegRow,
-    case: CaseRow | None,
+    record: bytes | None,
     existing: Mapping[str, CheckRow],
     outcome: Mapping[str, Any],
     mid: str,
 ) -> Applied:
-    """The leg after an outcome whose turn it is. `existing` are the leg's checks by milestone.
+    """The leg after an outcome whose turn it is.
+
+    `record`: the case record, JSON bytes, asked only about a placement; `existing`: the leg's checks by milestone.
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
-    flags = _check(world, row, case if "employment" in outcome else None, outcome)
+    flags = _check(world, row, record if "employment" in outcome else None, outcome)
     heard = thought(row).hear(outcome["seq"], _steps(outcome))
     now = world.clock.now()
     leg = _verified(kept(row, heard.leg, now), outcome, now)
@@ -59,8 +61,8 @@ def apply(
     )
 
 
-def _check(world: World, row: LegRow, case: CaseRow | None, outcome: Mapping[str, Any]) -> Sequence[str]:
-    record = reread(case.record) if case and case.record else {}
+def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mapping[str, Any]) -> Sequence[str]:
+    record = reread(kept_record) if kept_record else {}
     accident = record.get("accidentDate")
     expected = Expected(
         ref_no=row.ref_no,

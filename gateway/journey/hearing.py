@@ -33,7 +33,7 @@ class Hearing:
             self._checks[check.ref_no][check.milestone] = check
         placed = {o["refNo"] for o in told if "employment" in o} | self._held.keys()
         case_nos = sorted({leg.case_no for ref_no, leg in self._legs.items() if ref_no in placed})
-        self._cases = unit.cases.look(case_nos) if case_nos else {}
+        self._records = unit.cases.records(case_nos) if case_nos else {}
         self._changed: dict[str, LegRow] = {}
         self._facts: list[FactRow] = []
         self._superseded: list[tuple[str, int, str]] = []
@@ -86,7 +86,7 @@ class Hearing:
 
     def _apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         checks = self._checks[row.ref_no]
-        applied = apply(self._world, row, self._cases.get(row.case_no), checks, outcome, mid)
+        applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid)
         self._change(applied.leg)
         self._facts.append(applied.fact)
         if applied.supersedes is not None:

@@ -18,7 +18,7 @@ from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.outcomes.judgement import Original, judge
 from gateway.outcomes.update import About, next_update
-from gateway.ports import CaseRow, FactRow, LegRow, Unit, UpdateRow, WorkItem
+from gateway.ports import FactRow, LegRow, Unit, UpdateRow, WorkItem
 from gateway.referrals.states import TERMINAL, Status
 
 PURPOSE = "rtw-tracking"
@@ -83,13 +83,13 @@ def judge_changed(world: World, most: int = MOST) -> int:
 def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[UpdateRow]:
     """What these legs have to say anew."""
     ref_nos = [leg.ref_no for leg in legs]
-    cases = unit.cases.look(sorted({leg.case_no for leg in legs}))
+    records = unit.cases.records(sorted({leg.case_no for leg in legs}))
     last = unit.facts.last_updates(ref_nos)
     told: dict[str, list[FactRow]] = {}
     for fact in unit.facts.of(ref_nos):
         told.setdefault(fact.ref_no, []).append(fact)
     found = (
-        _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), cases.get(leg.case_no))
+        _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), records.get(leg.case_no))
         for leg in legs
         if leg.ref_no in told
     )
@@ -97,10 +97,10 @@ def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[UpdateRow
 
 
 def _update(
-    world: World, leg: LegRow, told: Sequence[FactRow], last: UpdateRow | None, case: CaseRow | None
+    world: World, leg: LegRow, told: Sequence[FactRow], last: UpdateRow | None, record: bytes | None
 ) -> UpdateRow | None:
     number = last.update_no + 1 if last else 1
-    document = _document(world, leg, _facts(told), reread(case.record) if case and case.record else {})
+    document = _document(world, leg, _facts(told), reread(record) if record else {})
     if document is None or (last and _says_the_same(reread(last.content), document)):
         return None
     document["updateNo"] = number
@@ -146,15 +146,19 @@ def _says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[WorkItem]:
     """A request ends when every leg of it is terminal; where nobody was placed, the Job Coordinator decides."""
-    closed, work = {str(s) for s in TERMINAL}, []
-    for case_no, request_no in sorted({(leg.case_no, leg.request_no) for leg in legs if leg.status in closed}):
-        siblings = [leg for leg in unit.legs.of_case(case_no) if leg.request_no == request_no]
-        if all(leg.status in closed for leg in siblings):
-            placed = any(leg.status == Status.COMPLETED for leg in siblings)
-            unit.legs.set_request_status(request_no, "completed" if placed else "revoked")
-            if not placed:
-                work.append(WorkItem("not-placed", None, case_no, request_no, None, None, world.clock.now()))
-    return work
+    ended = [leg for leg in legs if leg.status in _CLOSED]
+    requests: dict[tuple[str, str], list[LegRow]] = {(leg.case_no, leg.request_no): [] for leg in ended}
+    for leg in unit.legs.of_cases(sorted({case_no for case_no, _ in requests})) if ended else ():
+        if (leg.case_no, leg.request_no) in requests:
+            requests[leg.case_no, leg.request_no].append(leg)
+    over = {key: legs for key, legs in sorted(requests.items()) if all(leg.status in _CLOSED for leg in legs)}
+    placed = {key: any(leg.status == Status.COMPLETED for leg in legs) for key, legs in over.items()}
+    unit.legs.end_requests({no: "completed" if good else "revoked" for (_, no), good in placed.items()})
+    now = world.clock.now()
+    return [WorkItem("not-placed", None, *key, None, None, now) for key, good in placed.items() if not good]
+
+
+_CLOSED = frozenset(str(status) for status in TERMINAL)
 
 
 # ── 3 write-back ─────────────────────────────────────────────────────────────────────────────────────────────────────

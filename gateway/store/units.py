@@ -166,6 +166,9 @@ class Caseload(_Part):
         found = _rows(CaseRow, _SQL.look_cases(self._c, case_nos=list(case_nos)))
         return {row.case_no: row for row in found}
 
+    def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
+        return dict(_SQL.records(self._c, case_nos=list(case_nos)))
+
     def save(self, changes: Sequence[CaseChange]) -> None:
         _SQL.save_case(self._c, _dicts(change.row for change in changes))
         history = [
@@ -239,7 +242,10 @@ class Legs(_Part):
         return {row[0]: _leg(row) for row in _SQL.legs_by_number(self._c, ref_nos=list(ref_nos))}
 
     def of_case(self, case_no: str) -> Sequence[LegRow]:
-        return [_leg(row) for row in _SQL.legs_of_case(self._c, case_no=case_no)]
+        return self.of_cases([case_no])
+
+    def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.legs_of_cases(self._c, case_nos=list(case_nos))]
 
     def save(self, *legs: LegRow) -> None:
         if legs and _SQL.save_legs(self._c, rows=_json(_dicts(legs))) != len(legs):
@@ -256,8 +262,10 @@ class Legs(_Part):
         width = len(LegRow._fields)
         return [(_leg(row[:width]), CaseRow(*row[width:])) for row in _SQL.to_withdraw(self._c, limit=limit)]
 
-    def set_request_status(self, request_no: str, status: str) -> None:
-        _SQL.set_request_status(self._c, request_no=request_no, status=status)
+    def end_requests(self, statuses: Mapping[str, str]) -> None:
+        if statuses:
+            told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]
+            _SQL.end_requests(self._c, rows=_json(told))
 
 
 def _message(columns: tuple[Any, ...]) -> MessageRow:
@@ -351,7 +359,7 @@ class Inbox(_Part):
         places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in added}
         if len(places) != len(rows):
             raise Interfered("a message")
-        _add_messages(self._c, [message for _, message in rows])
+        _SQL.add_messages_in(self._c, rows=_json(message._asdict() for _, message in rows))
         return places
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
@@ -375,10 +383,8 @@ class Facts(_Part):
         return _rows(FactRow, _SQL.facts_of(self._c, ref_nos=list(ref_nos)))
 
     def add(self, rows: Sequence[FactRow]) -> None:
-        if len(rows) == 1:
-            _SQL.add_fact(self._c, **rows[0]._asdict())
-        elif rows:
-            _SQL.add_facts(self._c, **_arrays(FactRow._fields, rows))
+        if rows:
+            _SQL.add_facts(self._c, rows=_json(_dicts(rows)))
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
@@ -456,11 +462,8 @@ def _line(event: AuditEvent) -> dict[str, Any]:
 
 def _add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
     names = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")
-    rows = [
-        {name: getattr(e, name) for name in names} | {"counts": Jsonb(dict(e.counts)) if e.counts else None}
-        for e in events
-    ]
-    _SQL.add_event(connection, rows)
+    rows = [{name: getattr(e, name) for name in names} | {"counts": dict(e.counts) or None} for e in events]
+    _SQL.add_events(connection, rows=_json(rows))
 
 
 @lru_cache(maxsize=256)
@@ -472,6 +475,7 @@ def _opening(scope: str) -> bytes:
 def _configure(connection: Connection) -> None:
     """Arrays go in binary: as text, every byte of a body would be looked at in Python."""
     connection.adapters.register_dumper(list, ListBinaryDumper)
+    connection.prepared_max = 250  # more than there are statements
 
 
 @contextmanager
@@ -495,7 +499,9 @@ class PostgresStore:
 
     def __init__(self, conninfo: str, *, most: int = 16, observer: ports.Observer | None = None) -> None:
         self._observer = observer or ports.Unobserved()
-        session = {"options": f"-c timezone=UTC -c role={APP_ROLE}", "autocommit": True}  # we say ourselves: begin
+        options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
+        # we say ourselves: begin; and every statement is one of a file, worth planning once
+        session = {"options": options, "autocommit": True, "prepare_threshold": 0}
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             conninfo, min_size=1, max_size=most, open=False, kwargs=session, configure=_configure, timeout=10.0
         )

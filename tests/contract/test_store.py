@@ -221,6 +221,8 @@ def test_every_revision_of_a_case_stays_in_its_history(store: Store) -> None:
         unit.commit(EVENT)
     with store.unit() as unit:
         assert unit.cases.look([case().case_no])[case().case_no].record == b'{"a":2}'
+        unit.cases.save([CaseChange(case(2, record=None), "I", None)])
+        assert unit.cases.records([case(n).case_no for n in (1, 2, 3)]) == {case().case_no: b'{"a":2}'}
         assert unit.cases.as_of(case().case_no, NOW) == b'{"a":1}'
         assert unit.cases.as_of(case().case_no, later) == b'{"a":2}'
         assert unit.cases.as_of(case().case_no, NOW - timedelta(seconds=1)) is None
@@ -294,6 +296,28 @@ def test_a_leg_that_somebody_else_changed_is_not_overwritten(store: Store) -> No
         assert (again.version, again.status, again.services) == (2, "accepted", ("01", "02"))
         with pytest.raises(Interfered):
             unit.legs.save(read)
+
+
+def test_some_of_many_legs_that_somebody_else_changed_save_none_of_them(store: Store) -> None:
+    legs = [leg(n, case_no=f"2026000100{n:04d}") for n in (1, 2, 3)]
+    with store.unit() as unit:
+        unit.legs.add([request_row()], legs)
+        unit.legs.save(legs[1])
+        unit.commit(EVENT)
+    with pytest.raises(Interfered), store.unit() as unit:
+        unit.legs.save(*(one._replace(status="accepted") for one in legs))
+    with store.unit() as unit:
+        found = unit.legs.many([one.ref_no for one in legs])
+        assert [(one.status, one.version) for one in found.values()] == [("requested", n) for n in (1, 2, 1)]
+
+
+def test_the_legs_of_cases_come_by_their_numbers(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(2, partner="KEAD"), leg(), leg(3, case_no="20260001000002")])
+        assert [one.ref_no for one in unit.legs.of_case(leg().case_no)] == [leg(1).ref_no, leg(2).ref_no]
+        found = unit.legs.of_cases(["20260001000002", leg().case_no, "20260001000003"])
+        assert [one.ref_no for one in found] == [leg(n).ref_no for n in (1, 2, 3)]
+        assert unit.legs.of_cases([]) == []
 
 
 def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:

@@ -155,6 +155,9 @@ class Caseload(_Part):
 
     look = load
 
+    def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
+        return {no: row.record for no, row in self.look(case_nos).items() if row.record is not None}
+
     def save(self, changes: Sequence[CaseChange]) -> None:
         for change in changes:
             self.s.cases[change.row.case_no] = change.row
@@ -262,7 +265,10 @@ class Legs(_Part):
         return {n: self.s.legs[n] for n in sorted(ref_nos) if n in self.s.legs}
 
     def of_case(self, case_no: str) -> Sequence[LegRow]:
-        return [leg for _, leg in sorted(self.s.legs.items()) if leg.case_no == case_no]
+        return self.of_cases([case_no])
+
+    def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
+        return [leg for _, leg in sorted(self.s.legs.items()) if leg.case_no in case_nos]
 
     def save(self, *legs: LegRow) -> None:
         for leg in legs:
@@ -290,8 +296,9 @@ class Legs(_Part):
                 found.append((leg, case))
         return found[:limit]
 
-    def set_request_status(self, request_no: str, status: str) -> None:
-        self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
+    def end_requests(self, statuses: Mapping[str, str]) -> None:
+        for request_no, status in statuses.items():
+            self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
 
 
 class Outbox(_Part):

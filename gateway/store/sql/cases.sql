@@ -11,6 +11,9 @@ select case_no, version, revision, status, branch, facts, facts_sha256, entry, e
        verdict, reason, merged_into, barred, screened, referred, updated_at
 from case_record where case_no = any(:case_nos);
 
+-- name: records
+select case_no, record from case_record where case_no = any(:case_nos) and record is not null;
+
 -- name: record_as_of$
 -- What a case looked like at a moment.
 select record from case_history where case_no = :case_no and at <= :at order by revision desc limit 1;

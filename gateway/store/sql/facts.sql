@@ -4,18 +4,11 @@
 select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
 from outcome_fact where ref_no = any(:ref_nos) order by ref_no, seq, at;
 
--- name: add_fact!
-insert into outcome_fact
-    (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
-values (:fact_id, :ref_no, :seq, :mid, :happened_on, :content, :evidence, :entered_in_error, :superseded_by, :fhir, :at);
-
 -- name: add_facts!
--- Many at once.
 insert into outcome_fact
     (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
-select * from unnest(:fact_id::uuid[], :ref_no::text[], :seq::integer[], :mid::uuid[], :happened_on::date[],
-                     :content::bytea[], :evidence::text[], :entered_in_error::boolean[], :superseded_by::uuid[],
-                     :fhir::bytea[], :at::timestamptz[]);
+select fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at
+from json_populate_recordset(null::outcome_fact, :rows);
 
 -- name: supersede!
 update outcome_fact set entered_in_error = true, superseded_by = :by

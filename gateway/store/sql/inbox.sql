@@ -22,6 +22,13 @@ select partner, mid, jws_sha256, ref_no, seq, state, code, at
 from json_populate_recordset(null::inbox, :rows) order by partner, mid
 on conflict do nothing returning partner, mid::text, inbox_seq;
 
+-- name: add_messages_in!
+insert into message (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
+                     map_digest, fields, fhir, at)
+select partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
+       map_digest, fields, fhir, at
+from json_populate_recordset(null::message, :rows);
+
 -- name: settle!
 update inbox set state = :state, code = :code where partner = :partner and mid = :mid;
 

@@ -33,10 +33,10 @@ select ref_no, request_no, case_no, case_version, partner, person_id, state, sta
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
 from leg where ref_no = :ref_no for update;
 
--- name: legs_of_case
+-- name: legs_of_cases
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
-from leg where case_no = :case_no order by ref_no;
+from leg where case_no = any(:case_nos) order by ref_no;
 
 -- name: legs_by_number
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
@@ -69,5 +69,6 @@ update leg set state = r.state, status = r.status, business = r.business, filler
 from json_populate_recordset(null::leg, :rows) r
 where leg.ref_no = r.ref_no and leg.version = r.version;
 
--- name: set_request_status!
-update referral set status = :status where request_no = :request_no;
+-- name: end_requests!
+update referral set status = r.status from json_populate_recordset(null::referral, :rows) r
+where referral.request_no = r.request_no;
