@@ -20,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from gateway.telemetry.logs import log_from
+from tests.bench import plot
 from tests.bench.figure import Figure
 from tests.bench.machine import machine
 from tests.bench.table import render, write, write_json
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> int:
     print(text)
     if given.write and not silent and not given.only:
         write(HERE / "README.md", text)
+        plot.write(HERE / "plot.svg", figures)
     if given.json:
         write_json(given.json, figures, on, seconds)
     for name in silent:
