@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ READY_S = 45.0
 NAMES = {"postgres", "valkey", "door", "worker-1", "worker-2", "beat"}
 
 
-def run(home: Path, *words: str, port: int) -> subprocess.CompletedProcess[bytes]:
-    env = environment(home=home, port=port)
+def run(home: Path, *words: str, port: int, **settings: object) -> subprocess.CompletedProcess[bytes]:
+    env = environment(home=home, port=port, **settings)
     command = [sys.executable, "-m", "gateway", *words]
     return subprocess.run(command, env=env, capture_output=True, timeout=90, check=False)
 
@@ -61,11 +63,25 @@ def test_up_is_ready_soon_replaces_who_dies_and_down_leaves_nobody(home: Path) -
     assert run(home, "down", port=port).returncode == 0
 
 
-def test_down_stops_the_children_of_a_supervisor_that_was_killed(home: Path) -> None:
-    port = free_port()
-    assert run(home, "up", "--workers", "1", port=port).returncode == 0
+def neighbours() -> int:
+    """A free port whose successor is free too."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port: int = first.getsockname()[1]
+            with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+                return port
+
+
+def test_metrics_are_on_ports_side_by_side_and_down_stops_the_children_of_a_supervisor_that_was_killed(
+    home: Path,
+) -> None:
+    port, metrics = free_port(), neighbours()
+    assert run(home, "up", "--workers", "1", port=port, metrics_port=metrics).returncode == 0
     state = read_state(home)
     assert state is not None
+    at_door, at_worker = (httpx2.get(f"http://127.0.0.1:{metrics + n}", trust_env=False).text for n in (0, 1))
+    assert "gateway_database_up 1.0" in at_door
+    assert "gateway_wakes_total" in at_worker
     os.kill(state["supervisor"]["pid"], signal.SIGKILL)
     down = run(home, "down", port=port)
     assert b"the supervisor was gone" in down.stderr
