@@ -10,6 +10,7 @@ loaded only when somebody wants traces.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +19,12 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
@@ -46,7 +48,9 @@ from gateway.telemetry.fields import cleared
 from gateway.telemetry.metrics import Metrics
 
 TRACEPARENT = "traceparent"
-FLUSH_MS = 3000
+PATIENCE_S = 2.0
+"""For one batch of spans on its way to the collector."""
+log = structlog.get_logger()
 _W3C = TraceContextTextMapPropagator()
 _root: ContextVar[int | None] = ContextVar("_root", default=None)
 _kept: ContextVar[list[bool] | None] = ContextVar("_kept", default=None)
@@ -70,7 +74,7 @@ def first_span(mid: str) -> SpanContext:
 
 
 class Traces(Metrics):
-    """An `Observer` that counts, and traces besides. `close` sends what is left, for at most three seconds."""
+    """An `Observer` that counts, and traces besides."""
 
     def __init__(self, exporter: SpanExporter, **counted: Any) -> None:
         super().__init__(**counted)
@@ -81,8 +85,7 @@ class Traces(Metrics):
         self._tracer = self._provider.get_tracer("gateway")
 
     def close(self) -> None:
-        """Send what is left, or lose it."""
-        self._provider.force_flush(FLUSH_MS)
+        """Send what is left, or lose it after a few seconds."""
         self._provider.shutdown()
 
     def acted(self, events: Sequence[AuditEvent]) -> None:
@@ -176,6 +179,24 @@ def _ids_of(event: AuditEvent) -> dict[str, Any]:
     return cleared({name: value for name, value in given.items() if value})
 
 
+class _Collector(OTLPSpanExporter):
+    """A collector, which may be away: two lines say since when and until when, not one for every try."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(endpoint=url, timeout=PATIENCE_S)
+        self._away = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """See `SpanExporter`."""
+        result = super().export(spans)
+        away = result is not SpanExportResult.SUCCESS
+        if away is not self._away:
+            self._away = away
+            log.warning("collector.away" if away else "collector.back")
+        return result
+
+
 def exported_to(url: str, **counted: Any) -> Traces:
     """Traces that are sent to a collector (OTLP over HTTP)."""
-    return Traces(OTLPSpanExporter(endpoint=url), **counted)
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    return Traces(_Collector(url), **counted)

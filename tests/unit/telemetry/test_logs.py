@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
 from gateway.telemetry.logs import log_from
@@ -86,6 +88,21 @@ def test_an_exception_is_its_class_and_the_way_to_it(out: io.StringIO) -> None:
     assert line["at"][-1].startswith("tests/unit/telemetry/test_logs.py:")
     assert line["at"][-1].endswith(" deep")
     assert NAME not in out.getvalue()
+
+
+@given(st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=1), st.text())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_exception_and_no_argument_of_a_library_brings_a_syllable_of_hangul(name: str, other: str) -> None:
+    stream = io.StringIO()
+    log_from(logging.INFO, stream)
+    try:
+        raise LookupError(other + name) from ValueError(name)
+    except LookupError as error:
+        logging.getLogger("celery").exception(name + other)
+        logging.getLogger("celery").critical("%s", name, exc_info=error)
+        structlog.get_logger().error("round.broken", error=str(error), at=[name], **{name: 1})
+    assert len(lines(stream)) == 3
+    assert not any(syllable in stream.getvalue() for syllable in name)
 
 
 def test_a_warning_is_its_class_and_its_place(out: io.StringIO) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import orjson
 import pytest
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from gateway.errors import StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import Answer, Outgoing
+from gateway.telemetry import traces
 from gateway.telemetry.channel import WatchedChannel
 from gateway.telemetry.traces import Traces
 from gateway.worker.rounds import one_round
@@ -158,6 +164,47 @@ def test_log_lines_name_the_trace(watched: Watched, out: io.StringIO) -> None:
     structlog.get_logger().info("delivery.attempted")
     said = [orjson.loads(line).get("trace_id") for line in out.getvalue().splitlines()]
     assert said == [f"{TRACE:032x}", None]
+
+
+class Yes(BaseHTTPRequestHandler):
+    """A collector that takes everything."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_collector_that_is_away_costs_spans_and_two_lines(
+    watched: Watched, out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "PATIENCE_S", 0.2)
+    one_round(watched.traces, "journey", lambda: 1)
+    spans = list(watched.spans().values())
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    collector = traces._Collector(f"http://127.0.0.1:{port}/v1/traces")
+    assert {collector.export(spans) for _ in range(2)} == {SpanExportResult.FAILURE}
+    with HTTPServer(("127.0.0.1", port), Yes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert {collector.export(spans) for _ in range(2)} == {SpanExportResult.SUCCESS}
+        server.shutdown()
+    collector.shutdown()
+    said = [orjson.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert [event for event in said if event != "library.said"] == ["collector.away", "collector.back"]
+
+
+def test_an_end_with_a_collector_that_is_away_takes_seconds_and_not_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    ours = traces.exported_to(f"http://127.0.0.1:{port}/v1/traces")
+    one_round(ours, "journey", lambda: 1)
+    began = time.monotonic()
+    ours.close()
+    assert time.monotonic() - began < 5
 
 
 @pytest.fixture(autouse=True)
