@@ -108,6 +108,43 @@ def _table(name: str, codes: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _closed(**properties: Any) -> dict[str, Any]:
+    optional = {"display"}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _listed(**properties: Any) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "maxItems": 1, "items": _closed(**properties)}
+
+
+def _target() -> dict[str, Any]:
+    """The Bundle to the letter: every element named, coded, dated or bounded, and no other."""
+    text, url = {"type": "string", "minLength": 1}, {"type": "string", "pattern": "^https://[!-~]+$"}
+    date = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+    entries = []
+    for number in range(12):
+        resource = {
+            "resourceType": {"const": f"R{number}"},
+            "identifier": _listed(use={"const": "official"}, system={"const": f"{SYS}sid/a"}, value=text),
+            "name": _listed(text=text),
+            "subject": _closed(reference=url, display=text),
+            "period": _closed(start=date),
+            "status": {"enum": list(SEX.values())},
+            "code": _closed(coding=_listed(system={"const": f"{SYS}kind"}, code={"enum": list(KINDS.values())})),
+        }
+        if number == 0:
+            resource |= {f"x{i}": _listed(system={"const": f"{SYS}x"}, value=text) for i in range(5)}
+        entries.append(_closed(fullUrl=url, resource=_closed(**resource)))
+    entry = {"type": "array", "prefixItems": entries, "minItems": 12, "maxItems": 12}
+    kind = {"resourceType": {"const": "Bundle"}, "type": {"const": "collection"}}
+    return _closed(**kind, timestamp={"type": "string", "pattern": "^[0-9T:-]{19}Z$"}, entry=entry)
+
+
 def build(folder: Path) -> CompiledMap:
     """The map of the benchmark, built in an empty folder."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
@@ -118,7 +155,7 @@ def build(folder: Path) -> CompiledMap:
     groups[0] = groups[0] + names[72:]
     files = {
         "schemas/source.json": json.dumps({"$schema": dialect, "$id": "urn:bench:source:1", **source}),
-        "schemas/target.json": json.dumps({"$schema": dialect, "$id": "urn:bench:target:1"}),
+        "schemas/target.json": json.dumps({"$schema": dialect, "$id": "urn:bench:target:1", **_target()}),
         "mappings/bench/1.0.0/map.yaml": MAP + "".join(_entry(n, g) for n, g in enumerate(groups)),
         "mappings/conceptmaps/bench-sex/1.0.0.json": json.dumps(_table("bench-sex", SEX)),
         "mappings/conceptmaps/bench-kind/1.0.0.json": json.dumps(_table("bench-kind", KINDS)),

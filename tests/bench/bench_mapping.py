@@ -1,7 +1,7 @@
 """Maps as closures: documents a second on one core, against a bare dictionary literal that makes the same document.
 
-The real `case-to-fhir` over its fullest fixture, and a plain map of 77 source values and 12 entries (`bench_gwmap`).
-Target: 8,000 Bundles a second and an eighth of the literal.
+A plain map of 77 source values and 12 entries (`bench_gwmap`), and the real `case-to-fhir` over its fullest fixture.
+Target: 8,000 Bundles a second of the plain one, and an eighth of the literal for both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEAST_RATIO = 1 / 8
 
 def run() -> tuple[Figure, ...]:
     """Two maps, two figures each: Bundles a second, and the ratio to the literal."""
-    return (*_real(), *_plain())
+    return (*_plain(), *_real())
 
 
 def _real() -> Iterator[Figure]:
@@ -38,7 +38,7 @@ def _real() -> Iterator[Figure]:
     bare = literal(document, case)
     kilobytes = len(orjson.dumps(document)) / 1000
     name = f"map case-to-fhir, {len(document['entry'])} entries, {kilobytes:.0f} kB"
-    yield from _two(name, lambda: compiled.apply(case, params), lambda: bare(case))
+    yield from _two(name, lambda: compiled.apply(case, params), lambda: bare(case), None)
 
 
 def _plain() -> Iterator[Figure]:
@@ -51,13 +51,14 @@ def _plain() -> Iterator[Figure]:
         if compiled.apply(source, params).document != bare(source, params, *tables):
             raise AssertionError("map and literal disagree")
         name = f"map of {len(source)} values, 12 entries"
-        yield from _two(name, lambda: compiled.apply(source, params), lambda: bare(source, params, *tables))
+        yield from _two(
+            name, lambda: compiled.apply(source, params), lambda: bare(source, params, *tables), LEAST_PER_S
+        )
 
 
-def _two(name: str, mapped: Callable[[], object], bare: Callable[[], object]) -> Iterator[Figure]:
+def _two(name: str, mapped: Callable[[], object], bare: Callable[[], object], target: float | None) -> Iterator[Figure]:
     maps, literals = per_second([mapped, bare])
-    rate = Figure(name, "Bundles/s", maps, target=LEAST_PER_S)
     shares = tuple(m / b for m, b in zip(maps, literals, strict=True))
     floor = Floor("bare literal", Figure("", "", literals).median)
-    yield Figure(rate.name, rate.unit, rate.rounds, rate.target, floor=floor)
+    yield Figure(name, "Bundles/s", maps, target, floor=floor)
     yield Figure("  share of the bare literal", "", shares, target=LEAST_RATIO)
