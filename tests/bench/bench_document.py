@@ -1,4 +1,4 @@
-"""One document from record to digest, without database and network: check what came, map, check what goes, bytes, digest.
+"""One document from record to digest, without database and network: check, map, check again, bytes, digest.
 
 First the document of 77 values and 12 entries (`bench_gwmap`), between two closed schemas; then the real ones: the
 message to each partner in its own form, and our own FHIR record, which both passes of the FHIR rules judge. Their
