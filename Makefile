@@ -9,6 +9,7 @@ NIGHT ?=
 ENGINE ?= full
 WORKERS ?= 2
 ARGS ?=
+YEAR ?=
 BIN := .venv/bin
 READY := .venv/.ready
 PROMTOOL := .venv/promtool/usr/bin/promtool
@@ -40,8 +41,8 @@ format: $(READY) ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(READY) $(JUDGES) ## measure: medians and ratios of one run, with the machine
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: $(READY) $(JUDGES) ## measure: medians and ratios of one run, with the machine  [YEAR=1 for a national year]
+	$(BIN)/python -m tests.bench $(if $(YEAR),--year $(YEAR)) $(ARGS)
 
 faults: $(READY) ## every fault of tests/faults, two hundred times each  [ARGS=--write]
 	$(BIN)/python -m tests.faults $(ARGS)

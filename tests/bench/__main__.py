@@ -1,6 +1,6 @@
 """`make bench`: every figure of one run, each bench in a fresh process, one after the other.
 
-    python -m tests.bench [--only NAME …] [--write] [--json FILE]
+    python -m tests.bench [--only NAME …] [--write] [--json FILE] [--year SHARE]
 
 `--write` puts the table into `tests/bench/README.md`. A bench that takes longer than
 its share is stopped and named. Exit: 0 when every target is met, 1 when one is not or a bench gave no figure.
@@ -15,12 +15,13 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
 
 from gateway.telemetry.logs import log_from
-from tests.bench import plot
+from tests.bench import bench_year, plot
 from tests.bench.figure import Figure
 from tests.bench.machine import machine
 from tests.bench.table import render, write, write_json
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
     if given.child:
         return _child(given.child)
     on, began = machine(), time.monotonic()
+    if given.year:
+        return _year(given.year, on, began)
     figures: list[Figure] = []
     silent: list[str] = []
     for name in given.only or LONGEST_S:
@@ -68,11 +71,20 @@ def main(arguments: list[str]) -> int:
     return 1 if silent or any(f.met is False for f in figures) else 0
 
 
+def _year(share: float, on: Mapping[str, str], began: float) -> int:
+    """A year, or a part of one, by itself: it takes as long as it takes."""
+    log_from(logging.WARNING)
+    figures = bench_year.run(share)
+    print(render(figures, on, time.monotonic() - began))
+    return 1 if any(f.met is False for f in figures) else 0
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(LONGEST_S), metavar="NAME", help=", ".join(LONGEST_S))
     parser.add_argument("--write", action="store_true", help="put the table of a whole run into tests/bench/README.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
+    parser.add_argument("--year", type=float, metavar="SHARE", help="a national year instead; 0.02 is a fiftieth of it")
     parser.add_argument("--child", choices=list(LONGEST_S), help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
