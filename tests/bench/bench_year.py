@@ -1,6 +1,6 @@
 """A national year on a compressed calendar: `make bench YEAR=1` (90,000 cases), or a share of it (`YEAR=0.02`).
 
-The full engine as `make demo` runs it, three pretend partners beside it. A night of cases comes every week for 52 weeks;
+The full engine as `make demo` runs it, pretend partners beside it. A night of cases comes every week for 52 weeks;
 everybody who gets a seat is referred, and the partners answer, train, place, and report after 1, 3, 6 and 12 months;
 then weeks pass until nobody has anything more to say. In the end the books of both sides are compared as the demo
 compares them, and a difference fails the bench.
