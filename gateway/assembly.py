@@ -37,13 +37,14 @@ from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
-from gateway.errors import SettingsInvalid
+from gateway.errors import KeyRefused, NotFit, SettingsInvalid, StoreUnavailable
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
 from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
+from gateway.store import health
 from gateway.store.embedded import embedded_postgres
 from gateway.store.figures import PostgresFigures
 from gateway.store.keyfiles import own_key, pairwise_secret
@@ -196,11 +197,21 @@ class Gateway:
         clock = self.world.clock
         return PostgresFigures(self.store, clock.now).read(clock.today(), sorted(self.world.channels))
 
-    def ready(self) -> bool:
-        """The database answers. Raises StoreUnavailable."""
-        with self.store.unit() as unit:
-            unit.outbox.waiting()
-        return True
+    def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
+        """Why no message could be taken in or sent now, in sentences; none when the gateway is ready."""
+        found = health.ailments(self.store, self.world.clock.now, patience_s)
+        return found if health.AWAY in found else found + self._key_ailments()
+
+    def _key_ailments(self) -> list[str]:
+        key, now = self.world.signing_key, self.world.clock.now()
+        try:
+            known = self.shelf.finder(US)(key.kid, now)
+        except KeyRefused:
+            return ["our signing key is not on the shelf, or not valid now"]
+        except StoreUnavailable:
+            return [health.AWAY]
+        same = to_jwk(known) == to_jwk(key)
+        return [] if same else ["our signing key is another than the one of this name on the shelf"]
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -297,6 +308,8 @@ def assemble(
         stack.callback(store.close)
         used = clock or clock_of(settings)
         shelf = KeyShelf(PostgresKeys(store), used)
+        if unfit := health.ailments(store, used.now, health.START_S):
+            raise NotFit("; ".join(unfit))
         key = own_key(settings.home / "keys", OWN_KEY)
         shelf.add(US, to_jwk(key.verify_key(US, used.now())))
         known = knowledge or know(settings)
@@ -326,7 +339,10 @@ def assemble(
             wake=wake,
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
         )
-        yield Gateway(settings, world, store, shelf, public_url, seen)
+        gateway = Gateway(settings, world, store, shelf, public_url, seen)
+        if unfit := gateway.ailments(health.START_S):
+            raise NotFit("; ".join(unfit))
+        yield gateway
 
 
 class Books(NamedTuple):
@@ -359,11 +375,12 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _channels(settings: Settings, known: Knowledge) -> dict[str, PartnerChannel]:
-    """A channel for every partner that has an address."""
+    """A channel for every partner that has an address. Raises SettingsInvalid for one that we know nothing about."""
+    if unknown := sorted(settings.partner_urls.keys() - known.profiles.keys()):
+        raise SettingsInvalid(f"GATEWAY_PARTNER_URLS: no profile for {', '.join(unknown)}")
     return {
         partner: channel_for(
             known.profiles[partner], attempt_s=settings.attempt_timeout_s, networks=settings.partner_networks
         )
         for partner in settings.partner_urls
-        if partner in known.profiles
     }

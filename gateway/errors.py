@@ -329,6 +329,11 @@ class StoreUnavailable(GatewayFault):
     sentence, remedy = "the database cannot be reached", "try again; check GATEWAY_DATABASE_URL"
 
 
+class NotFit(GatewayFault):
+    code, status, issue = "GW-UNFIT", 503, "transient"
+    sentence, remedy = "the gateway cannot work as things are", "put in order what is named, then start it again"
+
+
 class FolderUnusable(GatewayFault):
     code, status, issue = "GW-FOLDER", 503, "transient"
     sentence, remedy = "a file cannot be moved out of the drop folder", "let the gateway write to GATEWAY_INBOX_DIR"

@@ -59,9 +59,14 @@ def build_app(gateway: Gateway) -> ASGIApp:
     def jwks() -> Response:
         return _json(200, gateway.jwks())
 
+    @app.get("/health/live")
+    async def live() -> Response:
+        return _json(200, {"live": True})
+
     @app.get("/health/ready")
     def ready() -> Response:
-        return _json(200, {"ready": gateway.ready()})
+        because = gateway.ailments()
+        return _json(503 if because else 200, {"ready": not because, "because": because})
 
     return Requests(app, gateway.observer, gateway.world.reached)
 

@@ -28,6 +28,9 @@ from gateway.errors import (
     HandoverRefused,
     KeyRefused,
     MapRefused,
+    NotFit,
+    SchemaTooNew,
+    SchemaTooOld,
     SettingsInvalid,
     StoreUnavailable,
     handover_refusal,
@@ -55,6 +58,7 @@ app.add_typer(maps.app, name="map")
 ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")
 
+NOT_AS_IT_SHOULD_BE = (SettingsInvalid, DataFileInvalid, MapRefused, NotFit, SchemaTooOld, SchemaTooNew)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
 SEED = 20261123
@@ -80,7 +84,7 @@ def exit_code(error: GatewayError) -> int:
     """The exit code of an error that ends a command."""
     if isinstance(error, StoreUnavailable):
         return 3
-    return 4 if isinstance(error, SettingsInvalid | DataFileInvalid | MapRefused) else 1
+    return 4 if isinstance(error, NOT_AS_IT_SHOULD_BE) else 1
 
 
 class Phase(StrEnum):
@@ -210,8 +214,10 @@ def _said(file: str, problem: Problem) -> str:
 @app.command()
 def run() -> None:
     """Screen, refer, deliver and track until stopped (Ctrl-C)."""
-    with _watched(works=True) as gateway, Runner(gateway.world, observer=gateway.observer):
-        serving.wait_for_signal()
+    with _watched(works=True) as gateway:
+        stop = serving.told_to_stop()
+        with Runner(gateway.world, observer=gateway.observer, stop=stop):
+            stop.wait()
 
 
 @app.command()
@@ -220,11 +226,13 @@ def serve(
     door_only: Annotated[bool, typer.Option("--door-only", help="only the door; workers do the rest")] = False,
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
-    with _watched(context.obj, works=not door_only) as gateway, serving.Door(gateway), ExitStack() as rounds:
-        if not door_only:
-            rounds.enter_context(Runner(gateway.world, observer=gateway.observer))
-        log.info("door.opened", port=gateway.settings.port)
-        serving.wait_for_signal()
+    with _watched(context.obj, works=not door_only) as gateway:
+        stop = serving.told_to_stop()
+        with serving.Door(gateway), ExitStack() as rounds:
+            if not door_only:
+                rounds.enter_context(Runner(gateway.world, observer=gateway.observer, stop=stop))
+            log.info("door.opened", port=gateway.settings.port)
+            stop.wait()
 
 
 @app.command()

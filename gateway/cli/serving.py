@@ -1,4 +1,4 @@
-"""Running the partners' door in a thread of this process, and waiting for a signal to stop."""
+"""Running the partners' door in a thread of this process, and being told to stop by a signal."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from gateway.assembly import Gateway
 from gateway.errors import SettingsInvalid
 
 START_S = 10.0
+ANSWER_S = 10
+"""When the door closes, a request that is being read or answered has this long; nobody is let in any more."""
 
 
 class Door:
@@ -22,7 +24,13 @@ class Door:
     def __init__(self, gateway: Gateway, listening: socket.socket | None = None) -> None:
         self._socket = listening or listen(gateway.settings.host, gateway.settings.port)
         config = uvicorn.Config(
-            build_app(gateway), log_config=None, access_log=False, lifespan="off", server_header=False, backlog=2048
+            build_app(gateway),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            backlog=2048,
+            timeout_graceful_shutdown=ANSWER_S,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
@@ -55,9 +63,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def wait_for_signal() -> None:
-    """Sleep until SIGINT or SIGTERM."""
+def told_to_stop() -> threading.Event:
+    """From here on SIGINT and SIGTERM end nothing by themselves; they set this event."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    return stop

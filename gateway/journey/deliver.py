@@ -125,9 +125,9 @@ def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str
 
 # ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def _attempt(world: World, claim: Claim, give_up_at: datetime) -> Tried | None:
-    """Sign, send, verify, judge. None when the lease would not outlast the attempt."""
+    """Sign, send, verify, judge. None when the lease would not outlast the attempt, or when we are asked to stop."""
     began_at = world.clock.now()
-    if began_at > give_up_at:
+    if began_at > give_up_at or world.stopping():
         return None
     message = claim.message
     url = world.limits.partner_urls[message.partner]

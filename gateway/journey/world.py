@@ -63,9 +63,17 @@ class Limits:
     to_comwel: Path
 
 
+def never() -> bool:
+    """Nobody asked us to stop."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids."""
+    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids.
+
+    Once `stopping()`, nothing is begun that is not under way.
+    """
 
     store: Store
     clock: Clock
@@ -85,6 +93,7 @@ class World:
     actor: str = "gateway"
     wake: Wake = nobody
     reached: Reached = nothing
+    stopping: Callable[[], bool] = never
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
         """One act by us, now."""

@@ -11,11 +11,14 @@ import json
 import os
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import StoreUnavailable
+
+TRIES = 3
 
 
 def _forget_the_dead(handles: Path) -> None:
@@ -34,6 +37,16 @@ def _lives(pid: int) -> bool:
     return True
 
 
+def _patiently(start: Callable[[], Any]) -> Any:
+    """The wheel gives a start ten seconds and goes; on a busy machine the server is there a little later."""
+    for _ in range(TRIES - 1):
+        try:
+            return start()
+        except subprocess.TimeoutExpired:
+            continue
+    return start()
+
+
 @contextmanager
 def embedded_postgres(home: Path) -> Iterator[str]:
     """Run PostgreSQL with its data in `home/postgres` while the block lasts; yields a connection string."""
@@ -44,7 +57,7 @@ def embedded_postgres(home: Path) -> Iterator[str]:
         try:
             home.mkdir(parents=True, exist_ok=True)
             _forget_the_dead(home / "postgres" / ".handle_pids.json")
-            server = get_server(home.resolve() / "postgres")
+            server = _patiently(lambda: get_server(home.resolve() / "postgres"))
         except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
     try:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import KeyRefused, SettingsInvalid
 from gateway.sealing.keys import SigningKey, generate
 
 SECRET_BYTES = 32
@@ -23,7 +23,10 @@ SECRET_BYTES = 32
 def own_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey:
     """The gateway's signing key `kid`, made on first use."""
     pem = read_or_make(folder / f"{kid}.pem", lambda: generate(kid, alg).to_pem())
-    return SigningKey.from_pem(kid, alg, pem)
+    try:
+        return SigningKey.from_pem(kid, alg, pem)
+    except KeyRefused:
+        raise SettingsInvalid(f"{kid}.pem does not hold a private key") from None
 
 
 def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[str], bytes]:
@@ -34,16 +37,27 @@ def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[s
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
     """The bytes of a secret file; made, written and synced first when it is not there. Two makers: the first wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        if not path.is_file():
+            raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be made, something else is in its place") from None
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise SettingsInvalid(f"{path.name} can be read by others") from None
-        return path.read_bytes()
+        return _read(path)
+    except OSError as error:
+        raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be made ({os.strerror(error.errno or 0)})") from None
     with os.fdopen(handle, "wb") as file:
         made = make()
         file.write(made)
         file.flush()
         os.fsync(file.fileno())
     return made
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be read ({os.strerror(error.errno or 0)})") from None

@@ -83,19 +83,23 @@ def _upgrade(url: str, target: str) -> None:
 
 
 def require_fit(url: str) -> None:
-    """Does this release fit the database? Raises SchemaTooOld, SchemaTooNew, or SettingsInvalid for a wrong login.
-
-    A pre step we do not know is a newer release about to start: it only added, and we work on. A post step we do not
-    know has taken away what we need. A post step that is still to come disturbs nobody.
-    """
-    seen = current(url)
-    if unknown := sorted(name for name in seen.difference(steps("post")) if name.startswith("post_")):
-        raise SchemaTooNew(f"{', '.join(unknown)} has run")
-    _require_pre(seen)
+    """Does this release fit the database, as this login? Raises what `fit` raises, or SettingsInvalid."""
+    fit(current(url))
     with psycopg.connect(url) as connection:
         row = connection.execute("select pg_has_role(%s, 'member'), current_user", (APP_ROLE,)).fetchone()
     if row and not row[0]:
         raise SettingsInvalid(f"GATEWAY_DATABASE_URL: not in the role of the gateway; grant {APP_ROLE} to {row[1]}")
+
+
+def fit(seen: frozenset[str]) -> None:
+    """Does this release fit a database that has seen these steps? Raises SchemaTooOld or SchemaTooNew.
+
+    A pre step we do not know is a newer release about to start: it only added, and we work on. A post step we do not
+    know has taken away what we need. A post step that is still to come disturbs nobody.
+    """
+    if unknown := sorted(name for name in seen.difference(steps("post")) if name.startswith("post_")):
+        raise SchemaTooNew(f"{', '.join(unknown)} has run")
+    _require_pre(seen)
 
 
 def _require_pre(seen: frozenset[str]) -> None:

@@ -482,13 +482,14 @@ def _configure(connection: Connection) -> None:
 def _connected(pool: ConnectionPool[Connection], scope: str) -> Iterator[Connection]:
     """A connection of the pool in a transaction of this scope; leaving commits.
 
-    Raises StoreUnavailable when there is none, or when it breaks, and OutOfScope when row-level security refuses a row.
+    Raises StoreUnavailable when there is none, when it breaks or only reads, and OutOfScope when row-level security
+    refuses a row.
     """
     try:
         with pool.connection() as connection:
             connection.execute(_opening(scope), prepare=False)
             yield connection
-    except (psycopg.OperationalError, PoolTimeout):
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout):
         raise StoreUnavailable from None
     except psycopg.errors.InsufficientPrivilege:
         raise OutOfScope from None

@@ -17,11 +17,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from celery import Celery, Task
 from celery.beat import Scheduler
+from celery.bootsteps import StartStopStep
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
 
@@ -98,7 +100,7 @@ class Timetable(Scheduler):
         self.merge_inplace(self.app.conf.beat_schedule)
 
 
-def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool], observer: Observer) -> None:
+def give_tasks(app: Celery, world: World, name: str, observer: Observer) -> None:
     """Let the application's tasks work on this world."""
 
     @app.task(name=WAKE_TASK, expires=HINT_EXPIRES_S, bind=True)
@@ -106,13 +108,13 @@ def give_tasks(app: Celery, world: World, name: str, stopped: Callable[[], bool]
         observer.woken("wake")
         if partner in world.channels:
             worker = f"{name}-{partner}"
-            deliver = partial(deliver_all, world, partner, worker, stopped)
+            deliver = partial(deliver_all, world, partner, worker)
             one_round(observer, f"wake-{partner}", deliver, task.request.headers)
 
     @app.task(name=JOURNEY_TASK, expires=HINT_EXPIRES_S)
     def journey() -> None:
         observer.woken(JOURNEY)
-        while not stopped() and one_round(observer, JOURNEY, partial(walk, world)):
+        while not world.stopping() and one_round(observer, JOURNEY, partial(walk, world)):
             pass
 
 
@@ -128,9 +130,12 @@ def work(
     """Be a worker for these partners, with the poller beside it, until SIGTERM; returns when all rounds have ended."""
     name, stop = f"{socket.gethostname()}-{os.getpid()}", threading.Event()
     app = build_app(broker_url, partners)
-    give_tasks(app, world, name, stop.is_set, observer)
-    poller = Runner(world, name=f"{name}-poll", partners=partners, pause_s=POLL_S, alive=alive, observer=observer)
-    with _told_when_stopping(stop), poller:
+    give_tasks(app, replace(world, stopping=stop.is_set), name, observer)
+    poller = Runner(
+        world, name=f"{name}-poll", partners=partners, pause_s=POLL_S, alive=alive, observer=observer, stop=stop
+    )
+    app.steps["worker"].add(_beside(poller))
+    with _told_when_stopping(stop):
         app.Worker(
             hostname=f"gateway-{name}",
             pool="threads",
@@ -142,6 +147,19 @@ def work(
             without_heartbeat=True,
             quiet=True,
         ).start()
+
+
+def _beside(poller: Runner) -> type[StartStopStep]:
+    """A step of the worker that runs the poller: from when signals are heard until the worker ends."""
+
+    class Poller(StartStopStep):
+        def start(self, parent: Any) -> None:
+            poller.start()
+
+        def stop(self, parent: Any) -> None:
+            poller.stop()
+
+    return Poller
 
 
 def beat(broker_url: str, partners: Iterable[str]) -> None:

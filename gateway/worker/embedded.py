@@ -9,7 +9,11 @@ Refuses to swallow: an unexpected error is logged with its type and the round is
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import structlog
 
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
@@ -18,13 +22,16 @@ from gateway.worker.rounds import collect, one_round, walk
 
 PAUSE_S = 0.2
 COLLECT_S = 2.0
+SPARE_S = 5.0
+"""An attempt that is under way is waited for; then its outcome is to be committed, and a lease given back."""
+log = structlog.get_logger()
 
 
 class Runner:
     """Threads that walk the journey until `stop`. Use as a context manager.
 
     `partners` are those it delivers to (all when None); when there was nothing to do, a round pauses `pause_s`.
-    `alive` is called at every look at the journey.
+    `alive` is called at every look at the journey; `stop` is what asks them to stop, when others are asked too.
     """
 
     def __init__(
@@ -36,30 +43,39 @@ class Runner:
         pause_s: float = PAUSE_S,
         alive: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        self._world, self._alive, self._observer = world, alive, observer or Unobserved()
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
+        self._world = replace(world, stopping=self._stop.is_set)
+        self._alive, self._observer = alive, observer or Unobserved()
         deliveries = world.channels if partners is None else partners
         rounds = [
             *((f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0, pause_s) for p in deliveries),
             ("journey", self._journey, PAUSE_S, pause_s),
             ("intake", self._intake, PAUSE_S, max(pause_s, COLLECT_S)),
         ]
-        self._threads = [threading.Thread(target=self._loop, args=one, daemon=True) for one in rounds]
+        self._threads = [threading.Thread(target=self._loop, args=one, name=one[0], daemon=True) for one in rounds]
 
-    def __enter__(self) -> Runner:
+    def start(self) -> None:
+        """Begin all rounds."""
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self) -> Runner:
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """Let every round end, then return."""
+        """Let every round end that ends in time; what one was in the middle of then is undone with its unit."""
         self._stop.set()
+        deadline = time.monotonic() + self._world.limits.attempt_timeout_s + SPARE_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.warning("round.abandoned", round=thread.name)
 
     def _deliver(self, partner: str, worker: str) -> Callable[[], int]:
         return lambda: deliver(self._world, partner, worker)

@@ -24,6 +24,7 @@ from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE = "journey", "intake"
+VERBS = (screen_cases, withdraw, refer, track)
 log = structlog.get_logger()
 
 
@@ -46,10 +47,10 @@ def one_round(observer: Observer, name: str, act: Callable[[], int], because: Ma
     return done
 
 
-def deliver_all(world: World, partner: str, worker: str, stopped: Callable[[], bool]) -> int:
-    """Deliver batch after batch until nothing is due, or until stopped; returns how many messages were tried."""
+def deliver_all(world: World, partner: str, worker: str) -> int:
+    """Deliver batch after batch until nothing is due, or until stopping; returns how many messages were tried."""
     total = 0
-    while not stopped() and (tried := deliver(world, partner, worker)):
+    while not world.stopping() and (tried := deliver(world, partner, worker)):
         total += tried
     return total
 
@@ -57,7 +58,7 @@ def deliver_all(world: World, partner: str, worker: str, stopped: Callable[[], b
 def walk(world: World) -> int:
     """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks."""
     with world.store.alone(JOURNEY) as mine:
-        return screen_cases(world) + withdraw(world) + refer(world) + track(world) if mine else 0
+        return sum(verb(world) for verb in VERBS if not world.stopping()) if mine else 0
 
 
 def collect(world: World) -> int:

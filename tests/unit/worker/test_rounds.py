@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.worker.rounds import JOURNEY, deliver_all, walk
@@ -25,6 +26,6 @@ def test_delivering_goes_on_until_nothing_is_due_or_it_is_told_to_stop(tmp_path:
     here = scene(tmp_path)
     here.hand_over(a_case())
     walk(here.world)
-    assert deliver_all(here.world, "KEIS", "w1", lambda: True) == 0
-    assert deliver_all(here.world, "KEIS", "w1", lambda: False) == 1
-    assert deliver_all(here.world, "KEIS", "w1", lambda: False) == 0
+    assert deliver_all(replace(here.world, stopping=lambda: True), "KEIS", "w1") == 0
+    assert deliver_all(here.world, "KEIS", "w1") == 1
+    assert deliver_all(here.world, "KEIS", "w1") == 0
