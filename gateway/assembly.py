@@ -32,6 +32,7 @@ from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.ruleset import RuleSet
 from gateway.config import Settings
+from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
@@ -335,6 +336,7 @@ def assemble(
             register=RtwFiles(settings.schemas),
             channels=open_channels,
             retry=RetrySchedule().scaled(settings.retry_scale),
+            patience=Patience().scaled(settings.retry_scale),
             attempts=attempts,
             wake=wake,
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,

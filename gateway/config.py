@@ -77,7 +77,9 @@ class Settings(BaseSettings):
     business_day: Path | None = Field(
         default=None, description="file that holds the business day, in a demo's home only; unset: today"
     )
-    retry_scale: float = Field(default=1.0, gt=0, description="factor on the retry schedule; 1 in production")
+    retry_scale: float = Field(
+        default=1.0, gt=0, description="factor on the waits of retries and probes; 1 in production"
+    )
     deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
 

@@ -189,12 +189,16 @@ class MessageRow(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A message leased for one attempt; the fence makes a late finisher harmless."""
+    """A message leased for one attempt; the fence makes a late finisher harmless.
+
+    `probe`: the partner's line is not closed, and this attempt is to find out whether it may be.
+    """
 
     message: MessageRow
     attempts: int
     first_at: datetime
     fence: int
+    probe: bool = False
 
 
 class AttemptRow(NamedTuple):
@@ -218,6 +222,18 @@ class Finish(NamedTuple):
     state: str
     next_at: datetime
     receipt: ReceiptRow | None
+
+
+class LineRow(NamedTuple):
+    """How the line to a partner stands. `breaker` closed|open|half-open; `recent`: (slot, tried, failed) each."""
+
+    partner: str
+    breaker: str = "closed"
+    why: str | None = None
+    failures: int = 0
+    probes: int = 0
+    due_at: datetime | None = None
+    recent: tuple[tuple[int, int, int], ...] = ()
 
 
 class ReceiptRow(NamedTuple):
@@ -286,7 +302,7 @@ class UpdateRow(NamedTuple):
 
 
 class WorkItem(NamedTuple):
-    """Something a person must look at."""
+    """Something a person must look at, unless it is over."""
 
     kind: str
     code: str | None
@@ -295,6 +311,7 @@ class WorkItem(NamedTuple):
     partner: str | None
     mid: str | None
     at: datetime
+    done_at: datetime | None = None
 
 
 class KeyRow(NamedTuple):
@@ -448,7 +465,10 @@ class Outbox(Protocol):
         ...
 
     def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
-        """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold."""
+        """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold.
+
+        Nothing while the partner's line is open; one, marked as a probe, when a probe is due (see `Lines.probe`).
+        """
         ...
 
     def release(self, claims: Sequence[Claim]) -> None:
@@ -477,6 +497,27 @@ class Outbox(Protocol):
 
     def report(self) -> Iterator[Mapping[str, Any]]:
         """One row a message for `gateway status exchanges`."""
+        ...
+
+
+class Lines(Protocol):
+    """The lines to partners: what their breakers remember. A line nobody has heard of is closed."""
+
+    def hold(self, partner: str) -> tuple[LineRow, datetime]:
+        """The line, locked until the unit ends, and the database's time."""
+        ...
+
+    def save(self, row: LineRow) -> None: ...
+
+    def probe(self, partner: str, lease_s: float) -> bool:
+        """Make the line half-open, if a probe is due; False when somebody else was faster.
+
+        A probe of which nothing is heard for `lease_s` is due again.
+        """
+        ...
+
+    def all(self) -> Sequence[LineRow]:
+        """Every line that has been heard of, by partner."""
         ...
 
 
@@ -560,10 +601,15 @@ class Unit(Protocol):
     cases: Caseload
     legs: Legs
     outbox: Outbox
+    lines: Lines
     inbox: Inbox
     facts: Facts
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
+
+    def end_work(self, kind: str, partner: str, at: datetime) -> None:
+        """What this kind of item about this partner called for is over."""
+        ...
 
     def counts(self) -> Mapping[str, int]:
         """How many of what there is, for status and the funnel."""

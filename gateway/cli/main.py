@@ -19,7 +19,7 @@ from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, prepare
 from gateway.cli import demo as demo_run
-from gateway.cli import maps, pretend, running, serving, supervisor
+from gateway.cli import maps, operating, pretend, running, serving, supervisor
 from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
 from gateway.errors import (
@@ -53,6 +53,7 @@ status = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="w
 keys = typer.Typer(no_args_is_help=True, help="public keys of partners")
 app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
+app.add_typer(operating.partners, name="partner")
 app.add_typer(maps.app, name="map")
 
 ALONE = (JOURNEY, INTAKE)

@@ -2,7 +2,8 @@
 
 Rules: SQL alone remembers; a message is leased before it is tried and finished only by who still holds the fence; order
 is kept per (partner, case); consent and legal basis are asked again at the moment of sending; a message is delivered
-when the partner's signed receipt is verified and stored, not earlier.
+when the partner's signed receipt is verified and stored, not earlier; a partner that cannot take anything is left alone
+(`gateway.delivery.breaker`), and its messages wait without using up attempts.
 Refuses to change a message: the bytes and the manifest are those of the first attempt.
 """
 
@@ -12,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from gateway.delivery import breaker
+from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Answer as Heard
-from gateway.delivery.judge import Judgement, Kind, Phase, Result, judge
+from gateway.delivery.judge import Judgement, Kind, Line, Phase, Result, judge
 from gateway.documents.strict_json import reread
 from gateway.errors import IllegalMove, PermissionRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
@@ -28,6 +31,7 @@ from gateway.ports import (
     Claim,
     Finish,
     LegRow,
+    LineRow,
     MessageRow,
     Outgoing,
     ReceiptRow,
@@ -45,6 +49,8 @@ MARGIN_S = 2.0
 """An attempt may begin only if its lease outlasts it by this much."""
 SUSPENDED_S = 3600
 """A partner that says it has gone (410) is asked again no sooner than this."""
+QUEUEING = "queueing"
+"""The work item that stands while messages to a partner queue because its line is shut."""
 NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
 """Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
 
@@ -66,16 +72,18 @@ class Tried(NamedTuple):
 
 def deliver(world: World, partner: str, worker: str) -> int:
     """Try one batch for one partner; returns how many messages were tried."""
-    # 1 lease due messages, head of line per case
+    # 1 lease due messages, head of line per case; a single one as a probe when the line is open and a probe is due
     # 2 ask permission again, now; what may not leave is blocked
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
-    # 4 commit what became of each: delivery, attempt, receipt, the leg's state, one event per message
+    # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
     with world.store.unit(partner) as unit:
         claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
         if not claims:
             return 0
         cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
         legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
+        if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
+            return 0  # somebody else is probing
         leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
         unit.commit(leased)
     world.reached("outbox.claimed")
@@ -85,7 +93,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
     give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
     waiting = [c for c in claims if c.message.mid not in blocked]
     tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
-    _finish(world, partner, [*refused, *tried], _untried(waiting, tried))  # 4
+    _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
     return len(refused) + len(tried)
 
 
@@ -180,7 +188,8 @@ def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Recei
 
 
 # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────────────
-def _finish(world: World, partner: str, all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
+def _finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
+    partner = claims[0].message.partner
     with world.store.unit(partner) as unit:
         finishes = [_outcome(world, t) for t in all_tried]
         _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
@@ -188,9 +197,10 @@ def _finish(world: World, partner: str, all_tried: Sequence[Tried], untried: Seq
         unit.outbox.finish(finishes)
         unit.add_work([w for t, f in zip(all_tried, finishes, strict=True) if (w := _work(t, f))])
         events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
+        turned = _mind_line(world, unit, partner, all_tried) if all_tried or claims[0].probe else []
         for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
             world.reached(point)
-        unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)])
+        unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)], *turned)
     world.reached("delivery.committed")
 
 
@@ -257,6 +267,29 @@ def _call_back(
 ) -> MessageRow | None:
     reason = WITHDRAWN if tried.refused == "E-CONSENT" else OTHER
     return call_back(world, unit, row, reason, seqs, holding=tried.claim)
+
+
+def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried]) -> list[AuditEvent]:
+    """Tell the breaker what was heard. When messages begin or cease to queue, a person is told, once."""
+    row, now = unit.lines.hold(partner)
+    before = Breaker(
+        breaker.State(row.breaker),
+        breaker.Why(row.why) if row.why else None,
+        row.failures,
+        row.probes,
+        row.due_at,
+        tuple(Tally(*t) for t in row.recent),
+    )
+    heard = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in all_tried]
+    after = breaker.after(before, heard, now, world.patience)
+    unit.lines.save(LineRow(partner, after.state, after.why, after.failures, after.probes, after.due_at, after.recent))
+    if before.state is breaker.State.CLOSED and after.state is breaker.State.OPEN:
+        unit.add_work([WorkItem(QUEUEING, after.why, None, None, partner, None, world.clock.now())])
+        return [world.event("line.opened", PURPOSE, partner=partner, subject=after.why)]
+    if before.state is not breaker.State.CLOSED and after.state is breaker.State.CLOSED:
+        unit.end_work(QUEUEING, partner, world.clock.now())
+        return [world.event("line.closed", PURPOSE, partner=partner)]
+    return []
 
 
 def _work(tried: Tried, finish: Finish) -> WorkItem | None:

@@ -16,6 +16,7 @@ from typing import Any
 from gateway.cases.caseload import Caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.ruleset import RuleSet
+from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
@@ -94,6 +95,7 @@ class World:
     wake: Wake = nobody
     reached: Reached = nothing
     stopping: Callable[[], bool] = never
+    patience: Patience = Patience()  # noqa: RUF009 - frozen
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
         """One act by us, now."""

@@ -43,6 +43,7 @@ from gateway.ports import (
     JudgedRow,
     KeyRow,
     LegRow,
+    LineRow,
     MessageRow,
     ParkedRow,
     QuarantinedRow,
@@ -329,6 +330,31 @@ class Outbox(_Part):
             yield dict(zip(names.split(), row, strict=True))
 
 
+def _line_row(columns: Sequence[Any]) -> LineRow:
+    row = LineRow(*columns)
+    return row._replace(recent=tuple(map(tuple, row.recent)))  # type: ignore[arg-type]
+
+
+class Lines(_Part):
+    """See `ports.Lines`."""
+
+    def hold(self, partner: str) -> tuple[LineRow, datetime]:
+        found = _SQL.hold_line(self._c, partner=partner)
+        if not found:
+            _SQL.add_line(self._c, partner=partner)
+            found = _SQL.hold_line(self._c, partner=partner)
+        return _line_row(found[:-1]), found[-1]
+
+    def save(self, row: LineRow) -> None:
+        _SQL.save_line(self._c, **(row._asdict() | {"recent": Jsonb(row.recent)}))
+
+    def probe(self, partner: str, lease_s: float) -> bool:
+        return bool(_SQL.take_probe(self._c, partner=partner, lease_s=lease_s))
+
+    def all(self) -> Sequence[LineRow]:
+        return [_line_row(row) for row in _SQL.all_lines(self._c)]
+
+
 def _keep_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
     if rows:
         _SQL.keep_receipts(connection, rows=_json(_dicts(rows)))
@@ -434,11 +460,15 @@ class PostgresUnit:
         self.cases: ports.Caseload = Caseload(connection)
         self.legs: ports.Legs = Legs(connection)
         self.outbox: ports.Outbox = Outbox(connection)
+        self.lines: ports.Lines = Lines(connection)
         self.inbox: ports.Inbox = Inbox(connection)
         self.facts: ports.Facts = Facts(connection)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))
+
+    def end_work(self, kind: str, partner: str, at: datetime) -> None:
+        _SQL.end_work(self._c, kind=kind, partner=partner, at=at)
 
     def counts(self) -> Mapping[str, int]:
         return dict(_SQL.counts(self._c))

@@ -21,6 +21,7 @@ from gateway.ports import (
     HandoverFile,
     InboxRow,
     LegRow,
+    LineRow,
     MessageRow,
     ParkedRow,
     QuarantinedRow,
@@ -34,6 +35,7 @@ from gateway.ports import (
 )
 from gateway.store.units import PostgresStore
 from tests.fakes.memory import MemoryStore
+from tests.journey.world import rows
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DAY = date(2026, 11, 23)
@@ -411,6 +413,71 @@ def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Stor
         assert unit.outbox.ever_tried("20260001000001", "KEIS", None)
         assert not unit.outbox.ever_tried("20260001000001", "KEIS", uid("m1"))
         assert not unit.outbox.ever_tried("20260001000001", "KEAD", None)
+
+
+# ── lines ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def opened(store: Store, due_in_s: float) -> LineRow:
+    """KEIS's line is open and its next probe is due in so many seconds; two cases wait."""
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(1), message(2, case_no="20260001000009")])
+        row, now = unit.lines.hold("KEIS")
+        due_at = now + timedelta(seconds=due_in_s)
+        row = row._replace(breaker="open", why="in-a-row", failures=5, probes=1, due_at=due_at, recent=((7, 6, 5),))
+        unit.lines.save(row)
+        unit.commit(EVENT)
+    return row
+
+
+def test_a_line_nobody_has_heard_of_is_closed(store: Store) -> None:
+    with store.unit() as unit:
+        row, now = unit.lines.hold("KEIS")
+        assert row == LineRow("KEIS")
+        assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)  # noqa: TID251 - the database's clock is a real one
+        unit.lines.hold("KEAD")
+        assert [line.partner for line in unit.lines.all()] == ["KEAD", "KEIS"]
+
+
+def test_a_line_comes_back_as_it_was_saved(store: Store) -> None:
+    row = opened(store, 30)
+    with store.unit() as unit:
+        assert unit.lines.hold("KEIS")[0] == row
+        assert unit.lines.all() == [row]
+
+
+def test_while_a_line_is_open_nothing_is_leased_and_other_partners_are(store: Store) -> None:
+    opened(store, 30)
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(3, partner="KEAD")])
+        assert unit.outbox.claim("KEIS", "w", 9, 30.0) == []
+        assert not unit.lines.probe("KEIS", 30.0)
+        assert [c.probe for c in unit.outbox.claim("KEAD", "w", 9, 30.0)] == [False]
+
+
+def test_a_probe_is_one_message_and_taken_once(store: Store) -> None:
+    opened(store, -1)
+    with store.unit() as unit:
+        assert [c.probe for c in unit.outbox.claim("KEIS", "w1", 9, 30.0)] == [True]
+        assert unit.lines.probe("KEIS", 30.0)
+        assert unit.outbox.claim("KEIS", "w2", 9, 30.0) == []
+        assert not unit.lines.probe("KEIS", 30.0)
+        assert unit.lines.hold("KEIS")[0].breaker == "half-open"
+
+
+def test_a_probe_of_which_nothing_is_heard_is_due_again(store: Store) -> None:
+    opened(store, -1)
+    with store.unit() as unit:
+        assert unit.lines.probe("KEIS", -0.5)
+        assert [c.probe for c in unit.outbox.claim("KEIS", "w2", 9, 30.0)] == [True]
+        assert unit.lines.probe("KEIS", 30.0)
+
+
+def test_what_a_work_item_called_for_can_be_over(store: Store) -> None:
+    with store.unit() as unit:
+        unit.add_work([WorkItem("queueing", "in-a-row", None, None, p, None, NOW) for p in ("KEIS", "KEAD")])
+        unit.end_work("queueing", "KEIS", NOW)
+        unit.end_work("queueing", "TRN", NOW)
+        unit.commit(EVENT)
+    assert [(w["partner"], w["done_at"]) for w in rows(store, "work_item")] == [("KEIS", NOW), ("KEAD", None)]
 
 
 # ── inbox ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,7 @@ from gateway.ports import (
     InboxRow,
     JudgedRow,
     LegRow,
+    LineRow,
     MessageRow,
     ParkedRow,
     QuarantinedRow,
@@ -74,6 +75,7 @@ class Shelf:
     checks: dict[tuple[str, str], CheckRow] = field(default_factory=dict)
     updates: dict[tuple[str, int], UpdateRow] = field(default_factory=dict)
     rtw_files: dict[tuple[date, int], str | None] = field(default_factory=dict)
+    lines: dict[str, LineRow] = field(default_factory=dict)
     work: list[WorkItem] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
 
@@ -95,6 +97,7 @@ class Shelf:
             checks={k: v for k, v in self.checks.items() if k[0] in legs},
             updates={k: v for k, v in self.updates.items() if k[0] in legs},
             rtw_files=self.rtw_files,
+            lines={k: v for k, v in self.lines.items() if k == partner},
             work=[row for row in self.work if row.partner == partner],
             events=[row for row in self.events if row.partner == partner],
         )
@@ -109,6 +112,10 @@ class Shelf:
             changed, known = iter(now), [id(row) for row in seen]
             mine[:] = [next(changed) if id(row) in known else row for row in mine]
             mine.extend(changed)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - stands for the database's clock
 
 
 class _Part:
@@ -316,7 +323,7 @@ class Outbox(_Part):
         return found
 
     def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
-        now = datetime.now(UTC)  # noqa: TID251 - stands for the database's clock
+        now = _now()
         line: dict[str, int] = {}
         mine = sorted(
             (d for d in self.s.deliveries.values() if d.message.partner == partner), key=lambda d: d.message.seq
@@ -332,9 +339,13 @@ class Outbox(_Part):
             and line[d.message.case_no or ""] == d.message.seq
         ]
         claims = []
+        row = self.s.lines.get(partner, LineRow(partner))
+        probe = row.breaker != "closed"
+        if probe:
+            limit = 1 if row.due_at and row.due_at <= now else 0
         for d in sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]:
             d.state, d.fence, d.lease_until = "leased", d.fence + 1, now + timedelta(seconds=lease_s)
-            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence))
+            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe))
         return claims
 
     def release(self, claims: Sequence[Claim]) -> None:
@@ -403,6 +414,24 @@ class Outbox(_Part):
                 "receipt": r.decision if r else None,
                 "receiptAt": r.at if r else None,
             }
+
+
+class Lines(_Part):
+    def hold(self, partner: str) -> tuple[LineRow, datetime]:
+        return self.s.lines.setdefault(partner, LineRow(partner)), _now()
+
+    def save(self, row: LineRow) -> None:
+        self.s.lines[row.partner] = row
+
+    def probe(self, partner: str, lease_s: float) -> bool:
+        row, now = self.hold(partner)
+        if row.breaker == "closed" or row.due_at is None or row.due_at > now:
+            return False
+        self.save(row._replace(breaker="half-open", due_at=now + timedelta(seconds=lease_s)))
+        return True
+
+    def all(self) -> Sequence[LineRow]:
+        return [row for _, row in sorted(self.s.lines.items())]
 
 
 class Inbox(_Part):
@@ -505,9 +534,15 @@ class MemoryUnit:
         self.committed = False
         self.handovers, self.cases, self.legs = Handovers(shelf), Caseload(shelf), Legs(shelf)
         self.outbox, self.inbox, self.facts = Outbox(shelf), Inbox(shelf), Facts(shelf)
+        self.lines = Lines(shelf)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
+
+    def end_work(self, kind: str, partner: str, at: datetime) -> None:
+        for n, item in enumerate(self.shelf.work):
+            if (item.kind, item.partner, item.done_at) == (kind, partner, None):
+                self.shelf.work[n] = item._replace(done_at=at)
 
     def counts(self) -> Mapping[str, int]:
         s = self.shelf

@@ -115,7 +115,7 @@ def test_without_the_partners_signature_nothing_is_delivered_and_it_is_tried_aga
     assert (row["state"], row["attempts"], row["error_class"]) == ("ready", 1, error_class)
     assert quick.rows("receipt") == []
     assert quick.legs(a_case().case_no)["KEIS"].state == "requested|sent"
-    assert quick.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "refused", error_class)]
+    assert quick.acts(since)[:2] == [("delivery.leased", "done", None), ("delivery.attempted", "refused", error_class)]
     ended = attempts(quick)[0]["ended_at"]
     assert ended <= row["next_at"] <= ended + STEPS[0]
 

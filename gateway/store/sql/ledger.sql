@@ -9,6 +9,9 @@ from json_populate_recordset(null::audit_event, :rows) with ordinality order by 
 insert into work_item (kind, code, case_no, ref_no, partner, mid, at)
 values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
 
+-- name: end_work!
+update work_item set done_at = :at where kind = :kind and partner = :partner and done_at is null;
+
 -- name: counts
 -- How many of what there is; the funnel of the demo and `gateway status`.
 select 'cases', count(*) from case_record where facts is not null

@@ -33,6 +33,7 @@ PERMITTED = {
     "receipt": {"direction": "out"},
     "delivery": {"state": "ready"},
     "inbox": {"state": "held"},
+    "partner_line": {"breaker": "open"},
     "retention_check": {"milestone": "P1M", "state": "due"},
     "audit_event": {"verdict": "done"},
 }
