@@ -1,0 +1,21 @@
+"""kill -9 of any process while a night is under way: another one takes its place, and the funnel is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.rehearsal import SUPERVISOR, VICTIMS, rehearse, told
+
+CASES, EVERY_S = 60, 1.0
+
+
+def test_every_process_is_killed_once_and_the_funnel_is_complete(home: Path) -> None:
+    found = rehearse(home / "demo", cases=CASES, every_s=EVERY_S, times=1)
+    said = "\n".join(told(found))
+    assert [one.name for one in found.kills] == [*VICTIMS, SUPERVISOR], said
+    assert all(one.replaced_s for one in found.kills if one.name != SUPERVISOR), said
+    assert (found.exit_code, found.report["problems"]) == (0, []), said
+    assert found.report["verdicts"] == f"{CASES} of {CASES} expected verdicts are met"
+    referred = next(line for line in found.report["funnel"] if line["what"] == "cases referred")
+    assert referred["total"] > 10
+    assert not (home / "demo" / "up.json").exists()
