@@ -368,6 +368,7 @@ def _limits(settings: Settings) -> Limits:
         lease_s=settings.lease_s,
         attempt_timeout_s=settings.attempt_timeout_s,
         deliver_batch=settings.deliver_batch,
+        poison_after=settings.poison_after,
         settle_s=settings.settle_s,
         base_url=settings.fhir_base,
         partner_urls=settings.partner_urls,

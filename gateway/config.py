@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         default=1.0, gt=0, description="factor on the waits of retries and probes; 1 in production"
     )
     deliver_batch: int = Field(default=32, ge=1, le=256, description="messages claimed at once per partner")
+    poison_after: int = Field(
+        default=3, ge=2, description="a message is dead when this many attempts in a row died without a result"
+    )
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
 
     env: Literal["production", "test"] = Field(default="production", description="test: failpoints may be set")

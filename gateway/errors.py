@@ -12,7 +12,7 @@ Codes starting with `E-` are the hand-over codes that COMWEL's operators know; t
     │   ├── SealRefused         origin, freshness or integrity not proven      SEAL-*
     │   ├── LogRefused          what claims to be of the exchange log does not prove it   LOG-*
     │   └── JourneyRefused      the loop's rules                               LOOP-*
-    ├── DeliveryFailed          bringing a message across; named by phase      DLV-*
+    ├── DeliveryFailed          bringing a message across; named by phase      DLV-* E-POISON
     └── GatewayFault            our own house                                  GW-*
 
 This module refuses to carry personal data: a message names file, record, field and remedy, never a value that could
@@ -312,6 +312,12 @@ class DeliveryFailed(GatewayError):
 class AttemptFailed(DeliveryFailed):
     code = "DLV-ATTEMPT"
     sentence, remedy = "the partner could not be reached or did not answer", "it is tried again by schedule"
+
+
+class PoisonMessage(DeliveryFailed):
+    code, status, issue, fault = "E-POISON", 500, "exception", Fault.GATEWAY
+    sentence = "whoever tried to deliver it died, several times in a row"
+    remedy = "find out from the workers' logs why, and replay it"
 
 
 # ── our own house ────────────────────────────────────────────────────────────────────────────────────────────────────

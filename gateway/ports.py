@@ -191,7 +191,8 @@ class MessageRow(NamedTuple):
 class Claim(NamedTuple):
     """A message leased for one attempt; the fence makes a late finisher harmless.
 
-    `probe`: the partner's line is not closed, and this attempt is to find out whether it may be.
+    `probe`: the partner's line is not closed, and this attempt is to find out whether it may be. `crashes`: claims
+    before this one, in a row, whose lease ran out without a result.
     """
 
     message: MessageRow
@@ -199,6 +200,7 @@ class Claim(NamedTuple):
     first_at: datetime
     fence: int
     probe: bool = False
+    crashes: int = 0
 
 
 class AttemptRow(NamedTuple):
@@ -468,6 +470,7 @@ class Outbox(Protocol):
         """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold.
 
         Nothing while the partner's line is open; one, marked as a probe, when a probe is due (see `Lines.probe`).
+        A message whose last lease ran out without a result is suspect and comes alone.
         """
         ...
 

@@ -3,13 +3,15 @@
 Rules: SQL alone remembers; a message is leased before it is tried and finished only by who still holds the fence; order
 is kept per (partner, case); consent and legal basis are asked again at the moment of sending; a message is delivered
 when the partner's signed receipt is verified and stored, not earlier; a partner that cannot take anything is left alone
-(`gateway.delivery.breaker`), and its messages wait without using up attempts.
+(`gateway.delivery.breaker`), and its messages wait without using up attempts; a message that kills whoever tries it is
+given up, and takes nobody with it: suspects are tried alone.
 Refuses to change a message: the bytes and the manifest are those of the first attempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Answer as Heard
 from gateway.delivery.judge import Judgement, Kind, Line, Phase, Result, judge
 from gateway.documents.strict_json import reread
-from gateway.errors import IllegalMove, PermissionRefused, SealRefused
+from gateway.errors import IllegalMove, PermissionRefused, PoisonMessage, SealRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.refer import permission_now
@@ -51,6 +53,8 @@ SUSPENDED_S = 3600
 """A partner that says it has gone (410) is asked again no sooner than this."""
 QUEUEING = "queueing"
 """The work item that stands while messages to a partner queue because its line is shut."""
+LAST_CHANCE = "last-chance"
+"""The act of trying a message once more that will be given up if this attempt dies too; one at a time anywhere."""
 NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
 """Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
 
@@ -73,28 +77,43 @@ class Tried(NamedTuple):
 def deliver(world: World, partner: str, worker: str) -> int:
     """Try one batch for one partner; returns how many messages were tried."""
     # 1 lease due messages, head of line per case; a single one as a probe when the line is open and a probe is due
-    # 2 ask permission again, now; what may not leave is blocked
+    # 2 ask permission again, now; what may not leave is blocked, and what killed whoever tried it is dead
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
-    with world.store.unit(partner) as unit:
-        claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
-        if not claims:
-            return 0
-        cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
-        legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
-        if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
-            return 0  # somebody else is probing
-        leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
-        unit.commit(leased)
-    world.reached("outbox.claimed")
-    refused = [t for c in claims if (t := _refusal(world, c, cases, legs))]  # 2
-    blocked = {t.claim.message.mid for t in refused}
-    spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
-    give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
-    waiting = [c for c in claims if c.message.mid not in blocked]
-    tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
-    _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
-    return len(refused) + len(tried)
+    with ExitStack() as while_tried:
+        with world.store.unit(partner) as unit:
+            claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
+            if not claims:
+                return 0
+            cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
+            legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
+            if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
+                return 0  # somebody else is probing
+            if _last_chance(world, claims[0]) and not while_tried.enter_context(world.store.alone(LAST_CHANCE)):
+                return 0  # somebody else's message has its last chance: neither shall die of the other
+            leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
+            unit.commit(leased)
+        world.reached("outbox.claimed")
+        refused = [t for c in claims if (t := _poison(world, c) or _refusal(world, c, cases, legs))]  # 2
+        blocked = {t.claim.message.mid for t in refused}
+        spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
+        give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
+        waiting = [c for c in claims if c.message.mid not in blocked]
+        tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
+        _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
+        return len(refused) + len(tried)
+
+
+def _last_chance(world: World, claim: Claim) -> bool:
+    return claim.crashes == world.limits.poison_after - 1
+
+
+def _poison(world: World, claim: Claim) -> Tried | None:
+    """A message whose attempts died one after the other is not tried once more."""
+    if claim.crashes < world.limits.poison_after:
+        return None
+    now = world.clock.now()
+    return Tried(claim, None, None, None, PoisonMessage.code, now, now)
 
 
 def _untried(waiting: Sequence[Claim], tried: Sequence[Tried]) -> list[Claim]:
@@ -218,7 +237,7 @@ def _outcome(world: World, tried: Tried) -> Finish:
         ended_at=tried.ended_at,
     )
     if tried.refused or judgement is None:
-        return Finish(attempt, "blocked", tried.ended_at, None)
+        return Finish(attempt, "dead" if tried.refused == PoisonMessage.code else "blocked", tried.ended_at, None)
     kept = _kept(tried)
     if judgement.kind is Kind.DELIVERED:
         return Finish(attempt, "delivered", tried.ended_at, kept)
@@ -248,7 +267,8 @@ def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: S
         if t.claim.message.type == "referral.created" and t.claim.message.ref_no and f.state != "ready"
     }
     rows = unit.legs.many(sorted(ref_no for ref_no in ended if ref_no))
-    refused = [r for ref_no, r in rows.items() if ended[ref_no][0].refused and not State.read(r.state).terminal]
+    barred = {ref_no for ref_no, (t, f) in ended.items() if t.refused and f.state == "blocked"}
+    refused = [r for ref_no, r in rows.items() if ref_no in barred and not State.read(r.state).terminal]
     seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
     told = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
     unit.outbox.enqueue([message for message in told if message])

@@ -57,6 +57,7 @@ class Limits:
     lease_s: float
     attempt_timeout_s: float
     deliver_batch: int
+    poison_after: int
     settle_s: float
     base_url: str
     partner_urls: Mapping[str, str]

@@ -402,6 +402,26 @@ def test_a_released_lease_may_be_taken_at_once_and_counts_no_attempt(store: Stor
         assert [(c.fence, c.attempts) for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [(2, 0)]
 
 
+def test_a_message_whose_lease_ran_out_is_suspect_and_comes_alone(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(n, case_no=f"2026000100000{n}") for n in (1, 2, 3)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [c.crashes for c in unit.outbox.claim("KEIS", "w", 2, -1.0)] == [0, 0]
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        first, second, third = (unit.outbox.claim("KEIS", "w", 9, 30.0) for _ in range(3))
+        assert [[c.crashes for c in claims] for claims in (first, second, third)] == [[1], [1], [0]]
+        unit.outbox.release(first)
+        assert [c.crashes for c in unit.outbox.claim("KEIS", "w", 9, -1.0)] == [1]
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        [again] = unit.outbox.claim("KEIS", "w", 9, 30.0)
+        assert (again.crashes, again.attempts) == (2, 0)
+        unit.outbox.finish([finish(again.message.mid, again.fence, "ready")])
+        assert [c.crashes for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [0]
+
+
 def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Store) -> None:
     with store.unit() as unit:
         unit.outbox.enqueue([message(1, 1), message(2, 2)])

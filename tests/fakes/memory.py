@@ -49,6 +49,7 @@ class Delivery:
     next_at: datetime = datetime(1, 1, 1, tzinfo=UTC)
     lease_until: datetime | None = None
     fence: int = 0
+    crashes: int = 0
     error_class: str | None = None
 
 
@@ -343,9 +344,13 @@ class Outbox(_Part):
         probe = row.breaker != "closed"
         if probe:
             limit = 1 if row.due_at and row.due_at <= now else 0
-        for d in sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]:
+        head = sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]
+        died = {d.message.mid: d.crashes + (d.state == "leased") for d in head}
+        suspects = sorted((d for d in head if died[d.message.mid]), key=lambda d: (-died[d.message.mid], d.message.mid))
+        for d in suspects[:1] or head:
+            d.crashes = died[d.message.mid]
             d.state, d.fence, d.lease_until = "leased", d.fence + 1, now + timedelta(seconds=lease_s)
-            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe))
+            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe, d.crashes))
         return claims
 
     def release(self, claims: Sequence[Claim]) -> None:
@@ -365,7 +370,7 @@ class Outbox(_Part):
             d = self.s.deliveries[a.partner, a.mid]
             if d.fence == a.fence and d.state == "leased":
                 d.state, d.attempts, d.next_at = f.state, d.attempts + 1, f.next_at
-                d.error_class, d.lease_until = a.error_class, None
+                d.error_class, d.lease_until, d.crashes = a.error_class, None, 0
                 held += 1
         return held
 

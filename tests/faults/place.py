@@ -54,6 +54,7 @@ class Place:
             "lease_s": self.attempt_s + 5,
             "settle_s": 0.0,
             "retry_scale": self.retry_scale,
+            "poison_after": 1000,  # who dies here dies of us, not of the message
             "deliver_batch": BATCH,
             "env": "test",
         }

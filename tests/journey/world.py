@@ -334,6 +334,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
             lease_s=30.0,
             attempt_timeout_s=2.0,
             deliver_batch=32,
+            poison_after=3,
             settle_s=0.0,
             base_url=f"{DOOR}/fhir",
             partner_urls=URLS,
@@ -601,7 +602,7 @@ def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
         return [
             {"partner": d.message.partner, "mid": d.message.mid, "case_no": d.message.case_no, "seq": d.message.seq,
              "state": d.state, "attempts": d.attempts, "next_at": d.next_at, "fence": d.fence,
-             "error_class": d.error_class}
+             "crashes": d.crashes, "error_class": d.error_class}
             for d in s.deliveries.values()
         ]  # fmt: skip
     if table == "nonce":

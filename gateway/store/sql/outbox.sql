@@ -31,32 +31,38 @@ select partner, case_no, max(seq) from message where direction = 'out' and case_
 
 -- name: claim
 -- Lease due messages, head of line per (partner, case); the database's clock decides, SKIP LOCKED keeps workers apart.
--- An open line gives nothing until its probe is due, and then one.
+-- An open line gives nothing until its probe is due, and then one. Whoever held a lease that ran out has died of
+-- something: such a message comes alone.
 with line as (
     select coalesce(max(case when breaker = 'closed' then :limit when due_at <= now() then 1 else 0 end), :limit) as lets,
            coalesce(bool_or(breaker <> 'closed'), false) as probe
     from partner_line where partner = :partner
 ), head as (
-    select d.partner, d.mid from delivery d
+    select d.partner, d.mid, d.crashes + (d.state = 'leased')::integer as crashes from delivery d
     where d.partner = :partner and d.next_at <= now()
       and (d.state = 'ready' or (d.state = 'leased' and d.lease_until < now()))
       and not exists (select 1 from delivery e where e.partner = d.partner and e.case_no = d.case_no
                                                  and e.seq < d.seq and e.state in ('ready', 'leased'))
     order by d.next_at, d.seq limit (select lets from line)
     for update skip locked
+), suspect as (
+    select mid from head where crashes > 0 order by crashes desc, mid limit 1
+), chosen as (
+    select * from head where mid = (select mid from suspect) or not exists (select 1 from suspect)
 )
 update delivery d
-set state = 'leased', fence = d.fence + 1, lease_owner = :worker, lease_until = now() + make_interval(secs => :lease_s)
-from head h join message m on m.partner = h.partner and m.direction = 'out' and m.mid = h.mid
+set state = 'leased', fence = d.fence + 1, lease_owner = :worker, lease_until = now() + make_interval(secs => :lease_s),
+    crashes = h.crashes
+from chosen h join message m on m.partner = h.partner and m.direction = 'out' and m.mid = h.mid
 where d.partner = h.partner and d.mid = h.mid
 returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
-          (select probe from line);
+          (select probe from line), d.crashes;
 
 -- name: finish_delivery*!
 -- Only the holder of the fence may end an attempt.
 update delivery set state = :state, attempts = attempts + 1, next_at = :next_at, error_class = :error_class,
-       lease_owner = null, lease_until = null
+       lease_owner = null, lease_until = null, crashes = 0
 where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
 
 -- name: release*!
