@@ -39,6 +39,7 @@ FIGURES = (
         "oldest_waiting", "gateway_delivery_oldest_waiting_seconds", ("partner",), "since the oldest one was queued"
     ),
     Figure("longest_overdue", "gateway_delivery_overdue_seconds", ("partner",), "since one could have been tried"),
+    Figure("breakers", "gateway_breaker_state", ("partner", "state"), "1 for how the line to a partner stands"),
     Figure("held", "gateway_inbox_held", ("partner",), "reports that wait for an earlier one"),
     Figure("oldest_held", "gateway_inbox_oldest_held_seconds", ("partner",), "since the oldest of them came"),
     Figure("work_open", "gateway_work_items_open", ("kind",), "what people have to look at"),

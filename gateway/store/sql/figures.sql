@@ -19,14 +19,22 @@ left join delivery d on d.partner = p.partner and d.state in ('ready', 'leased')
 group by p.partner;
 
 -- name: figure_longest_overdue
--- For how long a message at the head of its line could have been tried and was not, in seconds.
+-- For how long a message at the head of its line could have been tried and was not, in seconds; not where the breaker
+-- leaves the partner alone.
 select p.partner, coalesce(extract(epoch from now() - min(greatest(d.next_at, d.lease_until))), 0)::float8
 from unnest(:partners::text[]) p (partner)
-left join delivery d on d.partner = p.partner and d.next_at <= now()
+left join partner_line n on n.partner = p.partner and n.breaker <> 'closed'
+left join delivery d on n.partner is null and d.partner = p.partner and d.next_at <= now()
      and (d.state = 'ready' or (d.state = 'leased' and d.lease_until < now()))
      and not exists (select 1 from delivery e where e.partner = d.partner and e.case_no = d.case_no
                                                 and e.seq < d.seq and e.state in ('ready', 'leased'))
 group by p.partner;
+
+-- name: figure_breakers
+-- How each line stands: 1 for the state it is in.
+select p.partner, s.state, (coalesce(n.breaker, 'closed') = s.state)::integer
+from unnest(:partners::text[]) p (partner) cross join unnest(array['closed', 'half-open', 'open']) s (state)
+left join partner_line n on n.partner = p.partner;
 
 -- name: figure_held
 -- Reports that came too early and wait for an earlier one.

@@ -92,6 +92,18 @@ def test_a_lease_that_ran_out_makes_its_message_overdue(
     assert read(postgres_store)["gateway_delivery_overdue_seconds"][("KEIS",)] == pytest.approx(120, abs=5)
 
 
+def test_a_partner_that_is_left_alone_is_shown_so_and_owes_no_attempt(
+    postgres_store: PostgresStore, books: psycopg.Connection
+) -> None:
+    delivery(books, "KEIS", 1, "ready", 700, due_s=300)
+    delivery(books, "KEAD", 1, "ready", 700, due_s=300)
+    books.execute("insert into partner_line (partner, breaker, due_at) values ('KEIS', 'open', now())")
+    seen = read(postgres_store)
+    assert seen["gateway_delivery_overdue_seconds"] == pytest.approx({("KEIS",): 0, ("KEAD",): 300}, abs=5)
+    assert {k for k, on in seen["gateway_breaker_state"].items() if on} == {("KEIS", "open"), ("KEAD", "closed")}
+    assert len(seen["gateway_breaker_state"]) == 6
+
+
 def test_held_reports_open_work_and_updates_are_counted_with_the_age_of_the_oldest(
     postgres_store: PostgresStore, books: psycopg.Connection
 ) -> None:
