@@ -30,6 +30,7 @@ from adapters.partners import channel_for
 from gateway import failpoint
 from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
+from gateway.cases.retention import Retention
 from gateway.cases.ruleset import RuleSet
 from gateway.config import Settings
 from gateway.delivery.breaker import Patience
@@ -239,6 +240,7 @@ def know(settings: Settings) -> Knowledge:
         profiles=profiles.load_all(mappings / "partners", schemas),
         rtw=RtwDefinition.load(newest(mappings / "measures" / "rtw")),
         employed=Definitions.load(mappings / "measures" / "employment"),
+        retention=Retention.load(newest(mappings / "rules" / "retention"), schemas),
     )
     gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
     return known

@@ -297,6 +297,16 @@ class ConsentWithdrawn(JourneyRefused):
     sentence, remedy = "the worker has withdrawn the consent", "destroy what you hold and confirm it"
 
 
+class ContentDestroyed(JourneyRefused):
+    code, status, issue = "LOOP-DESTROYED", 410, "deleted"
+    sentence, remedy = "the content was destroyed when its retention period ended", "see the digests and receipts"
+
+
+class HoldRefused(JourneyRefused):
+    code = "LOOP-HOLD"
+    sentence, remedy = "there is no such case, or the hold stands as asked already", "see gateway retention plan"
+
+
 class OverrideRefused(JourneyRefused):
     code, status, issue = "LOOP-OVERRIDE", 403, "business-rule"
     sentence, remedy = "this override of the priority rules is not allowed", "see the overrides of the rule set"

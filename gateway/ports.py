@@ -316,6 +316,14 @@ class WorkItem(NamedTuple):
     done_at: datetime | None = None
 
 
+class HoldRow(NamedTuple):
+    """A case of which nothing is destroyed, and why."""
+
+    case_no: str
+    reason: str
+    since: datetime
+
+
 class KeyRow(NamedTuple):
     """A public key and its validity."""
 
@@ -597,6 +605,32 @@ class Facts(Protocol):
     def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None: ...
 
 
+class Retention(Protocol):
+    """How long records are kept, and their end. A `kind` is destroy-put-aside, destroy-content or destroy-evidence."""
+
+    def take_day(self, round_: str, day: date) -> bool:
+        """True for whoever comes first with this business day."""
+        ...
+
+    def due(self, kind: str, before: date) -> tuple[int, int]:
+        """How many records or cases may go that ended before this day, and how many of them are held."""
+        ...
+
+    def destroy(self, kind: str, before: date, most: int) -> int:
+        """End up to `most` of them, never one that is held; returns how many."""
+        ...
+
+    def hold(self, row: HoldRow) -> bool:
+        """False when the case is held already."""
+        ...
+
+    def release(self, case_no: str) -> bool:
+        """False when the case is not held."""
+        ...
+
+    def holds(self) -> Sequence[HoldRow]: ...
+
+
 class Unit(Protocol):
     """One transaction. Everything in it happens together or not at all."""
 
@@ -607,6 +641,7 @@ class Unit(Protocol):
     lines: Lines
     inbox: Inbox
     facts: Facts
+    retention: Retention
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 

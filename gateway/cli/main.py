@@ -19,7 +19,7 @@ from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, prepare
 from gateway.cli import demo as demo_run
-from gateway.cli import maps, operating, pretend, running, serving, supervisor
+from gateway.cli import maps, operating, pretend, retention, running, serving, supervisor
 from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
 from gateway.errors import (
@@ -55,6 +55,7 @@ app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
 app.add_typer(operating.partners, name="partner")
 app.add_typer(maps.app, name="map")
+app.add_typer(retention.app, name="retention")
 
 ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import NotYourLeg
+from gateway.errors import ContentDestroyed, NotYourLeg
 from gateway.journey.refer import disclosed
 from gateway.journey.world import US, World, iso
 from gateway.ports import LegRow, MessageRow, Unit
@@ -33,7 +33,7 @@ class Explanation:
 
 
 def explain(world: World, mid: str, *, purpose: str = PURPOSE) -> Explanation:
-    """Explain one outbound message. Raises NotYourLeg when there is no such message."""
+    """Explain one outbound message. Raises NotYourLeg when there is none, ContentDestroyed after its time."""
     # 1 the message, its leg, and the record as it was when the message was made
     # 2 the same narrow source, the same parameters
     # 3 the pinned map, traced; then run, to compare bytes
@@ -68,6 +68,8 @@ def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:
     leg = unit.legs.get(message.ref_no) if message and message.ref_no else None
     if message is None or leg is None or message.direction != "out" or message.type != "referral.created":
         raise NotYourLeg("no referral of ours has this message id")
+    if not message.body:
+        raise ContentDestroyed
     record = unit.cases.as_of(leg.case_no, message.at)
     return message, leg, reread(record) if record else {}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.cases.caseload import Caseload
 from gateway.cases.legal_basis import LegalBases
+from gateway.cases.retention import Retention
 from gateway.cases.ruleset import RuleSet
 from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
@@ -48,6 +49,7 @@ class Knowledge:
     profiles: Mapping[str, Profile]
     rtw: RtwDefinition
     employed: Definitions
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)

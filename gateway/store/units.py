@@ -39,6 +39,7 @@ from gateway.ports import (
     FactRow,
     Finish,
     HandoverFile,
+    HoldRow,
     InboxRow,
     JudgedRow,
     KeyRow,
@@ -450,6 +451,40 @@ class Facts(_Part):
         _SQL.file_written(self._c, file_date=file_date, file_seq=file_seq, sha256=sha256, at=at)
 
 
+class Retention(_Part):
+    """See `ports.Retention`."""
+
+    def take_day(self, round_: str, day: date) -> bool:
+        return bool(_SQL.take_day(self._c, round=round_, day=day))
+
+    def due(self, kind: str, before: date) -> tuple[int, int]:
+        queries = {
+            "destroy-put-aside": _SQL.due_put_aside,
+            "destroy-content": _SQL.due_content,
+            "destroy-evidence": _SQL.due_evidence,
+        }
+        due, held = queries[kind](self._c, before=before)
+        return due, held
+
+    def destroy(self, kind: str, before: date, most: int) -> int:
+        statements = {
+            "destroy-put-aside": _SQL.destroy_put_aside,
+            "destroy-content": _SQL.destroy_content,
+            "destroy-evidence": _SQL.destroy_evidence,
+        }
+        gone: int = statements[kind](self._c, before=before, most=most)
+        return gone
+
+    def hold(self, row: HoldRow) -> bool:
+        return bool(_SQL.hold(self._c, **row._asdict()))
+
+    def release(self, case_no: str) -> bool:
+        return bool(_SQL.release_hold(self._c, case_no=case_no))
+
+    def holds(self) -> Sequence[HoldRow]:
+        return _rows(HoldRow, _SQL.holds(self._c))
+
+
 class PostgresUnit:
     """One transaction; see `ports.Unit`."""
 
@@ -463,6 +498,7 @@ class PostgresUnit:
         self.lines: ports.Lines = Lines(connection)
         self.inbox: ports.Inbox = Inbox(connection)
         self.facts: ports.Facts = Facts(connection)
+        self.retention: ports.Retention = Retention(connection)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))

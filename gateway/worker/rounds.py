@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
+from gateway.journey.destroy import destroy_daily
 from gateway.journey.intake import pick_up
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
@@ -24,7 +25,7 @@ from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE = "journey", "intake"
-VERBS = (screen_cases, withdraw, refer, track)
+VERBS = (screen_cases, withdraw, refer, track, destroy_daily)
 log = structlog.get_logger()
 
 
@@ -56,7 +57,10 @@ def deliver_all(world: World, partner: str, worker: str) -> int:
 
 
 def walk(world: World) -> int:
-    """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks."""
+    """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
+
+    Once a business day, records whose time is up are destroyed.
+    """
     with world.store.alone(JOURNEY) as mine:
         return sum(verb(world) for verb in VERBS if not world.stopping()) if mine else 0
 

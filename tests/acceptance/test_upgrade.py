@@ -247,6 +247,8 @@ def test_after_phase_post_release_0_1_0_sees_and_writes_nothing(release_0_1_0: s
 
 def test_the_night_of_release_0_1_0_is_read_by_this_one(release_0_1_0: str, tmp_path: Path) -> None:
     migrate(release_0_1_0)
+    with psycopg.connect(release_0_1_0, options="-c app.partner=*") as owner:  # the dump came without its home
+        owner.execute("delete from partner_key where owner = 'comwel'")
     with assemble(Settings(database_url=release_0_1_0, home=tmp_path)) as gateway:
         assert walk(gateway.world) == 0
         with gateway.store.unit() as unit:
@@ -269,6 +271,17 @@ def test_the_owner_backs_up_every_row_although_the_policies_hold_it(
         subprocess.run([*command, tmp_path / "gateway.dump"], check=True)
         assert books(into) == books(release_0_1_0)
         server.execute(f"drop database {name} with (force)")
+
+
+def test_records_of_release_0_1_0_end_although_the_policies_hold_the_owner(release_0_1_0: str) -> None:
+    migrate(release_0_1_0)
+    store = PostgresStore(release_0_1_0)
+    with store.unit() as unit:
+        due, _ = unit.retention.due("destroy-content", date(2030, 1, 1))
+        assert due > 5
+        assert [unit.retention.destroy("destroy-content", date(2030, 1, 1), 99) for _ in range(2)] == [due, 0]
+        assert unit.retention.destroy("destroy-evidence", date(2030, 1, 1), 99) == due
+    store.close()
 
 
 def test_a_login_outside_the_role_is_told_what_to_grant(release_0_1_0: str, postgres: str) -> None:

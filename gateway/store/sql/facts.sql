@@ -1,8 +1,9 @@
 -- Outcome facts, retention checks, return-to-work updates.
 
 -- name: facts_of
+-- A fact whose content was destroyed says nothing any more.
 select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
-from outcome_fact where ref_no = any(:ref_nos) order by ref_no, seq, at;
+from outcome_fact where ref_no = any(:ref_nos) and content <> '' order by ref_no, seq, at;
 
 -- name: add_facts!
 insert into outcome_fact

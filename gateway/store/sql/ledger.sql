@@ -26,10 +26,9 @@ union all select 'messages ' || direction, count(*) from message group by direct
 union all select 'deliveries ' || state, count(*) from delivery group by state
 union all select 'receipts ' || direction || ' ' || decision, count(*) from receipt group by direction, decision
 union all select 'inbox ' || state, count(*) from inbox group by state
-union all select 'declined ' || l.partner || ' ' || coalesce(convert_from(f.content, 'UTF8')::jsonb #>> '{reason,code}', '-'),
-                 count(*)
-          from leg l join outcome_fact f on f.ref_no = l.ref_no
-          where l.status = 'rejected' and convert_from(f.content, 'UTF8')::jsonb ? 'reason' group by 1
+union all select 'declined ' || l.partner || ' ' || coalesce(f.said #>> '{reason,code}', '-'), count(*)
+          from leg l join (select ref_no, nullif(convert_from(content, 'UTF8'), '')::jsonb as said from outcome_fact) f
+          on f.ref_no = l.ref_no where l.status = 'rejected' and f.said ? 'reason' group by 1
 union all select 'retention ' || c.milestone || ' ' || l.partner || ' ' || coalesce(c.result, c.state), count(*)
           from retention_check c join leg l on l.ref_no = c.ref_no
           group by c.milestone, l.partner, coalesce(c.result, c.state)

@@ -18,12 +18,14 @@ from tests.conftest import in_database
 PARTNERS = ("KEIS", "KEAD", "TRN", "HRD", "WORK24")
 FREE = {
     "alembic_version": "names steps of the schema, nothing else",
+    "daily_round": "remembers on which day a daily round ran last",
     "number_series": "counts the referrals of a day",
     "rtw_file": "numbers and digests of files; their content stands in rtw_update",
 }
 """Tables that hold no row of a partner or of a worker, and why."""
 JOURNEY_ONLY = {
     "handover_file", "quarantined_record", "parked_record", "case_history", "screening", "referral",
+    "legal_hold",
 }  # fmt: skip
 """Tables that no partner's unit has a use for."""
 PERMITTED = {

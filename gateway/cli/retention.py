@@ -1,0 +1,56 @@
+"""`gateway retention …`: how long records are kept (보존), their end (파기), and cases on hold."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.assembly import assemble
+from gateway.config import read_settings
+from gateway.journey import destroy as ending
+
+app = typer.Typer(no_args_is_help=True, help="how long records are kept, and their end")
+CaseNo = Annotated[str, typer.Argument(metavar="CASE_NO", help="원부번호")]
+
+
+@app.command()
+def plan(as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False) -> None:
+    """What may be destroyed today, by class and law, and what is on hold. Changes nothing."""
+    with assemble(read_settings()) as gateway:
+        found = ending.plan(gateway.world)
+    if as_json:
+        rows = [one.records._asdict() | {"endedBefore": one.before, "due": one.due, "held": one.held} for one in found]
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    table = Table("class", "kept for", "ended before", "due", "on hold", "law", box=None)
+    for one in found:
+        years = f"{one.records.years} years" if one.records.years else "always"
+        law = "; ".join(one.records.law)
+        table.add_row(one.records.id, years, str(one.before or "-"), str(one.due), str(one.held), law)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@app.command()
+def run() -> None:
+    """Destroy now what may be destroyed today; the engine does the same once a business day."""
+    with assemble(read_settings()) as gateway:
+        typer.echo(f"destroyed: {ending.destroy(gateway.world)}")
+
+
+@app.command()
+def hold(case_no: CaseNo, reason: Annotated[str, typer.Option(help="a short code: lawsuit, audit, objection")]) -> None:
+    """Destroy nothing of a case until it is released."""
+    with assemble(read_settings()) as gateway:
+        ending.hold(gateway.world, case_no, reason)
+
+
+@app.command()
+def release(case_no: CaseNo) -> None:
+    """Let the periods count again for a case on hold."""
+    with assemble(read_settings()) as gateway:
+        ending.release(gateway.world, case_no)

@@ -1,0 +1,85 @@
+"""Destroy: let records end when nothing keeps them any more (PIPA 21), and prove that it was done.
+
+Rules: what may go is what the rules in force say on this business day; a case on hold is passed over; it is looked once
+a business day, and what is destroyed is one event a batch, with class, rules and count: the certificate of destruction.
+Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable.
+Refuses to destroy a case with which somebody is still concerned, whatever its age.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+from gateway.cases.retention import KEPT, RecordClass
+from gateway.errors import HoldRefused
+from gateway.journey.world import World
+from gateway.ports import HoldRow
+
+PURPOSE = "data-retention"
+ROUND = "destroy"
+MOST = 200
+
+
+class Due(NamedTuple):
+    """What of one class may go today. `before` None: it is kept."""
+
+    records: RecordClass
+    before: date | None
+    due: int
+    held: int
+
+
+def plan(world: World) -> list[Due]:
+    """What may go today, class by class; nothing is changed."""
+    today, found = world.clock.today(), []
+    with world.store.unit() as unit:
+        for records in world.know.retention.classes:
+            before = records.ended_before(today)
+            due, held = unit.retention.due(records.then, before) if before else (0, 0)
+            found.append(Due(records, before, due, held))
+    return found
+
+
+def destroy_daily(world: World) -> int:
+    """`destroy`, once a business day; returns how much was destroyed."""
+    with world.store.unit() as unit:
+        if not unit.retention.take_day(ROUND, world.clock.today()):
+            return 0
+        unit.commit(world.event("records.reviewed", PURPOSE, subject=world.know.retention.id))
+    return destroy(world)
+
+
+def destroy(world: World) -> int:
+    """Destroy what may go today, batch by batch; returns how many cases or records that were."""
+    today = world.clock.today()
+    return sum(_end(world, records, today) for records in world.know.retention.classes if records.then != KEPT)
+
+
+def _end(world: World, records: RecordClass, today: date) -> int:
+    before, total = records.ended_before(today), 0
+    while before and not world.stopping():
+        with world.store.unit() as unit:
+            gone = unit.retention.destroy(records.then, before, MOST)
+            if not gone:
+                break
+            rules = f"{world.know.retention.id}/{records.id}"
+            unit.commit(world.event("records.destroyed", PURPOSE, subject=rules, counts={"destroyed": gone}))
+        total += gone
+    return total
+
+
+def hold(world: World, case_no: str, reason: str) -> None:
+    """Keep a case, whatever its age. Raises HoldRefused when there is no such case, or it is held already."""
+    with world.store.unit() as unit:
+        if not unit.cases.look([case_no]) or not unit.retention.hold(HoldRow(case_no, reason, world.clock.now())):
+            raise HoldRefused(case_no)
+        unit.commit(world.event("records.held", PURPOSE, case_no=case_no, subject=reason))
+
+
+def release(world: World, case_no: str) -> None:
+    """Let the periods count again for a case. Raises HoldRefused when it is not held."""
+    with world.store.unit() as unit:
+        if not unit.retention.release(case_no):
+            raise HoldRefused(case_no)
+        unit.commit(world.event("records.released", PURPOSE, case_no=case_no))

@@ -1,0 +1,37 @@
+-- How long records are kept, and their end. What may go is decided by functions of the schema (step 0006).
+
+-- name: take_day!
+-- Whoever comes first on a business day.
+insert into daily_round (round, day) values (:round, :day)
+on conflict (round) do update set day = excluded.day where daily_round.day < excluded.day;
+
+-- name: due_put_aside^
+-- What may go, and what of it is held.
+select count(*) filter (where h.case_no is null), count(h.case_no)
+from due_put_aside(:before) d left join legal_hold h on h.case_no = d.case_no;
+
+-- name: due_content^
+select count(*) filter (where h.case_no is null), count(h.case_no)
+from due_content(:before) d (case_no) left join legal_hold h on h.case_no = d.case_no;
+
+-- name: due_evidence^
+select count(*) filter (where h.case_no is null), count(h.case_no)
+from closed_cases(:before) d (case_no) left join legal_hold h on h.case_no = d.case_no;
+
+-- name: destroy_put_aside$
+select destroy_put_aside(:before, :most);
+
+-- name: destroy_content$
+select destroy_content(:before, :most);
+
+-- name: destroy_evidence$
+select destroy_evidence(:before, :most);
+
+-- name: hold!
+insert into legal_hold (case_no, reason, since) values (:case_no, :reason, :since) on conflict (case_no) do nothing;
+
+-- name: release_hold!
+delete from legal_hold where case_no = :case_no;
+
+-- name: holds
+select case_no, reason, since from legal_hold order by since, case_no;

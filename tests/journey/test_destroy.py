@@ -1,0 +1,173 @@
+"""The end of records: nothing of a person is left where it is due, and all that proves what happened still does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters.partners.pretend.scripts import Kind
+from gateway.errors import ContentDestroyed, HoldRefused
+from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
+from gateway.journey.explain import explain
+from gateway.sealing import base64url, receipts
+from tests.journey.world import PARTNERS, Scene, a_case, ring
+
+PERSONAL = ("nameFull", "phone", "birthDate", "addrText", "workplaceName", "diagnoses", "note", "matchToken")
+KEPT_UNTIL, DUE_FROM = date(2031, 12, 31), date(2032, 1, 1)
+"""The case of these tests is closed in 2026."""
+
+
+@pytest.fixture
+def closed(scene: Scene) -> Scene:
+    return close(scene)
+
+
+def close(scene: Scene) -> Scene:
+    """A case that three partners took and could not place; judged, and the updates are written."""
+    for leg in scene.referred(a_case()).values():
+        assert scene.say(leg, Kind.ACCEPT, 1).refusal is None
+        assert scene.say(leg, Kind.CLOSE_UNPLACED, 2).refusal is None
+    for _ in range(2):
+        scene.clock.pass_(seconds=60)
+        scene.track()
+    return scene
+
+
+def everything(scene: Scene) -> str:
+    """All rows of all tables as text, bytes read as UTF-8."""
+    with psycopg.connect(scene.store._pool.conninfo) as owner:
+        names = [name for (name,) in owner.execute("select tablename from pg_tables where schemaname = 'public'")]
+        rows = [row for name in names for row in owner.execute(f"select * from {name}")]  # noqa: S608
+    return "\n".join(c.decode("utf-8", "replace") if isinstance(c, bytes) else str(c) for row in rows for c in row)
+
+
+def personal(record: Any, wanted: bool = False) -> Iterator[str]:
+    """The values of a record that say something of the person."""
+    if isinstance(record, dict):
+        for name, value in record.items():
+            yield from personal(value, wanted or name in PERSONAL)
+    elif isinstance(record, list):
+        for value in record:
+            yield from personal(value, wanted)
+    elif wanted and isinstance(record, str) and len(record) > 2:
+        yield record
+
+
+@pytest.mark.rule("R-29")
+@pytest.mark.rule("R-30")
+def test_from_the_first_day_on_which_nothing_keeps_it_nothing_personal_is_left(real: Scene) -> None:
+    close(real)
+    values = set(personal(real.record(a_case().case_no)))
+    assert len(values) > 8
+    real.clock.day = KEPT_UNTIL
+    assert destroy(real.world) == 0
+    before = everything(real)
+    assert [value for value in values if value not in before] == []
+    real.clock.day = DUE_FROM
+    assert destroy(real.world) == 1
+    after = everything(real)
+    assert [value for value in values if value in after] == []
+
+
+@pytest.mark.rule("R-30")
+def test_signatures_and_receipts_of_what_was_destroyed_still_verify(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    destroy(closed.world)
+    messages = {(m["direction"], str(m["mid"])): m for m in closed.rows("message")}
+    assert {m["body"] for m in messages.values()} == {b""}
+    kept = closed.rows("receipt")
+    assert len(kept) == len(messages) == 3 * len(PARTNERS)
+    for row in kept:
+        sent = messages[row["direction"], str(row["mid"])]
+        by = row["partner"] if row["direction"] == "out" else "comwel"
+        stated = receipts.check(
+            row["jws"], keys=ring(by).of(by.lower()), expected_mid=str(row["mid"]), sent_jws=sent["jws"]
+        )
+        assert [part.s256 for part in stated.parts] == [base64url.encode(sent["body_sha256"])]
+
+
+@pytest.mark.rule("R-30")
+def test_what_is_destroyed_is_one_event_with_class_rules_and_count(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    since = len(closed.events())
+    destroy(closed.world)
+    (event,) = closed.events(since)
+    assert (event["act"], event["subject"], event["counts"]) == (
+        "records.destroyed",
+        "RT-2026.1/content",
+        {"destroyed": 1},
+    )
+    assert destroy(closed.world) == 0
+
+
+def test_after_ten_years_the_evidence_goes_too_but_no_message_id_is_forgotten(closed: Scene) -> None:
+    closed.clock.day = date(2036, 12, 31)
+    destroy(closed.world)
+    known, events = closed.rows("inbox"), len(closed.events())
+    assert len(closed.rows("message")) == len(closed.rows("receipt")) == 9
+    closed.clock.day = date(2037, 1, 1)
+    assert destroy(closed.world) == 1
+    for table in ("case_record", "case_history", "screening", "referral", "leg", "message", "delivery", "receipt"):
+        assert closed.rows(table) == [], table
+    assert closed.rows("inbox") == known
+    assert len(closed.events()) == events + 1
+
+
+def test_the_plan_says_what_may_go_and_changes_nothing(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    before = closed.dump()
+    due = {one.records.id: (one.before, one.due, one.held) for one in plan(closed.world)}
+    assert due["content"] == (date(2027, 1, 1), 1, 0)
+    assert due["evidence"] == (date(2022, 1, 1), 0, 0)
+    assert due["access-records"] == (None, 0, 0)
+    assert closed.dump() == before
+
+
+def test_a_case_on_hold_stays_whole_until_it_is_released(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    hold(closed.world, a_case().case_no, "lawsuit")
+    before = closed.dump()
+    assert destroy(closed.world) == 0
+    assert closed.dump() == before
+    with pytest.raises(HoldRefused):
+        hold(closed.world, a_case().case_no, "audit")
+    release(closed.world, a_case().case_no)
+    with pytest.raises(HoldRefused):
+        release(closed.world, a_case().case_no)
+    assert destroy(closed.world) == 1
+
+
+def test_only_a_case_that_there_is_can_be_held(scene: Scene) -> None:
+    with pytest.raises(HoldRefused):
+        hold(scene.world, "20260001009999", "lawsuit")
+    assert scene.events() == []
+
+
+def test_the_daily_round_looks_once_a_business_day(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    since = len(closed.events())
+    assert [destroy_daily(closed.world) for _ in range(3)] == [1, 0, 0]
+    assert [act for act, _, _ in closed.acts(since)] == ["records.reviewed", "records.destroyed"]
+
+
+def test_a_message_whose_content_was_destroyed_is_not_explained(closed: Scene) -> None:
+    mid = next(str(m["mid"]) for m in closed.rows("message") if m["direction"] == "out")
+    assert explain(closed.world, mid).same_bytes
+    closed.clock.day = DUE_FROM
+    destroy(closed.world)
+    with pytest.raises(ContentDestroyed):
+        explain(closed.world, mid)
+
+
+def test_the_engine_works_on_among_cases_without_content(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    destroy(closed.world)
+    assert closed.withdraw() + closed.track() + closed.deliver() == 0
+    with closed.store.unit() as unit:
+        assert unit.counts()["referrals"] == 1
+        assert len(list(unit.cases.report())) == 1
+        assert len(list(unit.outbox.report())) == 9
