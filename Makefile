@@ -27,7 +27,7 @@ up: $(READY) ## start everything on this machine, each in its own process  [WORK
 down: $(READY) ## stop what `make up` started
 	@$(BIN)/gateway down
 
-test: check $(JUDGES) ## run the checks, then every test  [ARGS=… goes to pytest]
+test: check $(JUDGES) proxy ## run the checks, then every test  [ARGS=… goes to pytest]
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, dependencies
@@ -76,6 +76,10 @@ $(READY): requirements.lock pyproject.toml .ci/python
 $(PROMTOOL): $(READY)
 	@rm -rf .venv/promtool && mkdir .venv/promtool && cd .venv/promtool && apt-get download prometheus 2>/dev/null \
 	  && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
+
+.PHONY: proxy
+proxy:
+	@.ci/nginx
 
 $(JUDGES): tests/contract/javascript/package-lock.json $(READY)
 	@echo "installing the JavaScript judges"

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.assembly import Gateway, assemble, prepare
+from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
 from gateway.cli import demo as demo_run
 from gateway.cli import maps, operating, pretend, retention, running, serving, supervisor
 from gateway.cli.engines import EngineName
@@ -341,6 +341,16 @@ def key_add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_ok
         for jwk in _jwks(jwks):
             gateway.shelf.add(owner, jwk)
             typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
+
+
+@keys.command("introduce")
+def key_introduce(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
+    """Exchange keys with pretend partners that will keep theirs in this folder, one folder each. For a sandbox."""
+    settings = read_settings()
+    with open_books(settings) as books:
+        for partner in settings.partner_urls:
+            introduce(settings, books, partner, folder / partner.lower())
+            typer.echo(f"{partner}: keys are exchanged")
 
 
 @keys.command("list")

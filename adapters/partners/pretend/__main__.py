@@ -27,12 +27,12 @@ BANNER = """
 
 def main(argv: list[str] | None = None) -> int:
     """Run until stopped."""
-    options, port = _parse(argv)
+    options, host, port = _parse(argv)
     name = options.partner.upper()
     # Named protocol: asyncio turns Nagle's algorithm off only for sockets that say they are TCP (40 ms a request).
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
+    listening.bind((host, port))
     listening.listen(2048)
     base = options.base or f"http://127.0.0.1:{listening.getsockname()[1]}"
     partner = Partner(_with_base(options, base))
@@ -52,9 +52,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parse(argv: list[str] | None) -> tuple[Options, int]:
+def _parse(argv: list[str] | None) -> tuple[Options, str, int]:
     parser = argparse.ArgumentParser(prog="python -m adapters.partners.pretend", description=__doc__)
     parser.add_argument("--partner", required=True, choices=sorted(DIALECTS))
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--gateway", required=True, help="base URL of the gateway")
     parser.add_argument("--home", type=Path, required=True, help="folder of keys and journal")
@@ -65,13 +66,14 @@ def _parse(argv: list[str] | None) -> tuple[Options, int]:
     parser.add_argument("--slow-seconds", type=float, default=16.0, help="how late a planned slow answer comes")
     parser.add_argument("--wait-seconds", type=float, default=120.0, help="how long the clock waits for receipts")
     parser.add_argument("--threads", type=int, default=4, help="deliveries to the gateway at once")
+    parser.add_argument("--tls", type=Path, help="folder of proxy-ca.pem, <partner>.pem and .key, for mutual TLS")
     given = parser.parse_args(argv)
     options = Options(
         partner=given.partner, gateway=given.gateway, home=given.home, seed=given.seed, base=given.public_url,
         base_date=given.base_date, pace=given.pace, slow_s=given.slow_seconds, threads=given.threads,
-        wait_s=given.wait_seconds,
+        wait_s=given.wait_seconds, tls=given.tls,
     )  # fmt: skip
-    return options, given.port
+    return options, given.host, given.port
 
 
 def _with_base(options: Options, base: str) -> Options:

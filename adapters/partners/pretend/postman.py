@@ -11,10 +11,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import secrets
+import ssl
 import threading
 import time
 from collections import deque
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import httpx2
 import orjson
@@ -73,6 +75,13 @@ class Writer:
         return letter
 
 
+def client_context(folder: Path, partner: str) -> ssl.SSLContext:
+    """TLS that trusts the gateway's authority only, and shows this partner's certificate."""
+    context = ssl.create_default_context(cafile=folder / "proxy-ca.pem")
+    context.load_cert_chain(folder / f"{partner}.pem", folder / f"{partner}.key")
+    return context
+
+
 class Postman:
     """A few threads that deliver letters. Start with `start`, end with `close`."""
 
@@ -83,12 +92,13 @@ class Postman:
         seals: Seals,
         gateway: str,
         threads: int,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._dialect, self._desk, self._seals = dialect, desk, seals
         self._url = f"{gateway.rstrip('/')}/partners/{dialect.id}/v1/outcomes"
         limits = httpx2.Limits(max_connections=threads, max_keepalive_connections=threads)
         # the bare transport: no cookies, no redirects, nothing from the environment, and 70 µs less than a client
-        self._http = httpx2.HTTPTransport(limits=limits, trust_env=False)
+        self._http = httpx2.HTTPTransport(verify=verify, limits=limits, trust_env=False)
         self._lines: dict[str, deque[Letter]] = {}
         self._turns: list[tuple[float, int, str, int]] = []  # (not before, tie, referral number, failures so far)
         self._ties = itertools.count()

@@ -33,7 +33,7 @@ from adapters.partners.pretend.dialects.keis import KEIS
 from adapters.partners.pretend.dialects.trn import TRN
 from adapters.partners.pretend.journal import Journal
 from adapters.partners.pretend.keyring import GatewayKeys, Seals, own_key, public_set
-from adapters.partners.pretend.postman import Postman, Writer
+from adapters.partners.pretend.postman import Postman, Writer, client_context
 from adapters.partners.pretend.scripts import Mishap
 from adapters.partners.pretend.story import Story
 from gateway.documents import strict_json
@@ -61,6 +61,7 @@ class Options:
     threads: int = 4
     wait_s: float = 120.0
     schemas: Path = SCHEMAS
+    tls: Path | None = None
 
 
 class Partner:
@@ -76,7 +77,8 @@ class Partner:
         self.desk = Desk(Journal(options.home / "journal.ndjson"), voice, options.base_date, now)
         self.door = door.Door(self.dialect, self.desk, schemas, seals)
         self.writer = Writer(self.dialect, self.desk, schemas, seals)
-        self.postman = Postman(self.dialect, self.desk, seals, options.gateway, options.threads)
+        ours = client_context(options.tls, options.partner) if options.tls else True
+        self.postman = Postman(self.dialect, self.desk, seals, options.gateway, options.threads, ours)
         self._to_report: queue.Queue[str | None] = queue.Queue()
         self._clerk = threading.Thread(target=self._report_at_once, daemon=True)
         self._clock = threading.Lock()
