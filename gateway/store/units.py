@@ -23,6 +23,7 @@ import orjson
 import psycopg
 import structlog
 from aiosql.adapters.pyformat import PyFormatAdapter
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.sql import SQL, Literal
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import Jsonb
@@ -561,6 +562,17 @@ def _connected(pool: ConnectionPool[Connection], scope: str) -> Iterator[Connect
         raise OutOfScope from None
 
 
+def _undo(connection: Connection) -> None:
+    """Roll back, and keep the plans: psycopg forgets all of them, for a schema that may have changed in between.
+
+    Ours never does inside a unit, and most units that end so have only looked whether there is something to do.
+    """
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        return
+    if connection.pgconn.exec_(b"rollback").status != ExecStatus.COMMAND_OK:
+        connection.rollback()  # says what is wrong with the connection
+
+
 class PostgresStore:
     """See `ports.Store`. Holds a pool; `close` gives it back."""
 
@@ -586,7 +598,7 @@ class PostgresStore:
                 yield unit
             finally:
                 if not unit.committed:
-                    connection.rollback()
+                    _undo(connection)
 
     @contextmanager
     def alone(self, act: str) -> Iterator[bool]:
