@@ -161,6 +161,23 @@ class KeyShelf:
         return {"keys": [dict(row.jwk) for row in self.store.of(owner)]}
 
 
+@dataclass(slots=True)
+class Stops:
+    """Which partners an officer has stopped, remembered for two seconds, so that a stop counts within five."""
+
+    store: PostgresStore
+    _known: dict[str, tuple[float, bool]] = field(default_factory=dict)
+
+    def __call__(self, partner: str) -> bool:
+        """Whether nothing is taken from this partner."""
+        read_at, stopped = self._known.get(partner, (-KEYS_KNOWN_FOR_S, False))
+        if time.monotonic() - read_at > KEYS_KNOWN_FOR_S:
+            with self.store.unit(partner) as unit:
+                stopped = unit.lines.stopped(partner)
+            self._known[partner] = (time.monotonic(), stopped)
+        return stopped
+
+
 def _verify_key(row: KeyRow) -> Any:
     return from_jwk(row.jwk, row.owner, row.not_before, row.not_after, revoked_at=row.revoked_at)
 
@@ -338,6 +355,7 @@ def assemble(
             register=RtwFiles(settings.schemas),
             channels=open_channels,
             retry=RetrySchedule().scaled(settings.retry_scale),
+            stopped=Stops(store),
             patience=Patience().scaled(settings.retry_scale),
             attempts=attempts,
             wake=wake,
@@ -376,6 +394,7 @@ def _limits(settings: Settings) -> Limits:
         partner_urls=settings.partner_urls,
         from_comwel=settings.from_comwel(),
         to_comwel=settings.to_comwel(),
+        clocks_apart_s=health.CLOCKS_APART_S,
     )
 
 

@@ -312,6 +312,16 @@ class OverrideRefused(JourneyRefused):
     sentence, remedy = "this override of the priority rules is not allowed", "see the overrides of the rule set"
 
 
+class PartnerStopped(JourneyRefused):
+    code, status, issue, fault = "LOOP-STOPPED", 503, "transient", Fault.REC
+    sentence, remedy = "nothing is taken from this partner for now", "keep the message, and send it again later"
+
+
+class GateRefused(JourneyRefused):
+    code = "LOOP-GATE"
+    sentence, remedy = "the line to this partner cannot be turned like this", "see `gateway partner list`"
+
+
 # ── delivery, by phase ───────────────────────────────────────────────────────────────────────────────────────────────
 class DeliveryFailed(GatewayError):
     """Bringing a message across failed; the phase decides what happens next."""
@@ -373,6 +383,12 @@ class OutOfScope(GatewayFault):
 class DataFileInvalid(GatewayFault):
     code = "GW-DATA"
     sentence, remedy = "a data file under schemas/ or mappings/ is wrong", "correct the named file"
+
+
+class ClocksApart(GatewayFault):
+    code, status, issue = "GW-CLOCK", 503, "transient"
+    sentence = "this machine's clock and the database's are more than 5 s apart"
+    remedy = "set them right (NTP); until then nothing is signed and sent from here"
 
 
 class Interfered(GatewayFault):

@@ -192,7 +192,7 @@ class Claim(NamedTuple):
     """A message leased for one attempt; the fence makes a late finisher harmless.
 
     `probe`: the partner's line is not closed, and this attempt is to find out whether it may be. `crashes`: claims
-    before this one, in a row, whose lease ran out without a result.
+    before this one, in a row, whose lease ran out without a result. `leased_at`: the database's time.
     """
 
     message: MessageRow
@@ -201,6 +201,7 @@ class Claim(NamedTuple):
     fence: int
     probe: bool = False
     crashes: int = 0
+    leased_at: datetime | None = None
 
 
 class AttemptRow(NamedTuple):
@@ -227,7 +228,10 @@ class Finish(NamedTuple):
 
 
 class LineRow(NamedTuple):
-    """How the line to a partner stands. `breaker` closed|open|half-open; `recent`: (slot, tried, failed) each."""
+    """How the line to a partner stands. `breaker` closed|open|half-open; `recent`: (slot, tried, failed) each.
+
+    `gate` open|paused|stopped is what an officer said, with his reason; it and the breaker do not know each other.
+    """
 
     partner: str
     breaker: str = "closed"
@@ -236,6 +240,10 @@ class LineRow(NamedTuple):
     probes: int = 0
     due_at: datetime | None = None
     recent: tuple[tuple[int, int, int], ...] = ()
+    gate: str = "open"
+    gate_reason: str | None = None
+    gate_by: str | None = None
+    gate_at: datetime | None = None
 
 
 class ReceiptRow(NamedTuple):
@@ -477,7 +485,8 @@ class Outbox(Protocol):
     def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
         """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold.
 
-        Nothing while the partner's line is open; one, marked as a probe, when a probe is due (see `Lines.probe`).
+        Nothing while the partner's gate is shut or its line is open; one, marked as a probe, when a probe is due (see
+        `Lines.probe`).
         A message whose last lease ran out without a result is suspect and comes alone.
         """
         ...
@@ -525,6 +534,10 @@ class Lines(Protocol):
 
         A probe of which nothing is heard for `lease_s` is due again.
         """
+        ...
+
+    def stopped(self, partner: str) -> bool:
+        """Whether an officer has stopped this partner."""
         ...
 
     def all(self) -> Sequence[LineRow]:

@@ -1,4 +1,4 @@
-"""`gateway partner …`: how the lines to partners stand, for the operator."""
+"""`gateway partner …`: how the lines to partners stand, and an officer's hand on them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from rich.table import Table
 
 from gateway.assembly import assemble
 from gateway.config import read_settings
+from gateway.journey.gate import Gate, Reason, turn
 from gateway.ports import LineRow, Unit
 
 partners = typer.Typer(no_args_is_help=True, help="the lines to partners")
+By = Annotated[str, typer.Option(help="id of the officer who does it")]
+Why = Annotated[Reason, typer.Option(help="why")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 
 
@@ -26,10 +29,36 @@ def partner_list(as_json: AsJson = False) -> None:
     if as_json:
         _print_json(found)
         return
-    table = Table("partner", "line", "why", "next probe", "waiting", box=None)
+    table = Table("partner", "gate", "by", "reason", "line", "why", "next probe", "waiting", box=None)
     for row in found:
-        table.add_row(row["partner"], row["line"], row["why"] or "", row["probeDue"] or "", str(row["waiting"]))
+        table.add_row(*(str(cell) if cell is not None else "" for cell in row.values()))
     _screen().print(table)
+
+
+@partners.command()
+def pause(partner: str, by: By, why: Why = Reason.PLANNED_WORK) -> None:
+    """Send nothing to a partner until it is resumed; what it sends is taken in, everything else flows."""
+    _turn(partner, Gate.PAUSED, by, why)
+
+
+@partners.command()
+def stop(partner: str, by: By, why: Why = Reason.INCIDENT) -> None:
+    """Send nothing to a partner and take nothing from it (503), within seconds, until it is resumed."""
+    _turn(partner, Gate.STOPPED, by, why)
+
+
+@partners.command()
+def resume(partner: str, by: By, why: Why = Reason.OVER) -> None:
+    """Let messages flow again."""
+    _turn(partner, Gate.OPEN, by, why)
+
+
+def _turn(partner: str, gate: Gate, by: str, why: Reason) -> None:
+    with assemble(read_settings()) as gateway:
+        turn(gateway.world, partner.upper(), gate, by=by, reason=why)
+        with gateway.store.unit() as unit:
+            waiting = unit.outbox.waiting().get(partner.upper(), 0)
+    typer.echo(f"{partner.upper()}: {gate}, {waiting} messages wait")
 
 
 def line_of(unit: Unit, partner: str) -> dict[str, Any]:
@@ -38,6 +67,9 @@ def line_of(unit: Unit, partner: str) -> dict[str, Any]:
     row = known.get(partner, LineRow(partner))
     return {
         "partner": partner,
+        "gate": row.gate,
+        "by": row.gate_by,
+        "reason": row.gate_reason,
         "line": row.breaker,
         "why": row.why,
         "probeDue": row.due_at.isoformat(timespec="seconds") if row.due_at else None,

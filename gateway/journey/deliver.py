@@ -20,7 +20,7 @@ from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Answer as Heard
 from gateway.delivery.judge import Judgement, Kind, Line, Phase, Result, judge
 from gateway.documents.strict_json import reread
-from gateway.errors import IllegalMove, PermissionRefused, PoisonMessage, SealRefused
+from gateway.errors import ClocksApart, IllegalMove, PermissionRefused, PoisonMessage, SealRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.refer import permission_now
@@ -33,7 +33,6 @@ from gateway.ports import (
     Claim,
     Finish,
     LegRow,
-    LineRow,
     MessageRow,
     Outgoing,
     ReceiptRow,
@@ -81,10 +80,12 @@ def deliver(world: World, partner: str, worker: str) -> int:
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
     with ExitStack() as while_tried:
+        asked_at = world.clock.now()
         with world.store.unit(partner) as unit:
             claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
             if not claims:
                 return 0
+            _require_same_time(world, asked_at, claims[0])
             cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
             legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
             if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
@@ -102,6 +103,14 @@ def deliver(world: World, partner: str, worker: str) -> int:
         tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
         _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
         return len(refused) + len(tried)
+
+
+def _require_same_time(world: World, asked_at: datetime, claim: Claim) -> None:
+    """A signature dated by a clock that is wrong is refused over there, and what it says of the time is not true."""
+    allowed = world.limits.clocks_apart_s
+    leased_at = claim.leased_at or asked_at
+    if (asked_at - leased_at).total_seconds() > allowed or (leased_at - world.clock.now()).total_seconds() > allowed:
+        raise ClocksApart
 
 
 def _last_chance(world: World, claim: Claim) -> bool:
@@ -302,12 +311,24 @@ def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried
     )
     heard = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in all_tried]
     after = breaker.after(before, heard, now, world.patience)
-    unit.lines.save(LineRow(partner, after.state, after.why, after.failures, after.probes, after.due_at, after.recent))
+    unit.lines.save(
+        row._replace(
+            breaker=after.state,
+            why=after.why,
+            failures=after.failures,
+            probes=after.probes,
+            due_at=after.due_at,
+            recent=after.recent,
+        )
+    )
+    flows = row.gate == "open"  # behind a shut gate messages queue anyway
     if before.state is breaker.State.CLOSED and after.state is breaker.State.OPEN:
-        unit.add_work([WorkItem(QUEUEING, after.why, None, None, partner, None, world.clock.now())])
+        if flows:
+            unit.add_work([WorkItem(QUEUEING, after.why, None, None, partner, None, world.clock.now())])
         return [world.event("line.opened", PURPOSE, partner=partner, subject=after.why)]
     if before.state is not breaker.State.CLOSED and after.state is breaker.State.CLOSED:
-        unit.end_work(QUEUEING, partner, world.clock.now())
+        if flows:
+            unit.end_work(QUEUEING, partner, world.clock.now())
         return [world.event("line.closed", PURPOSE, partner=partner)]
     return []
 

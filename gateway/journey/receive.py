@@ -15,7 +15,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.errors import GatewayError, Interfered, NotFresh, Refused, SameIdOtherBytes, WrongAudience
+from gateway.errors import (
+    GatewayError,
+    Interfered,
+    NotFresh,
+    PartnerStopped,
+    Refused,
+    SameIdOtherBytes,
+    WrongAudience,
+)
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import Hearing
 from gateway.journey.understand import understand
@@ -55,7 +63,7 @@ def receive(world: World, inbound: Inbound) -> Reply:
 
 def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     """Take in messages that came at the same time; one reply for each, in their order."""
-    # 1 the partner is known to us
+    # 1 the partner is known to us, and not stopped
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; the same message as the attempt's
     # 4 the nonce is used for the first time
@@ -106,6 +114,8 @@ class _Letter:
 def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
     if inbound.partner not in world.know.profiles:  # 1
         raise WrongAudience("no such partner")
+    if world.stopped(inbound.partner):
+        raise PartnerStopped
     now, keys = world.clock.now(), world.keys(inbound.partner)
     attempt = http.verify(inbound.method, inbound.target_uri, inbound.headers, inbound.body, keys=keys, now=now)  # 2
     sender = world.know.profiles[inbound.partner].iss

@@ -65,10 +65,16 @@ class Limits:
     partner_urls: Mapping[str, str]
     from_comwel: Path
     to_comwel: Path
+    clocks_apart_s: float
 
 
 def never() -> bool:
     """Nobody asked us to stop."""
+    return False
+
+
+def nobody_is(partner: str) -> bool:
+    """No partner is stopped."""
     return False
 
 
@@ -98,6 +104,7 @@ class World:
     wake: Wake = nobody
     reached: Reached = nothing
     stopping: Callable[[], bool] = never
+    stopped: Callable[[str], bool] = nobody_is
     patience: Patience = Patience()  # noqa: RUF009 - frozen
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:

@@ -353,6 +353,9 @@ class Lines(_Part):
     def probe(self, partner: str, lease_s: float) -> bool:
         return bool(_SQL.take_probe(self._c, partner=partner, lease_s=lease_s))
 
+    def stopped(self, partner: str) -> bool:
+        return bool(_SQL.stopped(self._c, partner=partner))
+
     def all(self) -> Sequence[LineRow]:
         return [_line_row(row) for row in _SQL.all_lines(self._c)]
 

@@ -493,6 +493,28 @@ def test_a_probe_of_which_nothing_is_heard_is_due_again(store: Store) -> None:
         assert unit.lines.probe("KEIS", 30.0)
 
 
+@pytest.mark.parametrize("gate", ["paused", "stopped"])
+def test_behind_a_shut_gate_nothing_is_leased_and_no_probe_is_due(store: Store, gate: str) -> None:
+    opened(store, -1)
+    with store.unit() as unit:
+        row, now = unit.lines.hold("KEIS")
+        unit.lines.save(row._replace(gate=gate, gate_reason="incident", gate_by="kim.0417", gate_at=now))
+        assert unit.lines.hold("KEIS")[0].gate_at == now
+        assert unit.outbox.claim("KEIS", "w", 9, 30.0) == []
+        assert not unit.lines.probe("KEIS", 30.0)
+        assert [unit.lines.stopped(p) for p in ("KEIS", "KEAD")] == [gate == "stopped", False]
+        unit.lines.save(row._replace(breaker="closed", due_at=None))
+        assert len(unit.outbox.claim("KEIS", "w", 9, 30.0)) == 2
+
+
+def test_a_claim_says_when_it_was_made_by_the_databases_clock(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        [claim] = unit.outbox.claim("KEIS", "w", 9, 30.0)
+        assert claim.leased_at is not None
+        assert abs(claim.leased_at - datetime.now(UTC)) < timedelta(seconds=5)  # noqa: TID251 - it is a real one
+
+
 def test_what_a_work_item_called_for_can_be_over(store: Store) -> None:
     with store.unit() as unit:
         unit.add_work([WorkItem("queueing", "in-a-row", None, None, p, None, NOW) for p in ("KEIS", "KEAD")])

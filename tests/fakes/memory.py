@@ -345,7 +345,9 @@ class Outbox(_Part):
         claims = []
         row = self.s.lines.get(partner, LineRow(partner))
         probe = row.breaker != "closed"
-        if probe:
+        if row.gate != "open":
+            limit = 0
+        elif probe:
             limit = 1 if row.due_at and row.due_at <= now else 0
         head = sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]
         died = {d.message.mid: d.crashes + (d.state == "leased") for d in head}
@@ -353,7 +355,7 @@ class Outbox(_Part):
         for d in suspects[:1] or head:
             d.crashes = died[d.message.mid]
             d.state, d.fence, d.lease_until = "leased", d.fence + 1, now + timedelta(seconds=lease_s)
-            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe, d.crashes))
+            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe, d.crashes, now))
         return claims
 
     def release(self, claims: Sequence[Claim]) -> None:
@@ -433,10 +435,13 @@ class Lines(_Part):
 
     def probe(self, partner: str, lease_s: float) -> bool:
         row, now = self.hold(partner)
-        if row.breaker == "closed" or row.due_at is None or row.due_at > now:
+        if row.gate != "open" or row.breaker == "closed" or row.due_at is None or row.due_at > now:
             return False
         self.save(row._replace(breaker="half-open", due_at=now + timedelta(seconds=lease_s)))
         return True
+
+    def stopped(self, partner: str) -> bool:
+        return self.hold(partner)[0].gate == "stopped"
 
     def all(self) -> Sequence[LineRow]:
         return [row for _, row in sorted(self.s.lines.items())]

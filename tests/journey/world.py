@@ -340,6 +340,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
             partner_urls=URLS,
             from_comwel=folder / "in",
             to_comwel=folder / "out",
+            clocks_apart_s=float("inf"),
         ),
         signing_key=key_of("comwel"),
         keys=lambda owner: ring("comwel", *PARTNERS).of(owner.lower()),

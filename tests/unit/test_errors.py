@@ -65,9 +65,9 @@ def test_a_place_names_only_what_is_known() -> None:
     assert str(UnknownCode(place=Place("a.dat", 1))).startswith("E-CODE [a.dat, record 1] ")
 
 
-def test_a_refusal_is_the_senders_to_mend_unless_it_is_our_own_data() -> None:
+def test_a_refusal_is_the_senders_to_mend_unless_it_is_our_own_data_or_we_take_nothing_now() -> None:
     ours = {c.__name__ for c in NAMED if issubclass(c, Refused) and c.fault is not Fault.SEND}
-    assert ours == {"MapRefused"}
+    assert ours == {"MapRefused", "PartnerStopped"}
 
 
 def test_what_may_be_tried_again_unchanged_is_the_receivers() -> None:

@@ -31,10 +31,11 @@ select partner, case_no, max(seq) from message where direction = 'out' and case_
 
 -- name: claim
 -- Lease due messages, head of line per (partner, case); the database's clock decides, SKIP LOCKED keeps workers apart.
--- An open line gives nothing until its probe is due, and then one. Whoever held a lease that ran out has died of
+-- A gate that is shut gives nothing, an open line nothing until its probe is due, and then one. Whoever held a lease that ran out has died of
 -- something: such a message comes alone.
 with line as (
-    select coalesce(max(case when breaker = 'closed' then :limit when due_at <= now() then 1 else 0 end), :limit) as lets,
+    select coalesce(max(case when gate <> 'open' then 0 when breaker = 'closed' then :limit when due_at <= now() then 1
+                             else 0 end), :limit) as lets,
            coalesce(bool_or(breaker <> 'closed'), false) as probe
     from partner_line where partner = :partner
 ), head as (
@@ -57,7 +58,7 @@ from chosen h join message m on m.partner = h.partner and m.direction = 'out' an
 where d.partner = h.partner and d.mid = h.mid
 returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
-          (select probe from line), d.crashes;
+          (select probe from line), d.crashes, clock_timestamp();
 
 -- name: finish_delivery*!
 -- Only the holder of the fence may end an attempt.

@@ -35,7 +35,7 @@ PERMITTED = {
     "receipt": {"direction": "out"},
     "delivery": {"state": "ready"},
     "inbox": {"state": "held"},
-    "partner_line": {"breaker": "open"},
+    "partner_line": {"breaker": "open", "gate": "open"},
     "retention_check": {"milestone": "P1M", "state": "due"},
     "audit_event": {"verdict": "done"},
 }

@@ -1,0 +1,69 @@
+"""Gate: an officer pauses a partner, stops it, or lets it flow again, with a reason that is kept.
+
+Rules: a paused partner is sent nothing, and its messages wait without using up attempts; what it sends is taken in. A
+stopped one is sent nothing, and its own messages are answered 503: it keeps them and sends them again. Everything else
+flows. The breaker is another matter: it goes on by itself, and a gate waits for an officer.
+Refuses a partner nobody knows, an officer without an id, reasons in free text (they could name somebody), and to turn
+a gate to where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from enum import StrEnum
+
+from gateway.errors import GateRefused
+from gateway.journey.deliver import PURPOSE, QUEUEING
+from gateway.journey.world import World
+from gateway.ports import LineRow, WorkItem
+
+OFFICER = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*", re.ASCII)
+"""An officer's id, as it stands in the log: never a name of a person."""
+
+
+class Gate(StrEnum):
+    """How far a partner's gate is open."""
+
+    OPEN = "open"  # both ways
+    PAUSED = "paused"  # in only
+    STOPPED = "stopped"  # neither way
+
+
+class Reason(StrEnum):
+    """Why an officer turns a gate."""
+
+    PLANNED_WORK = "planned-work"
+    INCIDENT = "incident"
+    SECURITY = "security"
+    AGREEMENT = "agreement"
+    OVER = "over"
+
+
+ACTS = {Gate.OPEN: "line.resumed", Gate.PAUSED: "line.paused", Gate.STOPPED: "line.stopped"}
+
+
+def turn(world: World, partner: str, gate: Gate, *, by: str, reason: Reason) -> LineRow:
+    """Turn a partner's gate; returns the line as it stands then. Raises GateRefused."""
+    if partner not in world.know.profiles:
+        raise GateRefused("no such partner")
+    require_officer(by)
+    with world.store.unit(partner) as unit:
+        row, now = unit.lines.hold(partner)
+        if row.gate == gate:
+            raise GateRefused(f"it is {gate} already")
+        turned = row._replace(gate=gate, gate_reason=reason, gate_by=by, gate_at=now)
+        unit.lines.save(turned)
+        if gate is Gate.OPEN and row.breaker == "closed":
+            unit.end_work(QUEUEING, partner, now)
+        elif row.gate == Gate.OPEN and row.breaker == "closed":
+            unit.add_work([WorkItem(QUEUEING, gate, None, None, partner, None, now)])
+        event = world.event(ACTS[gate], PURPOSE, partner=partner, subject=reason)
+        unit.commit(replace(event, actor=by))
+    return turned
+
+
+def require_officer(by: str) -> None:
+    """Raises GateRefused for what is no officer's id, and for our own name."""
+    if not OFFICER.fullmatch(by) or by == "gateway":
+        raise GateRefused("an officer's id is like kim.0417 or ops-3")
