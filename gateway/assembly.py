@@ -18,6 +18,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -40,6 +41,7 @@ from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
 from gateway.errors import KeyRefused, NotFit, SettingsInvalid, StoreUnavailable
+from gateway.exchange_log.note import LOG, Signer
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
@@ -48,8 +50,10 @@ from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unob
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
+from gateway.store.exchange_log import ExchangeLog
 from gateway.store.figures import PostgresFigures
-from gateway.store.keyfiles import own_key, pairwise_secret
+from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secret
+from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.units import PostgresKeys, PostgresStore
 from gateway.telemetry.channel import WatchedChannel
@@ -200,6 +204,7 @@ class Gateway:
     shelf: KeyShelf
     public_url: str
     observer: Observer
+    log: ExchangeLog
 
     def jwks(self) -> dict[str, Any]:
         """Our public keys."""
@@ -300,6 +305,7 @@ def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Calla
         migrate(given or stack.enter_context(embedded_postgres(settings.home)), phases)
         own_key(settings.home / "keys", OWN_KEY)
         pairwise_secret(settings.home / "keys", random)
+        vault_secret(settings.home / "keys", random)
 
 
 @contextmanager
@@ -324,7 +330,7 @@ def assemble(
             migrate(url)
         require_fit(url)
         seen = observer or Unobserved()
-        store = PostgresStore(url, observer=seen)
+        store = PostgresStore(url, _leaves(settings, random), observer=seen)
         stack.callback(store.close)
         used = clock or clock_of(settings)
         shelf = KeyShelf(PostgresKeys(store), used)
@@ -339,6 +345,7 @@ def assemble(
             stack.callback(channel.close)
         attempts = stack.enter_context(_Crew(settings.deliver_threads * max(1, len(open_channels)), "attempt"))
         chance = rng or Random(secrets.randbits(64))
+        log = _log(settings, store)
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
         world = World(
             store=store,
@@ -359,9 +366,10 @@ def assemble(
             patience=Patience().scaled(settings.retry_scale),
             attempts=attempts,
             wake=wake,
+            log_rounds={"log": log.round, "check": log.nightly},
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
         )
-        gateway = Gateway(settings, world, store, shelf, public_url, seen)
+        gateway = Gateway(settings, world, store, shelf, public_url, seen, log)
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
         yield gateway
@@ -372,15 +380,30 @@ class Books(NamedTuple):
 
     store: PostgresStore
     shelf: KeyShelf
+    log: ExchangeLog
 
 
 @contextmanager
 def open_books(settings: Settings) -> Iterator[Books]:
-    """Open the store alone, of a database that is there and migrated."""
+    """Open the store alone, of a database that is there and migrated. Raises SchemaTooOld or SchemaTooNew."""
     with ExitStack() as stack:
-        store = PostgresStore(settings.database_url or stack.enter_context(embedded_postgres(settings.home)), most=4)
+        url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
+        require_fit(url)
+        store = PostgresStore(url, _leaves(settings, os.urandom), most=4)
         stack.callback(store.close)
-        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)))
+        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)), _log(settings, store))
+
+
+def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
+    return Leaves(Vault(vault_secret(settings.home / "keys", random), random), uuid7)
+
+
+def _log(settings: Settings, store: PostgresStore) -> ExchangeLog:
+    @cache
+    def signer(origin: str) -> Signer:
+        return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
+
+    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7)
 
 
 def _limits(settings: Settings) -> Limits:

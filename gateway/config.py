@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     fhir_base: str = Field(
         default="https://gateway.example/fhir", description="base URL of our FHIR resources, as references name them"
     )
+    log_name: str = Field(
+        default="gateway.example/xlog",
+        pattern=r"^[^\s+/]+(/[^\s+/]+)*$",
+        description="name of the exchange log in its checkpoints: where it is published, without https://",
+    )
     partner_urls: dict[str, str] = Field(
         default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
     )

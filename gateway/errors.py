@@ -391,6 +391,12 @@ class ClocksApart(GatewayFault):
     remedy = "set them right (NTP); until then nothing is signed and sent from here"
 
 
+class LogStopped(GatewayFault):
+    code, issue = "GW-LOG", "security"
+    sentence = "the exchange log does not continue what it has published"
+    remedy = "do not force it: see gateway/exchange_log/README.md, `When the log stops`"
+
+
 class Interfered(GatewayFault):
     code, status, issue, fault = "GW-RACE", 409, "conflict", Fault.REC
     sentence, remedy = "somebody else changed this row meanwhile", "read again and repeat"

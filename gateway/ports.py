@@ -905,6 +905,10 @@ def nobody(partner: str) -> None:
     """The `Wake` that wakes nobody: the poller looks every second anyway."""
 
 
+Round = Callable[[], int]
+"""Looks what is due and does it; returns how much there was to do."""
+
+
 def place_of(problem: Problem, file: str) -> Place:
     """Where a problem is, for an error or a report."""
     return Place(file, problem.record_no, problem.field)

@@ -14,7 +14,9 @@ import psycopg
 import pytest
 import structlog
 
+from gateway.assembly import uuid7
 from gateway.store.embedded import embedded_postgres
+from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import migrate
 from gateway.store.units import PostgresStore
 
@@ -84,9 +86,14 @@ def database(postgres: str) -> Iterator[str]:
         connection.execute(f"drop database {name} with (force)")
 
 
+def leaves() -> Leaves:
+    """A writer of leaves whose vault has a secret that anybody may know."""
+    return Leaves(Vault(bytes(32), os.urandom), uuid7)
+
+
 @pytest.fixture
 def postgres_store(database: str) -> Iterator[PostgresStore]:
     """A store on a fresh database."""
-    store = PostgresStore(database)
+    store = PostgresStore(database, leaves())
     yield store
     store.close()

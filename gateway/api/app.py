@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from gateway.api import log_files
 from gateway.api.gathering import Gathering
 from gateway.api.problems import problem, unexpected
 from gateway.api.requests import Requests
@@ -54,6 +55,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
         found = gateway.receipt(mid)
         gateway.world.reached("receipt.found")
         return _json(200, {"receipt": found}) if found else unexpected(404)
+
+    app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))
 
     @app.get("/.well-known/jwks.json")
     def jwks() -> Response:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
 from gateway.cli import demo as demo_run
+from gateway.cli import log as log_commands
 from gateway.cli import maps, operating, pretend, retention, running, serving, supervisor
 from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
@@ -56,6 +57,7 @@ app.add_typer(keys, name="key")
 app.add_typer(operating.partners, name="partner")
 app.add_typer(maps.app, name="map")
 app.add_typer(retention.app, name="retention")
+app.add_typer(log_commands.app, name="log")
 
 ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")

@@ -32,6 +32,7 @@ OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
 READS = frozenset({"message.explained"})
 ACTS = LOG_ACTS | READS | {
+    "log.checked",
     "handover.taken",
     "cases.screened",
     "referral.prepared",
@@ -43,6 +44,10 @@ ACTS = LOG_ACTS | READS | {
     "message.repeated",
     "nonces.forgotten",
     "outcomes.judged",
+    "records.reviewed",
+    "records.destroyed",
+    "records.held",
+    "records.released",
     "retention.due",
     "writeback.allocated",
     "writeback.written",
@@ -56,7 +61,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
     for name, shape in {
         "id": _UUID,
         "at": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",
-        "stream": r"[A-Z]{2,8}|access|system|log",
+        "stream": r"[A-Z][A-Z0-9]{1,11}|access|system|log",
         "verdict": "done|refused",
         "code": r"[A-Za-z0-9][A-Za-z0-9._:|/+-]{0,119}",
         "mid": _UUID,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -26,7 +26,19 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
-from gateway.ports import Clock, HandoverReader, Ids, PartnerChannel, Reached, RtwRegister, Store, Wake, nobody, nothing
+from gateway.ports import (
+    Clock,
+    HandoverReader,
+    Ids,
+    PartnerChannel,
+    Reached,
+    Round,
+    RtwRegister,
+    Store,
+    Wake,
+    nobody,
+    nothing,
+)
 from gateway.sealing.keys import KeyFinder, SigningKey
 
 US = "comwel"
@@ -83,6 +95,7 @@ class World:
     """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids.
 
     Once `stopping()`, nothing is begun that is not under way.
+    `log_rounds` are those of the exchange log; without them leaves wait, and lose nothing by it.
     """
 
     store: Store
@@ -102,6 +115,7 @@ class World:
     attempts: Executor
     actor: str = "gateway"
     wake: Wake = nobody
+    log_rounds: Mapping[str, Round] = field(default_factory=dict)
     reached: Reached = nothing
     stopping: Callable[[], bool] = never
     stopped: Callable[[str], bool] = nobody_is

@@ -1,7 +1,8 @@
 """Private keys and secrets as files under the gateway's home: made once, read by their owner only.
 
-Rules: a private key is a PKCS#8 PEM file named for its kid; the pairwise master secret is 32 random bytes; files are
-0600 in a 0700 folder and are written before they are used. Public halves live in the database with their validity.
+Rules: a private key is a PKCS#8 PEM file named for its kid; the secrets of pairwise ids and of the vault are 32 random
+bytes each; files are 0600 in a 0700 folder and are written before they are used. Public halves live in the database
+with their validity.
 Refuses files that others can read.
 """
 
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import KeyRefused, SettingsInvalid
 from gateway.sealing.keys import SigningKey, generate
@@ -29,10 +32,23 @@ def own_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey:
         raise SettingsInvalid(f"{kid}.pem does not hold a private key") from None
 
 
+def log_key(folder: Path, name: str) -> Ed25519PrivateKey:
+    """The key that signs the log of a year, made on first use. Raises SettingsInvalid when it is of another kind."""
+    private = own_key(folder, f"log-{name}", alg="Ed25519").private
+    if not isinstance(private, Ed25519PrivateKey):
+        raise SettingsInvalid(f"keys/log-{name}.pem is not an Ed25519 key")
+    return private
+
+
 def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[str], bytes]:
     """partner id → the secret that keys its pairwise ids; each partner's is derived, none reveals another."""
     master = read_or_make(folder / "pairwise.secret", lambda: random(SECRET_BYTES))
     return lambda partner: digest(master, f"pairwise|{partner}".encode(), sha256)
+
+
+def vault_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
+    """The secret that the keys of cases are wrapped with in the database."""
+    return read_or_make(folder / "vault.secret", lambda: random(SECRET_BYTES))
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:

@@ -1,6 +1,6 @@
 """Units of work on PostgreSQL: the statements are in `sql/*.sql`, here they become rows and transactions.
 
-Rules: one `Unit` is one transaction on one connection; `commit` writes the audit events of its acts and commits both
+Rules: one `Unit` is one transaction on one connection; `commit` writes the acts with their leaves and commits all of it
 together; leaving without `commit` rolls back. Every transaction begins with its scope, one partner or the whole
 journey, and row-level security keeps it there; COPY is not possible under it, so many rows go as arrays. Nothing here
 decides anything.
@@ -14,15 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-import aiosql
 import orjson
 import psycopg
 import structlog
-from aiosql.adapters.pyformat import PyFormatAdapter
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.sql import SQL, Literal
 from psycopg.types.array import ListBinaryDumper
@@ -56,35 +53,17 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
+from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import APP_ROLE
+from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.statements import Connection
 
 WHOLE_JOURNEY = "*"
 NOTHING = ""
 """The scope of a transaction that needs no rows."""
 
 log = structlog.get_logger()
-Connection = psycopg.Connection[tuple[Any, ...]]
 
-
-class _Adapter(PyFormatAdapter):
-    """Results come in binary, or bytes would come as hexadecimal text, twice as long.
-
-    One row goes as a plain statement: `executemany` would open a pipeline for it. No row is no statement.
-    """
-
-    def _cursor(self, conn: Any) -> Any:
-        return conn.cursor(binary=True)
-
-    def insert_update_delete_many(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:
-        with conn.cursor() as cursor:
-            if len(parameters) == 1:
-                cursor.execute(sql, parameters[0])
-            elif parameters:
-                cursor.executemany(sql, parameters)
-            return max(0, int(cursor.rowcount))
-
-
-_SQL: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)
 _MESSAGE_COLUMNS = MessageRow._fields
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 Row = TypeVar("Row")
@@ -492,8 +471,8 @@ class Retention(_Part):
 class PostgresUnit:
     """One transaction; see `ports.Unit`."""
 
-    def __init__(self, connection: Connection, observer: ports.Observer) -> None:
-        self._c, self._observer = connection, observer
+    def __init__(self, connection: Connection, leaves: Leaves, observer: ports.Observer) -> None:
+        self._c, self._leaves, self._observer = connection, leaves, observer
         self.committed = False
         self.handovers: ports.Handovers = Handovers(connection)
         self.cases: ports.Caseload = Caseload(connection)
@@ -516,7 +495,7 @@ class PostgresUnit:
     def commit(self, *events: AuditEvent) -> None:
         if not events or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
-        _add_events(self._c, events)
+        self._leaves.write(self._c, events)
         self._c.commit()
         self.committed = True
         for event in events:
@@ -528,12 +507,6 @@ def _line(event: AuditEvent) -> dict[str, Any]:
     """One wide log line an act: ids and codes only, nothing that is empty."""
     names = ("actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject", "counts")
     return {name: value for name in names if (value := getattr(event, name))}
-
-
-def _add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
-    names = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")
-    rows = [{name: getattr(e, name) for name in names} | {"counts": dict(e.counts) or None} for e in events]
-    _SQL.add_events(connection, rows=_json(rows))
 
 
 @lru_cache(maxsize=256)
@@ -579,8 +552,10 @@ def _undo(connection: Connection) -> None:
 class PostgresStore:
     """See `ports.Store`. Holds a pool; `close` gives it back."""
 
-    def __init__(self, conninfo: str, *, most: int = 16, observer: ports.Observer | None = None) -> None:
-        self._observer = observer or ports.Unobserved()
+    def __init__(
+        self, conninfo: str, leaves: Leaves, *, most: int = 16, observer: ports.Observer | None = None
+    ) -> None:
+        self._leaves, self._observer = leaves, observer or ports.Unobserved()
         options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
         # we say ourselves: begin; and every statement is one of a file, worth planning once
         session = {"options": options, "autocommit": True, "prepare_threshold": 0}
@@ -596,7 +571,7 @@ class PostgresStore:
     @contextmanager
     def unit(self, partner: str | None = None) -> Iterator[PostgresUnit]:
         with _connected(self._pool, WHOLE_JOURNEY if partner is None else partner) as connection:
-            unit = PostgresUnit(connection, self._observer)
+            unit = PostgresUnit(connection, self._leaves, self._observer)
             try:
                 yield unit
             finally:
@@ -621,6 +596,17 @@ class PostgresStore:
                 yield connection
         except (psycopg.Error, PoolTimeout):
             raise StoreUnavailable from None
+
+    @property
+    def vault(self) -> Vault:
+        """Where the keys of cases are unwrapped."""
+        return self._leaves.vault
+
+    @contextmanager
+    def transaction(self, scope: str = NOTHING) -> Iterator[Connection]:
+        """A transaction that is no unit: for the exchange log, whose own acts are leaves of themselves."""
+        with _connected(self._pool, scope) as connection:
+            yield connection
 
     def keep_refusal(self, event: AuditEvent) -> None:
         with self.unit(event.partner) as unit:

@@ -24,6 +24,7 @@ PAUSE_S = 0.2
 COLLECT_S = 2.0
 SPARE_S = 5.0
 """An attempt that is under way is waited for; then its outcome is to be committed, and a lease given back."""
+LOG_PAUSES_S = {"check": 60.0}
 log = structlog.get_logger()
 
 
@@ -53,6 +54,7 @@ class Runner:
             *((f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0, pause_s) for p in deliveries),
             ("journey", self._journey, PAUSE_S, pause_s),
             ("intake", self._intake, PAUSE_S, max(pause_s, COLLECT_S)),
+            *((name, act, PAUSE_S, LOG_PAUSES_S.get(name, pause_s)) for name, act in world.log_rounds.items()),
         ]
         self._threads = [threading.Thread(target=self._loop, args=one, name=one[0], daemon=True) for one in rounds]
 

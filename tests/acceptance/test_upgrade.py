@@ -32,7 +32,7 @@ from gateway.store import migrate as steps
 from gateway.store.migrate import APP_ROLE, migrate, require_fit
 from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
-from tests.conftest import in_database
+from tests.conftest import in_database, leaves
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
 from tests.faults.test_restore import BINARIES, empty_home, run
 
@@ -217,7 +217,7 @@ def test_both_releases_write_while_phase_pre_runs_and_this_one_while_phase_post_
         old.ten_more()
         migrate(url, ("pre",))
         require_fit(url)
-        store = PostgresStore(url)
+        store = PostgresStore(url, leaves())
         with Writer(lambda n: as_this_release(store, n)) as new:
             old.ten_more()
             new.ten_more()

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_OID, uuid5
 import psycopg
 import pytest
 
-from gateway.errors import Interfered, OutOfScope
+from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
     AttemptRow,
@@ -41,7 +41,7 @@ from tests.journey.world import rows
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DAY = date(2026, 11, 23)
-EVENT = AuditEvent(act="test.act", actor="test", purpose="test")
+EVENT = AuditEvent(act="cases.screened", actor="test", purpose="test")
 
 
 def uid(name: str) -> str:
@@ -177,6 +177,13 @@ def test_a_unit_cannot_commit_without_an_event_nor_twice(store: Store) -> None:
 
 
 @pytest.mark.rule("R-14")
+def test_an_act_that_no_list_names_cannot_be_committed(store: Store) -> None:
+    with pytest.raises(LeafInvalid), store.unit() as unit:
+        unit.commit(replace(EVENT, act="something.else"))
+    with store.unit() as unit:
+        assert unit.counts()["events"] == 0
+
+
 def test_a_kept_refusal_is_one_event_and_nothing_else(store: Store) -> None:
     store.keep_refusal(EVENT.refused("E-LB"))
     with store.unit() as unit:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-from gateway.errors import Interfered, OutOfScope
+from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.leaf import ACTS
 from gateway.ports import (
     AttemptRow,
     CaseChange,
@@ -686,6 +687,8 @@ class MemoryUnit:
     def commit(self, *events: AuditEvent) -> None:
         if not events or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
+        if any(event.act not in ACTS for event in events):
+            raise LeafInvalid("an act that is not in the list")
         self.shelf.events += events
         self.committed = True
 

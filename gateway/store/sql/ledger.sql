@@ -1,10 +1,5 @@
 -- What every unit ends with, and what status reads.
 
--- name: add_events!
-insert into audit_event (at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts)
-select now(), act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts
-from json_populate_recordset(null::audit_event, :rows) with ordinality order by ordinality;
-
 -- name: add_work*!
 insert into work_item (kind, code, case_no, ref_no, partner, mid, at)
 values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);

@@ -13,6 +13,7 @@ from gateway.ports import Reading
 from gateway.store import figures
 from gateway.store.figures import FIGURES, PostgresFigures
 from gateway.store.units import PostgresStore
+from tests.conftest import leaves
 
 TODAY = date(2026, 11, 25)
 PARTNERS = ["KEAD", "KEIS"]
@@ -182,7 +183,7 @@ def test_the_offset_of_the_clocks_has_a_sign(postgres_store: PostgresStore) -> N
 
 
 def test_a_database_that_is_away_is_a_figure(database: str) -> None:
-    store = PostgresStore(database)
+    store = PostgresStore(database, leaves())
     store.close()
     assert PostgresFigures(store, now).read(TODAY, PARTNERS) == [Reading(*figures.UP, [((), 0.0)])]
 

@@ -1,0 +1,109 @@
+"""`gateway log …`: what auditors do with the exchange log. gateway/exchange_log/README.md says what it proves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from gateway.assembly import open_books
+from gateway.config import read_settings
+from gateway.exchange_log.findings import CHECKS
+from gateway.store.exchange_log import ExchangeLog
+
+app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export")
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:
+    """Check the whole log, as far as this machine can: leaves, tree, signatures, acts. Exit 1 with findings."""
+    with _log() as log:
+        found, heads = list(log.findings()), log.heads()
+    if as_json:
+        logs = [{"log": h.folder, "origin": h.origin, "size": h.size, "root": h.root.hex()} for h in heads]
+        _json({"logs": logs, "checks": list(CHECKS), "findings": [f._asdict() for f in found]})
+    else:
+        for head in heads:
+            typer.echo(f"{head.origin}: {head.size} leaves, root {head.root.hex()}")
+        for finding in found:
+            typer.echo(str(finding))
+        typer.echo(f"{len(CHECKS)} checks, {len(found)} findings")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def prove(
+    act: Annotated[str, typer.Argument(help="id of a message, or of an act as its leaf names it")],
+    to: Annotated[Path, typer.Option(file_okay=False, help="folder for the proofs")] = Path("proofs"),
+    as_json: AsJson = False,
+) -> None:
+    """Write a proof for each leaf of a message or act (C2SP tlog-proof), beside the leaf. Exit 1 when there is none."""
+    with _log() as log:
+        proven = log.prove(act)
+    to.mkdir(parents=True, exist_ok=True)
+    for one in proven:
+        (to / f"{one.leaf.id}.json").write_bytes(one.raw)
+        (to / f"{one.leaf.id}.tlog-proof").write_text(one.proof, encoding="utf-8")
+    if as_json:
+        _json([{"leaf": orjson.Fragment(p.raw), "log": p.log, "entry": p.entry, "proof": p.proof} for p in proven])
+    for one in proven if not as_json else ():
+        typer.echo(f"{one.leaf.act} {one.leaf.at.isoformat()}: {one.log}, entry {one.entry}, {one.leaf.id}.tlog-proof")
+    if not proven:
+        typer.echo("no leaf in the tree; a new one takes a second", err=True)
+    raise typer.Exit(0 if proven else 1)
+
+
+@app.command()
+def compare(
+    checkpoint: File,
+    vkey: Annotated[str | None, typer.Option(help="the key you were given; unset: the one in our database")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does the log still begin with a checkpoint that you kept? Exit 1 when it does not."""
+    with _log() as log:
+        found = log.compare(checkpoint.read_text(encoding="utf-8"), vkey)
+    if as_json:
+        _json(found._asdict())
+    else:
+        typer.echo(f"{found.origin}: the first {found.kept} of {found.size} leaves are those of your checkpoint")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(file_okay=False)],
+    entries: Annotated[bool, typer.Option("--entries", help="the leaves too; for auditors only")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write every log as static files: checkpoint, tiles, key, policy. Any C2SP tlog-tiles reader takes them."""
+    with _log() as log:
+        written = log.export(folder, entries=entries)
+    if as_json:
+        _json([{"log": head.folder, "size": head.size} for head in written])
+    for head in written if not as_json else ():
+        typer.echo(f"{folder / head.folder}: {head.size} leaves")
+
+
+@app.command()
+def reopen(checkpoint: File, as_json: AsJson = False) -> None:
+    """After a restore: open the next log; its first leaf quotes this last known checkpoint of the old one."""
+    with _log() as log:
+        name = log.open_next(checkpoint.read_text(encoding="utf-8"))
+    _json({"origin": name}) if as_json else typer.echo(f"{name} is open")
+
+
+@contextmanager
+def _log() -> Iterator[ExchangeLog]:
+    with open_books(read_settings()) as books:
+        yield books.log
+
+
+def _json(value: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()

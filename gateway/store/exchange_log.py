@@ -1,0 +1,174 @@
+"""The exchange log as a whole: what the engines run every second, and what the doors and the command line ask.
+
+Rules: sequencing and publishing are two transactions, so that files never show what might still be undone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from gateway.errors import LogStopped
+from gateway.exchange_log import proof, tree
+from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.checkpoint import open_checkpoint
+from gateway.exchange_log.findings import Finding
+from gateway.exchange_log.leaf import Leaf, read
+from gateway.exchange_log.note import Signer, Verifier
+from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
+from gateway.ports import Ids, WorkItem
+from gateway.store.publisher import CHECKPOINT, Publisher, must_continue, newest_note, write, write_log, write_terms
+from gateway.store.self_check import self_check
+from gateway.store.sequencer import Head, Sequencer, hashes_of, tile_reader
+from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.statements import Connection
+from gateway.store.units import WHOLE_JOURNEY, PostgresStore
+
+ACTOR = "gateway"
+CHECK_EVERY = timedelta(days=1)
+MOST_LINES = 100
+log = structlog.get_logger()
+
+
+class Proof(NamedTuple):
+    """A leaf, where it stands, and the proof of it as text."""
+
+    leaf: Leaf
+    raw: bytes
+    log: str
+    entry: int
+    proof: str
+
+
+class Compared(NamedTuple):
+    """A log that begins with the checkpoint somebody kept: its name, the size kept, the size now."""
+
+    origin: str
+    kept: int
+    size: int
+
+
+class ExchangeLog:
+    """The log of one database, published below `folder`."""
+
+    def __init__(
+        self, store: PostgresStore, folder: Path, prefix: str, signer: Callable[[str], Signer], ids: Ids
+    ) -> None:
+        self._store, self.publisher = store, Publisher(folder)
+        self._signer = signer
+        self._sequencer = Sequencer(prefix, signer, ids, self.publisher.guard)
+
+    def round(self) -> int:
+        """Give pending leaves their place and publish; returns how many leaves. Raises LogStopped."""
+        with self._store.transaction() as connection:
+            many = self._sequencer.round(connection)
+        with self._store.transaction() as connection:
+            connection.execute("set transaction isolation level repeatable read")
+            self.publisher.round(connection)
+        return many
+
+    def nightly(self) -> int:
+        """Check the log once a day; what was found is an act of the log, and work for a person. Returns how many."""
+        with self._store.alone("exchange-log.check") as mine, self.reading() as connection:
+            if not mine or not _SQL.check_is_due(connection, every=CHECK_EVERY):
+                return 0
+            at = _SQL.moment(connection, shard=0)[0]
+            found = list(self_check(connection, self._store.vault, self.publisher.folder))
+        for finding in found[:MOST_LINES]:
+            log.error("log.finding", subject=f"{finding.log}/{finding.entry}", code=finding.check.value)
+        self._keep(Counter(finding.check.value for finding in found), at)
+        return len(found)
+
+    def _keep(self, found: Counter[str], at: datetime) -> None:
+        event = AuditEvent("log.checked", ACTOR, "log-integrity", counts=found)
+        with self._store.unit() as unit:
+            unit.add_work([WorkItem("log-does-not-add-up", check, None, None, None, None, at) for check in found])
+            unit.commit(event.refused(min(found)) if found else event)
+
+    def catch_up(self) -> None:
+        """Rounds until nothing waits."""
+        while self.round():
+            pass
+
+    def open_next(self, previous: str) -> str:
+        """Replace a log that must not be continued; `previous` is its last published or witnessed checkpoint.
+
+        Raises NoteInvalid unless that log signed it.
+        """
+        origin = previous.partition("\n")[0]
+        open_checkpoint(previous, self._signer(origin).verifier)
+        with self._store.transaction() as connection:
+            return self._sequencer.open_next(connection, previous)
+
+    def findings(self) -> Iterator[Finding]:
+        """What the self-check finds; nothing when all is well."""
+        with self.reading() as connection:
+            yield from self_check(connection, self._store.vault, self.publisher.folder)
+
+    def prove(self, act: str) -> list[Proof]:
+        """A proof for each leaf of a message, or for the one leaf of an act, by its id."""
+        with self.reading() as connection:
+            ids = [event_id for (event_id,) in _SQL.events_of_message(connection, mid=act)] or [act]
+            found = (_SQL.entry_of_event(connection, event_id=event_id) for event_id in ids)
+            heads = {row[0]: Head(*row) for row in _SQL.heads(connection)}
+            return [self._prove(connection, heads[row[0]], *row[1:]) for row in found if row]
+
+    @staticmethod
+    def _prove(connection: Connection, head: Head, index: int, raw: bytes) -> Proof:
+        path = tree.prove_inclusion(index, head.size, hashes_of(connection, head))
+        text = proof.write(raw, index, path, newest_note(connection, head))
+        return Proof(read(raw), raw, head.origin, index, text)
+
+    def compare(self, kept: str, vkey: str | None) -> Compared:
+        """Whether the log still begins with a checkpoint that somebody kept. Raises LogStopped, NoteInvalid."""
+        origin = kept.partition("\n")[0]
+        head = next((head for head in self.heads() if head.origin == origin), None)
+        if head is None:
+            raise LogStopped(f"there is no log of the name {origin}")
+        before = open_checkpoint(kept, Verifier.parse(vkey or head.vkey)).checkpoint
+        with self.reading() as connection:
+            must_continue(head, before, hashes_of(connection, head))
+        return Compared(origin, before.size, head.size)
+
+    def export(self, folder: Path, *, entries: bool) -> list[Head]:
+        """Write every log as static files, with its leaves if asked for; returns the logs."""
+        with self.reading() as connection:
+            heads = [Head(*row) for row in _SQL.heads(connection)]
+            for head in heads:
+                write_log(folder / head.folder, 0, head.size, tile_reader(connection, head.shard))
+                write_terms(folder / head.folder, head)
+                for tile in new_tiles(0, head.size) if entries else ():
+                    if tile.level == 0:
+                        write(folder / head.folder / tile.bundle, _bundle(connection, head, tile))
+                write(folder / head.folder / CHECKPOINT, newest_note(connection, head).encode())
+        return heads
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One snapshot of everything, to read from."""
+        with self._store.transaction(WHOLE_JOURNEY) as connection:
+            connection.execute("set transaction isolation level repeatable read, read only")
+            yield connection
+
+    def heads(self) -> list[Head]:
+        """All logs, oldest first."""
+        with self.reading() as connection:
+            return [Head(*row) for row in _SQL.heads(connection)]
+
+    def head(self) -> Head:
+        """The open log. Raises LogStopped when there is none."""
+        for head in self.heads():
+            if head.open:
+                return head
+        raise LogStopped("no log is open yet; `gateway run` or a worker opens it")
+
+
+def _bundle(connection: Connection, head: Head, tile: Tile) -> bytes:
+    rows = _SQL.entries(connection, shard=head.shard, first=tile.n * WIDTH, limit=tile.width)
+    return pack(raw for _, raw in rows)

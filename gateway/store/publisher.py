@@ -1,0 +1,143 @@
+"""The publisher: a log as files that any web server can serve (C2SP tlog-tiles), below `home/xlog/<year>`.
+
+    checkpoint        the newest signed head, with its cosignatures; written last
+    tile/<level>/…    every full tile, and the partial ones of every published size
+    log.vkey          the public key; auditors compare it with the one they were given
+    policy            whom to believe (C2SP tlog-policy): this log, and as yet no witness
+
+Rules: a file is complete the moment it has its name: temporary file, fsync, rename, fsync of the folder. Tiles are
+there before the checkpoint that needs them. What is published is never taken back, and never followed by something that
+does not continue it: a database older than its own files was restored from a backup, and that is `LogStopped`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.errors import LogStopped, NoteInvalid, ProofInvalid
+from gateway.exchange_log import tiles, tree
+from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
+from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.tiles import Tile
+from gateway.store.sequencer import Head, hashes_of, tile_reader
+from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.statements import Connection
+
+CHECKPOINT, KEY, POLICY = "checkpoint", "log.vkey", "policy"
+
+
+class Publisher:
+    """Publishes all logs of a database below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: dict[str, tuple[str, Checkpoint]] = {}
+
+    def guard(self, connection: Connection, head: Head) -> None:
+        """Raise LogStopped unless a log in the database continues what is published of it."""
+        self._before(head, hashes_of(connection, head))
+
+    def round(self, connection: Connection) -> int:
+        """Publish what is new; returns how many checkpoints. Raises LogStopped. 0 while another one publishes."""
+        if not _SQL.alone(connection, what="publish"):
+            return 0
+        return sum(self._publish(connection, Head(*row)) for row in list(_SQL.heads(connection)))
+
+    def _publish(self, connection: Connection, head: Head) -> bool:
+        signed, folder = newest_note(connection, head), self.folder / head.folder
+        if _text(folder / CHECKPOINT) == signed or (not head.open and self._is_ahead(head)):
+            return False
+        before = self._before(head, hashes_of(connection, head))
+        write_log(folder, before.size if before else 0, head.size, tile_reader(connection, head.shard))
+        write_terms(folder, head)
+        write(folder / CHECKPOINT, signed.encode())
+        return True
+
+    def _is_ahead(self, head: Head) -> bool:
+        """A log that was replaced by the next one, because its database was older than what is published."""
+        before = published(self.folder / head.folder, Verifier.parse(head.vkey))
+        return before is not None and before.size > head.size
+
+    def _before(self, head: Head, hashes: tree.Hashes) -> Checkpoint | None:
+        """What is published, which the log must continue; looked at closely only when it is not what it was."""
+        note = _text(self.folder / head.folder / CHECKPOINT)
+        if note is None:
+            return None
+        known, before = self._seen.get(head.origin, (None, None))
+        if before is None or known != note:
+            before = _open(head.folder, note, Verifier.parse(head.vkey))
+            must_continue(head, before, hashes)
+            self._seen[head.origin] = (note, before)
+        if before.size > head.size or (before.size == head.size and before.root != head.root):
+            raise LogStopped(_OLDER.format(head.folder, before.size, head.size))
+        return before
+
+
+_OLDER = "{} has {} leaves outside, and {} or others in the database"
+
+
+def newest_note(connection: Connection, head: Head) -> str:
+    """The newest checkpoint of a log with its cosignatures."""
+    size, _, note, _ = _SQL.newest_checkpoint(connection, shard=head.shard)
+    return str(note) + "".join(line for (line,) in _SQL.cosignatures(connection, shard=head.shard, size=size))
+
+
+def write_log(folder: Path, old: int, new: int, read: Callable[[Tile], bytes]) -> None:
+    """Write the tiles that a log of `new` leaves has and one of `old` has not."""
+    for tile in tiles.new_tiles(old, new):
+        write(folder / tile.path, read(tile))
+
+
+def write_terms(folder: Path, head: Head) -> None:
+    """Write the key of a log, and whom to believe about it."""
+    write(folder / KEY, f"{head.vkey}\n".encode())
+    write(folder / POLICY, f"log {head.vkey}\nquorum none\n".encode())
+
+
+def published(folder: Path, key: Verifier) -> Checkpoint | None:
+    """What was published last. Raises LogStopped when it is not of this log."""
+    note = _text(folder / CHECKPOINT)
+    return None if note is None else _open(folder.name, note, key)
+
+
+def _open(name: str, note: str, key: Verifier) -> Checkpoint:
+    try:
+        return open_checkpoint(note, key).checkpoint
+    except NoteInvalid:
+        raise LogStopped(f"what is published as {name} is not signed by its key") from None
+
+
+def must_continue(head: Head, before: Checkpoint, hashes: tree.Hashes) -> None:
+    """Raise LogStopped unless the log as it is begins with the log as it was seen outside."""
+    if before.size > head.size:
+        raise LogStopped(_OLDER.format(head.folder, before.size, head.size))
+    try:
+        proof = tree.prove_consistency(before.size, head.size, hashes)
+        tree.check_consistency(before.size, before.root, head.size, head.root, proof)
+    except ProofInvalid:
+        raise LogStopped(f"{head.folder} does not begin with what was published of it") from None
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even after a power failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None

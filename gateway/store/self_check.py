@@ -1,0 +1,221 @@
+"""The self-check: everything the database and the published files say about the log, held against each other.
+
+    leaves → canonical? → hashes → tiles → roots → checkpoints → signatures
+           → numbers and times of the streams
+           → the acts and messages that they commit to, as auditors read them today
+
+Rules: one snapshot, entry by entry, in memory that does not grow with the log. It proves what the operator's own
+machine can prove (level L0): whoever has the machine and the key may have changed both sides. For more, compare with a
+checkpoint that somebody else has kept. Refuses to stop at the first finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import LeafInvalid, LogStopped, NoteInvalid
+from gateway.exchange_log import leaf, tree
+from gateway.exchange_log.audit import AuditEvent, Verdict
+from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
+from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams
+from gateway.exchange_log.leaf import Leaf
+from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.tiles import WIDTH, Edge, Tile
+from gateway.store.leaves import CaseKey, Vault, leaf_of
+from gateway.store.publisher import must_continue, published
+from gateway.store.sequencer import Head, hashes_of
+from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.statements import Connection
+
+BATCH = 2048
+
+
+def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[Finding]:
+    """Everything that does not add up, log by log; nothing when all is well."""
+    streams = Streams()
+    heads = [Head(*row) for row in _SQL.heads(connection)]
+    for head, follower in zip(heads, [*heads[1:], None], strict=True):
+        yield from _one_log(connection, head, streams, vault)
+        yield from _outside(connection, head, follower, folder)
+    yield from _rest(connection)
+
+
+def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault) -> Iterator[Finding]:
+    signed = _Signed(connection, head)
+    edge, tiles = Edge(), _Tiles(connection, head)
+    for first, batch in _entries(connection, head.shard):
+        if first != edge.size:
+            yield Finding(Check.LEAF, head.folder, edge.size, f"{first - edge.size} entries are missing")
+        read = []
+        for index, raw in enumerate(batch, first):
+            found = _read(head, index, raw)
+            if isinstance(found, Finding):
+                yield found
+                continue
+            yield from streams.take(head.folder, index, found)
+            read.append((index, found))
+        yield from _behind(connection, head, read, vault)
+        hashes = [tree.leaf_hash(raw) for raw in batch]
+        while hashes:
+            many = signed.until(edge.size, len(hashes))
+            yield from tiles.compare(edge.extend(hashes[:many]))
+            yield from signed.judge(edge)
+            hashes = hashes[many:]
+    yield from signed.beyond(edge.size)
+    yield from tiles.rest(edge.size)
+    if (edge.size, edge.root()) != (head.size, head.root):
+        yield Finding(Check.ROOT, head.folder, None, "the leaves do not give the root at the head of the log")
+
+
+def _entries(connection: Connection, shard: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Entries in runs without a hole, with the place of the first."""
+    first = 0
+    while rows := list(_SQL.entries(connection, shard=shard, first=first, limit=BATCH)):
+        start = rows[0][0]
+        run = [raw for n, (idx, raw) in enumerate(rows) if idx == start + n]
+        yield start, run
+        first = start + len(run)
+
+
+def _read(head: Head, index: int, raw: bytes) -> Leaf | Finding:
+    try:
+        return leaf.read(raw)
+    except LeafInvalid as error:
+        return Finding(Check.LEAF, head.folder, index, f"it is not a leaf: {error.detail}")
+
+
+class _Signed:
+    """The checkpoints of a log, in order, beside the tree that grows."""
+
+    def __init__(self, connection: Connection, head: Head) -> None:
+        self._head, self._key = head, Verifier.parse(head.vkey)
+        self._rows = _checkpoints(connection, head.shard)
+        self._next = next(self._rows, None)
+
+    def until(self, size: int, many: int) -> int:
+        """How many of the next leaves to append before a checkpoint is due."""
+        due = self._next[0] - size if self._next else many
+        return min(many, due) if due > 0 else many
+
+    def judge(self, edge: Edge) -> Iterator[Finding]:
+        """Hold the tree against the checkpoint of its size, if there is one."""
+        if self._next is None or self._next[0] != edge.size:
+            return
+        size, root, note = self._next
+        self._next = next(self._rows, None)
+        if root != edge.root():
+            yield self._found(Check.ROOT, f"the first {size} leaves do not give the root that was signed for them")
+        try:
+            said = open_checkpoint(note, self._key).checkpoint
+        except NoteInvalid:
+            yield self._found(Check.SIGNATURE, f"the checkpoint of {size} leaves is not signed by the log")
+            return
+        if said != Checkpoint(self._head.origin, size, root):
+            yield self._found(Check.SIGNATURE, f"the checkpoint that is kept for {size} leaves says something else")
+
+    def beyond(self, size: int) -> Iterator[Finding]:
+        """Checkpoints of leaves that are not there."""
+        if self._next is not None:
+            yield self._found(Check.ROOT, f"a checkpoint of {self._next[0]} leaves is signed, and there are {size}")
+
+    def _found(self, check: Check, sentence: str) -> Finding:
+        return Finding(check, self._head.folder, None, sentence)
+
+
+def _checkpoints(connection: Connection, shard: int) -> Iterator[tuple[int, bytes, str]]:
+    after = -1
+    while rows := list(_SQL.checkpoints(connection, shard=shard, after=after, limit=BATCH)):
+        yield from rows
+        after = rows[-1][0]
+
+
+class _Tiles:
+    """The tiles of a log in the database, held against those that its leaves make."""
+
+    def __init__(self, connection: Connection, head: Head) -> None:
+        self._connection, self._head, self._last = connection, head, dict[tuple[int, int], bytes]()
+
+    def compare(self, made: Iterable[tuple[Tile, bytes]]) -> Iterator[Finding]:
+        """Full tiles at once; partial ones may still grow."""
+        for tile, data in made:
+            if tile.full:
+                self._last.pop((tile.level, tile.n), None)
+                yield from self._judge(tile, data)
+            else:
+                self._last[tile.level, tile.n] = data
+
+    def rest(self, size: int) -> Iterator[Finding]:
+        """The right edge, when there are no more leaves."""
+        for (level, n), data in self._last.items():
+            yield from self._judge(Tile(level, n, len(data) // tree.HASH_BYTES), data)
+
+    def _judge(self, tile: Tile, data: bytes) -> Iterator[Finding]:
+        kept = _SQL.tile(self._connection, shard=self._head.shard, level=tile.level, n=tile.n)
+        if kept != data:
+            what = "is missing" if kept is None else "is cut" if data.startswith(kept) else "has other hashes"
+            yield Finding(Check.TILE, self._head.folder, tile.n * WIDTH ** (tile.level + 1), f"{tile.path} {what}")
+
+
+# ── what leaves commit to ────────────────────────────────────────────────────────────────────────────────────────────
+def _behind(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf]], vault: Vault) -> Iterator[Finding]:
+    committed = [(index, one) for index, one in read if one.event]
+    subjs = [one.subj for _, one in committed if one.subj]
+    alive = {subj for (subj,) in _SQL.subjs_alive(connection, subjs=subjs)}
+    rows = {row[0]: row[1:] for row in _SQL.events_behind(connection, event_ids=[one.id for _, one in committed])}
+    for index, one in committed:
+        if one.subj is None or one.subj in alive:  # a key that was destroyed takes what it opened with it
+            yield from _compare(head, index, one, rows.get(one.id), vault)
+
+
+def _compare(head: Head, index: int, one: Leaf, row: tuple[Any, ...] | None, vault: Vault) -> Iterator[Finding]:
+    """Make the leaf anew from what auditors read, and hold it against the one in the log."""
+    if row is None:
+        yield Finding(Check.EVENT, head.folder, index, "the act that it commits to is gone")
+        return
+    *said, subj, wrapped, body, destroyed = row
+    key = CaseKey(vault.unwrap(wrapped), subj) if wrapped else vault.of_no_case
+    made = _made(said, one, key, body if one.body else None)
+    if made is None or made._replace(body=one.body) != one:
+        yield Finding(Check.EVENT, head.folder, index, "the act was changed after it was logged")
+    elif made != one and not (body is None and destroyed):  # of a case that was destroyed whole, the acts remain
+        yield Finding(Check.BODY, head.folder, index, "the message was changed or taken away after it was logged")
+
+
+def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> Leaf | None:
+    """None when the row holds what no act may hold."""
+    at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts = said
+    about = {"case_no": case_no, "ref_no": ref_no, "partner": partner, "mid": mid, "subject": subject}
+    try:
+        event = AuditEvent(act, actor, purpose, Verdict(verdict), code, **about, counts=counts or {})
+    except ValueError:
+        return None
+    return leaf_of(event, one.id, one.seq, at, key, body)
+
+
+# ── around the log ───────────────────────────────────────────────────────────────────────────────────────────────────
+def _outside(connection: Connection, head: Head, follower: Head | None, folder: Path) -> Iterator[Finding]:
+    try:
+        before = published(folder / head.folder, Verifier.parse(head.vkey))
+        if before and not (follower and _quotes(connection, follower, before)):
+            must_continue(head, before, hashes_of(connection, head))
+    except LogStopped as error:
+        yield Finding(Check.OUTSIDE, head.folder, None, error.detail)
+
+
+def _quotes(connection: Connection, follower: Head, before: Checkpoint) -> bool:
+    """Whether a log begins with this checkpoint of the one before: the break is on record."""
+    for _, raw in islice(_SQL.entries(connection, shard=follower.shard, first=0, limit=1), 1):
+        return (leaf.read(raw).previous or "").startswith(before.text)
+    return False
+
+
+def _rest(connection: Connection) -> Iterator[Finding]:
+    [(many, first)] = _SQL.unlogged(connection)
+    if many:
+        sentence = f"{many} acts have no leaf, the first is row {first} of audit_event"
+        yield Finding(Check.UNLOGGED, "database", None, sentence)
+    if waiting := _SQL.overdue(connection, seconds=PROMISE.total_seconds()):
+        yield Finding(Check.PROMISE, "database", None, f"{waiting} leaves wait for longer than {PROMISE.seconds} s")

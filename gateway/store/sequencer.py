@@ -1,0 +1,154 @@
+"""The sequencer: puts committed leaves into the tree and signs the new head. Any number may run; one works.
+
+    lock the open log's row; read the right edge of the tree; is it what was signed last?
+    take what is pending, append, write tiles, entries, checkpoint and head; commit
+
+Rules: nothing leaves the process before the commit; a size is signed once. A year (UTC) has a log of its own: the last
+leaf of the old one is `log.closed`, the first of the next is `log.opened` with the old one's last checkpoint. After an
+hour without a checkpoint there is a heartbeat, so that silence can be told from a log that stands still.
+Refuses to go on where the database does not continue what was published: `LogStopped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from gateway.errors import LogStopped
+from gateway.exchange_log import tiles, tree
+from gateway.exchange_log.checkpoint import Checkpoint
+from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED, Leaf
+from gateway.exchange_log.note import Signer
+from gateway.exchange_log.tiles import Edge, Tile
+from gateway.ports import Ids
+from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.statements import Connection
+
+BATCH = 4096
+HEARTBEAT_AFTER = timedelta(hours=1)
+log = structlog.get_logger()
+
+
+class Head(NamedTuple):
+    """A log: its number, its name, its key as text, its size and root, and whether it still grows."""
+
+    shard: int
+    origin: str
+    vkey: str
+    size: int
+    root: bytes
+    open: bool = True
+
+    @property
+    def folder(self) -> str:
+        """The last part of its name: the year, and which log of it."""
+        return self.origin.rpartition("/")[2]
+
+
+def tile_reader(connection: Connection, shard: int) -> Callable[[Tile], bytes]:
+    """Reads tiles of a log; of a wider one, as much as is asked for. Raises LogStopped when one is missing."""
+
+    def read(tile: Tile) -> bytes:
+        data: bytes | None = _SQL.tile(connection, shard=shard, level=tile.level, n=tile.n)
+        if data is None:
+            raise LogStopped(f"{tile.path} is missing in the database")
+        return data[: tile.width * tree.HASH_BYTES]
+
+    return read
+
+
+Guard = Callable[[Connection, Head], None]
+
+
+class Sequencer:
+    """Appends to the open log.
+
+    `prefix` begins every log's name, `signer(origin)` has the private key of a log, `guard` raises LogStopped when the
+    database does not continue what was seen of a log outside.
+    """
+
+    def __init__(self, prefix: str, signer: Callable[[str], Signer], ids: Ids, guard: Guard) -> None:
+        self._prefix, self._signer, self._ids, self._guard = prefix, signer, ids, guard
+
+    def round(self, connection: Connection) -> int:
+        """Append what is pending, in this transaction; returns how many leaves. 0 while another one works."""
+        if not _SQL.is_due(connection, silence=HEARTBEAT_AFTER) or not _SQL.alone(connection, what="sequence"):
+            return 0
+        row = _SQL.open_head(connection)
+        if row is None:
+            return self._open(connection, f"{_SQL.moment(connection, shard=0)[0]:%Y}", None)
+        head = Head(*row)
+        now, signed_at = _SQL.moment(connection, shard=head.shard)
+        if head.folder[:4] != f"{now:%Y}":
+            return self._next_year(connection, head, now)
+        pending = [(event_id, leaf) for _, event_id, leaf in sorted(_SQL.take_pending(connection, limit=BATCH))]
+        if not pending and now - signed_at < HEARTBEAT_AFTER:
+            return 0
+        return self._append(connection, head, pending or [self._own(connection, HEARTBEAT)])
+
+    def open_next(self, connection: Connection, previous: str) -> str:
+        """Open another log instead of one that must not be continued; its first leaf quotes what was published of that.
+
+        Returns its name.
+        """
+        row = _SQL.open_head(connection)
+        if row:
+            _SQL.close_head(connection, shard=row[0])
+        year, _, number = previous.partition("\n")[0].rpartition("/")[2].partition(".")
+        folder = f"{year}.{int(number or 1) + 1}"
+        self._open(connection, folder, previous)
+        return f"{self._prefix}/{folder}"
+
+    def _next_year(self, connection: Connection, head: Head, now: datetime) -> int:
+        self._append(connection, head, [self._own(connection, CLOSED)])
+        _SQL.close_head(connection, shard=head.shard)
+        last = _SQL.newest_checkpoint(connection, shard=head.shard)
+        return 1 + self._open(connection, f"{now:%Y}", last[2])
+
+    def _open(self, connection: Connection, folder: str, previous: str | None) -> int:
+        origin = f"{self._prefix}/{folder}"
+        vkey = self._signer(origin).verifier.vkey
+        shard = _SQL.add_head(connection, origin=origin, vkey=vkey, root=tree.EMPTY_ROOT)
+        log.info("log.opened", subject=folder)
+        head = Head(shard, origin, vkey, 0, tree.EMPTY_ROOT)
+        return self._append(connection, head, [self._own(connection, OPENED, previous)])
+
+    def _append(self, connection: Connection, head: Head, leaves: Sequence[tuple[Any, bytes]]) -> int:
+        self._guard(connection, head)
+        edge = Edge.read(head.size, tile_reader(connection, head.shard))
+        _must_continue(connection, head, edge.root())
+        grown = edge.extend(tree.leaf_hash(leaf) for _, leaf in leaves)
+        new = Checkpoint(head.origin, edge.size, edge.root())
+        signer = self._signer(head.origin)
+        if signer.verifier.vkey != head.vkey:
+            raise LogStopped(f"the key of {head.folder} is not the one it was opened with")
+        event_ids, raw = [UUID(str(i)) for i, _ in leaves], [leaf for _, leaf in leaves]
+        _SQL.add_entries(connection, shard=head.shard, first=head.size, event_ids=event_ids, leaves=raw)
+        levels, ns, datas = zip(*((tile.level, tile.n, data) for tile, data in grown), strict=True)
+        _SQL.grow_tiles(connection, shard=head.shard, levels=list(levels), ns=list(ns), datas=list(datas))
+        _SQL.add_checkpoint(connection, shard=head.shard, size=new.size, root=new.root, note=new.sign(signer))
+        _SQL.move_head(connection, shard=head.shard, size=new.size, root=new.root)
+        return len(leaves)
+
+    def _own(self, connection: Connection, act: str, previous: str | None = None) -> tuple[str, bytes]:
+        """A leaf about the log itself."""
+        _SQL.open_streams(connection, streams=[LOG])
+        [(_, before, at)] = _SQL.take_places(connection, streams=[LOG], many=[1])
+        leaf = Leaf(act, at, self._ids(), LOG, before + 1, previous=previous)
+        return leaf.id, leaf.to_bytes()
+
+
+def _must_continue(connection: Connection, head: Head, root: bytes) -> None:
+    """The tiles lead to the root of the head, and the newest checkpoint says the same. Raises LogStopped."""
+    signed = _SQL.newest_checkpoint(connection, shard=head.shard)
+    if root != head.root or (head.size, head.root) != (signed[:2] if signed else (0, tree.EMPTY_ROOT)):
+        raise LogStopped(f"tiles, head and newest checkpoint of {head.folder} do not say the same")
+
+
+def hashes_of(connection: Connection, head: Head) -> tree.Hashes:
+    """The hashes of a log, from the tiles in the database."""
+    return tiles.hashes_of(head.size, tile_reader(connection, head.shard))

@@ -1,0 +1,106 @@
+-- The tree: what the sequencer appends, and what the publisher and the self-check read.
+
+-- name: alone$
+select pg_try_advisory_xact_lock(hashtext('gateway.exchange-log.' || :what));
+
+-- name: open_head^
+-- The open log; its row stays locked until this transaction ends.
+select shard, origin, vkey, size, root, true from xlog_head where closed_at is null for update;
+
+-- name: heads
+select shard, origin, vkey, size, root, closed_at is null from xlog_head order by shard;
+
+-- name: add_head$
+insert into xlog_head (shard, origin, vkey, size, root)
+values ((select coalesce(max(shard), 0) + 1 from xlog_head), :origin, :vkey, 0, :root) returning shard;
+
+-- name: move_head!
+update xlog_head set size = :size, root = :root where shard = :shard;
+
+-- name: close_head!
+update xlog_head set closed_at = clock_timestamp() where shard = :shard;
+
+-- name: is_due$
+-- Whether a round would have anything to do, without a lock and without a write.
+select exists (select from xlog_pending) or coalesce((
+    select c.created_at < clock_timestamp() - :silence::interval
+    from xlog_checkpoint c join xlog_head h using (shard)
+    where h.closed_at is null order by c.size desc limit 1), true);
+
+-- name: take_pending
+-- Never "those after the last one": what commits late has a smaller number.
+delete from xlog_pending where id in (select id from xlog_pending order by id limit :limit) returning id, event_id, leaf;
+
+-- name: add_entries!
+insert into xlog_entry (shard, idx, event_id, leaf, integrated_at)
+select :shard, :first + n - 1, event_id, leaf, clock_timestamp()
+from unnest(:event_ids::uuid[], :leaves::bytea[]) with ordinality as new (event_id, leaf, n);
+
+-- name: grow_tiles!
+insert into xlog_tile (shard, level, n, data)
+select :shard, level, n, data from unnest(:levels::smallint[], :ns::bigint[], :datas::bytea[]) as new (level, n, data)
+on conflict (shard, level, n) do update set data = excluded.data;
+
+-- name: tile$
+select data from xlog_tile where shard = :shard and level = :level and n = :n;
+
+-- name: add_checkpoint!
+insert into xlog_checkpoint (shard, size, root, note) values (:shard, :size, :root, :note);
+
+-- name: newest_checkpoint^
+select size, root, note, created_at from xlog_checkpoint where shard = :shard order by size desc limit 1;
+
+-- name: moment^
+-- The database's clock, and since when no checkpoint was signed.
+select clock_timestamp(), (select created_at from xlog_checkpoint where shard = :shard order by size desc limit 1);
+
+-- name: checkpoints
+select size, root, note from xlog_checkpoint
+where shard = :shard and size > :after order by size limit :limit;
+
+-- name: cosignatures
+select line from xlog_cosig where shard = :shard and size = :size order by witness;
+
+-- name: entries
+select idx, leaf from xlog_entry where shard = :shard and idx >= :first order by idx limit :limit;
+
+-- name: entry_of_event^
+select shard, idx, leaf from xlog_entry
+where event_id = case when :event_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then :event_id::uuid end;
+
+-- name: events_of_message
+select event_id::text from audit_event where mid = :mid and event_id is not null order by id;
+
+-- name: events_behind
+-- The acts that leaves commit to, with the keys of their cases and the digests of their messages.
+select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
+       e.subject, e.counts, k.subj::text, k.wrapped,
+       (select m.body_sha256 from message m
+        where m.mid = case when e.mid ~ '^[0-9a-f-]{36}$' then e.mid::uuid end and m.partner = e.partner limit 1),
+       e.case_no is not null and not exists (select from case_record c where c.case_no = e.case_no)
+from audit_event e left join vault_key k using (case_no)
+where e.event_id = any(:event_ids::uuid[]);
+
+-- name: subjs_alive
+select subj::text from vault_key where subj = any(:subjs::uuid[]);
+
+-- name: unlogged
+-- Acts without a leaf: neither in the tree nor waiting; and acts after the first leaf that never had one.
+select count(*), min(id) from (
+    select e.id from audit_event e
+    where e.event_id is not null
+          and not exists (select from xlog_entry x where x.event_id = e.event_id)
+          and not exists (select from xlog_pending p where p.event_id = e.event_id)
+    union all
+    select id from audit_event
+    where event_id is null and id > (select min(id) from audit_event where event_id is not null)
+) bare;
+
+-- name: overdue$
+-- Leaves that wait longer than was promised.
+select count(*) from xlog_pending where created_at < clock_timestamp() - make_interval(secs => :seconds);
+
+-- name: check_is_due$
+-- A day after the last self-check, or after the first log was opened.
+select coalesce((select max(at) from audit_event where act = 'log.checked'), (select min(opened_at) from xlog_head))
+       < clock_timestamp() - :every::interval;

@@ -1,0 +1,33 @@
+"""The statements of `sql/*.sql`, as methods of one object: what is SQL stands in SQL files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import psycopg
+from aiosql.adapters.pyformat import PyFormatAdapter
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class _Adapter(PyFormatAdapter):
+    """Results come in binary, or bytes would come as hexadecimal text, twice as long.
+
+    One row goes as a plain statement: `executemany` would open a pipeline for it. No row is no statement.
+    """
+
+    def _cursor(self, conn: Any) -> Any:
+        return conn.cursor(binary=True)
+
+    def insert_update_delete_many(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:
+        with conn.cursor() as cursor:
+            if len(parameters) == 1:
+                cursor.execute(sql, parameters[0])
+            elif parameters:
+                cursor.executemany(sql, parameters)
+            return max(0, int(cursor.rowcount))
+
+
+STATEMENTS: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)

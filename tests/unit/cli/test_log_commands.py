@@ -1,0 +1,132 @@
+"""`gateway log …` on a log with a few acts: what auditors type, what they get, and with which exit code it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from gateway.assembly import open_books
+from gateway.cli.log import app
+from gateway.config import Settings
+from gateway.errors import LogStopped, NoteInvalid
+from gateway.exchange_log import proof, tiles, tree
+from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.checkpoint import open_checkpoint
+from gateway.exchange_log.leaf import read
+from gateway.exchange_log.note import Verifier
+
+MID = "019abd00-0000-7000-9000-000000000001"
+ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS", mid=MID)
+Say = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def home(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A gateway's home whose log has 301 leaves in three checkpoints."""
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    with open_books(Settings()) as books:
+        books.log.round()
+        for events in ([ACT], [ACT] + [AuditEvent("cases.screened", "gateway", "x")] * 298):
+            with books.store.unit() as unit:
+                unit.commit(*events)
+            books.log.round()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def say(home: Path) -> Say:
+    def run(*words: str) -> tuple[int, Any]:
+        result = CliRunner().invoke(app, [*words, "--json"])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, orjson.loads(result.stdout)
+
+    return run
+
+
+def key(home: Path) -> Verifier:
+    [path] = (home / "xlog").glob("*/log.vkey")
+    return Verifier.parse(path.read_text())
+
+
+def kept(home: Path) -> Path:
+    [path] = (home / "xlog").glob("*/checkpoint")
+    return path
+
+
+def test_a_log_in_order_is_said_to_be_in_order(say: Say) -> None:
+    code, said = say("verify")
+    assert (code, said["findings"], said["logs"][0]["size"]) == (0, [], 301)
+
+
+def test_what_does_not_add_up_is_said_in_words(say: Say, database: str) -> None:
+    with psycopg.connect(database, options="-c app.partner=*") as attacker:
+        attacker.execute("set session_replication_role = replica")
+        attacker.execute("update audit_event set code = 'E-LB' where mid is not null")
+    code, said = say("verify")
+    assert code == 1
+    assert [(f["check"], f["entry"]) for f in said["findings"]] == [("event", 1), ("event", 2)]
+    plain = CliRunner().invoke(app, ["verify"])
+    assert "entry 1): the act was changed after it was logged\n" in plain.stdout
+    assert "11 checks, 2 findings" in plain.stdout
+
+
+def test_the_proofs_of_a_message_hold_with_the_key_alone(say: Say, home: Path, tmp_path: Path) -> None:
+    code, said = say("prove", MID, "--to", str(tmp_path / "proofs"))
+    assert (code, [one["entry"] for one in said]) == (0, [1, 2])
+    for path in (tmp_path / "proofs").glob("*.tlog-proof"):
+        found = proof.check(path.read_text(), key(home))
+        assert found.leaf == path.with_suffix(".json").read_bytes()
+        assert read(found.leaf).mid == MID
+    code, said = say("prove", said[0]["leaf"]["id"], "--to", str(tmp_path / "proofs"))
+    assert (code, len(said)) == (0, 1)
+
+
+@pytest.mark.parametrize("nothing", ["019abd00-0000-7000-9000-00000000ffff", "hello"])
+def test_what_is_not_in_the_log_has_no_proof(say: Say, nothing: str, tmp_path: Path) -> None:
+    assert say("prove", nothing, "--to", str(tmp_path / "proofs")) == (1, [])
+
+
+def test_a_checkpoint_that_somebody_kept_is_compared(say: Say, home: Path, tmp_path: Path, database: str) -> None:
+    with psycopg.connect(database) as books:
+        [(older,)] = books.execute("select note from xlog_checkpoint where size = 2")
+    (tmp_path / "kept").write_text(older)
+    assert say("compare", str(tmp_path / "kept")) == (0, {"origin": key(home).name, "kept": 2, "size": 301})
+    assert say("compare", str(tmp_path / "kept"), "--vkey", key(home).vkey)[0] == 0
+    stranger = Verifier(key(home).name, 1, bytes(range(32)))
+    with pytest.raises(NoteInvalid):
+        say("compare", str(tmp_path / "kept"), "--vkey", stranger.vkey)
+    (tmp_path / "kept").write_text(older.replace("gateway.example", "another.example"))
+    with pytest.raises(LogStopped, match="no log of the name"):
+        say("compare", str(tmp_path / "kept"))
+
+
+@pytest.mark.parametrize("entries", [False, True])
+def test_an_export_is_a_log_that_can_be_read_without_us(say: Say, home: Path, tmp_path: Path, entries: bool) -> None:
+    code, [said] = say("export", str(tmp_path / "out"), *["--entries"] * entries)
+    folder = tmp_path / "out" / said["log"]
+    signed = open_checkpoint((folder / "checkpoint").read_text(), key(home)).checkpoint
+    hashes = tiles.hashes_of(signed.size, lambda tile: (folder / tile.path).read_bytes())
+    assert (code, tree.root(signed.size, hashes)) == (0, signed.root)
+    bundles = sorted((folder / "tile/entries").rglob("*")) if entries else []
+    assert (folder / "tile/entries").exists() is entries
+    leaves = [one for path in bundles if path.is_file() for one in tiles.unpack(path.read_bytes())]
+    assert [tree.leaf_hash(one) for one in leaves] == [hashes(0, n) for n in range(301 if entries else 0)]
+
+
+def test_a_log_is_reopened_only_with_a_checkpoint_it_has_signed(say: Say, home: Path, tmp_path: Path) -> None:
+    checkpoint = kept(home).read_text()
+    (tmp_path / "forged").write_text(checkpoint.replace("301", "302"))
+    with pytest.raises(NoteInvalid):
+        say("reopen", str(tmp_path / "forged"))
+    code, said = say("reopen", str(kept(home)))
+    assert (code, said["origin"]) == (0, f"{key(home).name}.2")
+    code, said = say("verify")
+    assert (code, [log["size"] for log in said["logs"]]) == (0, [301, 1])

@@ -1,0 +1,278 @@
+"""Attacks on the log, each caught by the check that should catch it; and one that only an older checkpoint catches.
+
+The attacker is an owner of the database: no trigger and no role stops him. With the key of the log he also signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from gateway.exchange_log import leaf, tree
+from gateway.exchange_log.checkpoint import Checkpoint
+from gateway.exchange_log.findings import CHECKS, Check
+from gateway.exchange_log.tiles import Edge
+from gateway.ports import MessageRow
+from gateway.store.exchange_log import ExchangeLog
+from gateway.store.leaves import leaf_of
+from gateway.store.units import PostgresStore
+from tests.conftest import leaves
+from tests.unit.store.test_exchange_log import ACT, CASE, OURS, a_log, as_it_was, signer
+
+Attacker = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def attacker(database: str) -> Iterator[Attacker]:
+    with psycopg.connect(database, autocommit=True, options="-c app.partner=*") as connection:
+        connection.execute("set session_replication_role = replica")  # no trigger runs
+        yield connection
+
+
+@pytest.fixture
+def log(postgres_store: PostgresStore, tmp_path: Path) -> ExchangeLog:
+    """A log with 600 leaves in a dozen checkpoints, of three streams and two cases."""
+    made = a_log(postgres_store, tmp_path / "xlog")
+    made.round()
+    for n in range(11):
+        with postgres_store.unit() as unit:
+            events = [ACT, replace(ACT, partner="KEAD"), replace(ACT, case_no="20260000000456"), OURS] * 13
+            unit.commit(*events, *[OURS] * (n % 5))
+        made.round()
+    return made
+
+
+def found(log: ExchangeLog) -> set[Check]:
+    return {finding.check for finding in log.findings()}
+
+
+def raw_leaves(attacker: Attacker) -> list[bytes]:
+    return [raw for (raw,) in attacker.execute("select leaf from xlog_entry order by idx")]
+
+
+def rebuild(attacker: Attacker, log: ExchangeLog, leaves: list[bytes]) -> None:
+    """Put other leaves in place of all, with the tiles they make, and sign anew: what the stolen key is good for."""
+    [(shard, origin)] = attacker.execute("select shard, origin from xlog_head")
+    attacker.execute("delete from xlog_entry; delete from xlog_tile; delete from xlog_checkpoint")
+    edge = Edge()
+    for tile, data in edge.extend(map(tree.leaf_hash, leaves)):
+        attacker.execute("insert into xlog_tile values (%s, %s, %s, %s)", (shard, tile.level, tile.n, data))
+    for index, raw in enumerate(leaves):
+        event_id = leaf.read(raw).id
+        attacker.execute("insert into xlog_entry values (%s, %s, %s, %s, now())", (shard, index, event_id, raw))
+    new = Checkpoint(origin, edge.size, edge.root())
+    attacker.execute(
+        "insert into xlog_checkpoint values (%s, %s, %s, %s)", (shard, new.size, new.root, new.sign(signer(origin)))
+    )
+    attacker.execute("update xlog_head set size = %s, root = %s", (new.size, new.root))
+
+
+def republish(log: ExchangeLog) -> None:
+    """Make the files forget, too."""
+    folder = log.publisher.folder / log.head().folder
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    log.publisher._seen.clear()
+    log.round()
+
+
+def test_a_log_that_nobody_touched_is_in_order(log: ExchangeLog) -> None:
+    assert list(log.findings()) == []
+
+
+# ── without the key ──────────────────────────────────────────────────────────────────────────────────────────────────
+EDITED_LEAF = "update xlog_entry set leaf = convert_to(replace(convert_from(leaf, 'UTF8'), {}), 'UTF8') where idx = 300"
+WITHOUT_THE_KEY = {
+    "an edited act": (
+        "update audit_event set code = 'E-LB', verdict = 'refused' where id = 300",
+        {Check.EVENT},
+    ),
+    "an act that says a name": ("update audit_event set subject = '홍길동' where id = 300", {Check.EVENT}),
+    "an act moved to another case": (
+        "update audit_event set case_no = '20260000000456' where id = (select min(id) from audit_event where case_no "
+        "= '20260000000123')",
+        {Check.EVENT},
+    ),
+    "a deleted act": ("delete from audit_event where id = 300", {Check.EVENT}),
+    "an edited leaf": (EDITED_LEAF.format("""'"done"', '"refused"'"""), {Check.TILE, Check.ROOT, Check.EVENT}),
+    "a leaf in other words": (
+        EDITED_LEAF.format("""'","', '", "'"""),
+        {Check.LEAF, Check.TILE, Check.ROOT, Check.SEQUENCE},
+    ),
+    "a deleted leaf": (
+        "delete from xlog_entry where idx = 300",
+        {Check.LEAF, Check.TILE, Check.ROOT, Check.SEQUENCE, Check.UNLOGGED},
+    ),
+    "the newest leaf dropped": (
+        "delete from xlog_entry where idx = (select max(idx) from xlog_entry)",
+        {Check.ROOT, Check.TILE, Check.UNLOGGED},
+    ),
+    "two leaves swapped": (
+        "update xlog_entry a set leaf = b.leaf from xlog_entry b where a.idx in (298, 304) and b.idx = 602 - a.idx",
+        {Check.TILE, Check.ROOT, Check.SEQUENCE},
+    ),
+    "a truncated tile": (
+        "update xlog_tile set data = substr(data, 1, 4096) where level = 0 and n = 1",
+        {Check.TILE},
+    ),
+    "a hash changed in a tile": (
+        "update xlog_tile set data = set_byte(data, 40, get_byte(data, 40) # 1) where level = 0 and n = 1",
+        {Check.TILE},
+    ),
+    "a tile taken away": ("delete from xlog_tile where level = 0 and n = 1", {Check.TILE}),
+    "a checkpoint with another root": (
+        "update xlog_checkpoint set root = set_byte(root, 0, get_byte(root, 0) # 1) where size > 100 and size < 160",
+        {Check.ROOT, Check.SIGNATURE},
+    ),
+    "a checkpoint that somebody else signed": (
+        "update xlog_checkpoint set note = replace(note, E'\\n\\n— ', E'\\n\\n— other.') "
+        "where size > 100 and size < 160",
+        {Check.SIGNATURE},
+    ),
+    "an act without a leaf": (
+        "insert into audit_event (at, act, actor, purpose, verdict, event_id) "
+        "values (now(), 'cases.screened', 'x', 'x', 'done', gen_random_uuid())",
+        {Check.UNLOGGED},
+    ),
+    "a leaf that waits too long": (
+        "insert into xlog_pending (event_id, leaf, created_at) "
+        "values (gen_random_uuid(), 'x', now() - interval '2 min')",
+        {Check.PROMISE},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("harm", "caught"), WITHOUT_THE_KEY.values(), ids=WITHOUT_THE_KEY)
+@pytest.mark.rule("R-14")
+def test_an_attack_without_the_key_of_the_log_is_caught(
+    harm: str, caught: set[Check], log: ExchangeLog, attacker: Attacker
+) -> None:
+    assert attacker.execute(harm.encode()).rowcount > 0
+    assert found(log) == caught
+
+
+def test_a_database_restored_from_yesterday_is_caught_by_what_was_published(
+    log: ExchangeLog, attacker: Attacker
+) -> None:
+    as_it_was(attacker, 53)
+    attacker.execute("set session_replication_role = replica")
+    attacker.execute("delete from audit_event where event_id not in (select event_id from xlog_entry)")
+    assert found(log) >= {Check.OUTSIDE}
+
+
+# ── with the key ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def edited(raw: bytes) -> bytes:
+    return leaf.read(raw)._replace(verdict="refused").to_bytes()
+
+
+def back_dated(raw: bytes) -> bytes:
+    one = leaf.read(raw)
+    return one._replace(at=one.at.replace(year=one.at.year - 1)).to_bytes()
+
+
+Attack = Callable[[list[bytes]], list[bytes]]
+WITH_THE_KEY: dict[str, tuple[Attack, set[Check]]] = {
+    "a leaf edited": (lambda r: [*r[:300], edited(r[300]), *r[301:]], {Check.EVENT}),
+    "a leaf deleted": (lambda r: [*r[:300], *r[301:]], {Check.SEQUENCE, Check.UNLOGGED}),
+    "the newest leaf dropped": (lambda r: r[:-1], {Check.UNLOGGED}),
+    "two leaves swapped": (lambda r: [*r[:298], r[304], *r[299:304], r[298], *r[305:]], {Check.SEQUENCE}),
+    "a leaf back-dated": (lambda r: [*r[:-1], back_dated(r[-1])], {Check.CLOCK, Check.EVENT}),
+}
+
+
+@pytest.mark.parametrize(("attack", "caught"), WITH_THE_KEY.values(), ids=WITH_THE_KEY)
+@pytest.mark.rule("R-14")
+def test_whoever_signs_with_the_stolen_key_is_caught_by_what_was_published(
+    attack: Attack, caught: set[Check], log: ExchangeLog, attacker: Attacker
+) -> None:
+    rebuild(attacker, log, attack(raw_leaves(attacker)))
+    assert found(log) == caught | {Check.OUTSIDE}
+
+
+def test_a_year_that_is_rewritten_with_the_key_and_republished_needs_a_checkpoint_that_somebody_kept(
+    log: ExchangeLog, attacker: Attacker
+) -> None:
+    folder = log.publisher.folder / log.head().folder
+    kept = (folder / "checkpoint").read_text()
+    *others, last = raw_leaves(attacker)
+    one, forged = leaf.read(last), OURS.refused("E-LB")
+    attacker.execute("update audit_event set verdict = 'refused', code = 'E-LB' where event_id = %s", (one.id,))
+    said = leaf_of(forged, one.id, one.seq, one.at, leaves().vault.of_no_case, None)
+    rebuild(attacker, log, [*others, said.to_bytes()])
+    republish(log)
+    assert found(log) == set()
+    (folder / "checkpoint").write_text(kept)
+    log.publisher._seen.clear()
+    assert found(log) == {Check.OUTSIDE}
+
+
+# ── what erasure leaves ──────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_case_whose_key_is_destroyed_leaves_a_log_in_order_that_says_nothing_about_it(
+    log: ExchangeLog, attacker: Attacker
+) -> None:
+    attacker.execute("delete from vault_key where case_no = '20260000000123'")
+    attacker.execute("delete from audit_event where case_no = '20260000000123'")
+    assert list(log.findings()) == []
+
+
+def test_every_check_has_a_sentence_about_what_it_cannot_see() -> None:
+    assert CHECKS.keys() == set(Check)
+
+
+# ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+HARM_TO_A_MESSAGE = {
+    "other bytes": ("update message set body_sha256 = sha256('other')", {Check.BODY}),
+    "taken away": ("delete from message", {Check.BODY}),
+    "its content destroyed in its time": ("update message set body = '', fhir = null", set()),
+    "destroyed whole, with its case": ("delete from message; delete from case_record", set()),
+}
+
+
+@pytest.mark.parametrize(("harm", "caught"), HARM_TO_A_MESSAGE.values(), ids=HARM_TO_A_MESSAGE)
+def test_the_bytes_of_a_message_are_those_its_leaf_commits_to(
+    harm: str, caught: set[Check], log: ExchangeLog, attacker: Attacker, postgres_store: PostgresStore
+) -> None:
+    mid, at = "019abd00-0000-7000-9000-0000000000aa", datetime(2026, 11, 25, tzinfo=UTC)
+    body = b"{}"
+    message = MessageRow(
+        "KEIS", "out", mid, "referral.created", CASE, None, 1, "application/json", body, "jws", sha256(body).digest(),
+        None, None, (), None, at,
+    )  # fmt: skip
+    attacker.execute(
+        "insert into case_record (case_no, version, revision, status, entry_state, verdict, updated_at)"
+        " values (%s, 1, 1, 'live', 'present', 'ok', %s)",
+        (CASE, at),
+    )
+    with postgres_store.unit() as unit:
+        unit.outbox.enqueue([message])
+        unit.commit(replace(ACT, act="referral.prepared", mid=mid))
+    log.catch_up()
+    assert found(log) == set()
+    attacker.execute(harm.encode())
+    assert found(log) == caught
+
+
+# ── every night ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_once_a_day_the_log_is_checked_and_what_is_found_is_work_for_a_person(
+    log: ExchangeLog, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = "select verdict, code, counts from audit_event where act = 'log.checked' order by id"
+    work = "select kind, code from work_item"
+    assert log.nightly() == 0
+    assert attacker.execute(checks).fetchall() == []
+    attacker.execute("update xlog_head set opened_at = opened_at - interval '1 day'")
+    log.nightly()
+    log.nightly()
+    assert attacker.execute(checks).fetchall() == [("done", None, None)]
+    monkeypatch.setattr("gateway.store.exchange_log.CHECK_EVERY", timedelta(0))
+    attacker.execute("delete from audit_event where id = 300")
+    assert log.nightly() == 1
+    assert attacker.execute(checks).fetchall()[1:] == [("refused", "event", {"event": 1})]
+    assert attacker.execute(work).fetchall() == [("log-does-not-add-up", "event")]
