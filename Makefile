@@ -14,6 +14,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PROMTOOL := .venv/promtool/usr/bin/promtool
 JUDGES := tests/contract/javascript/node_modules/.ready
+LOG_JUDGE := .venv/log-judge
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -27,7 +28,7 @@ up: $(READY) ## start everything on this machine, each in its own process  [WORK
 down: $(READY) ## stop what `make up` started
 	@$(BIN)/gateway down
 
-test: check $(JUDGES) proxy ## run the checks, then every test  [ARGS=… goes to pytest]
+test: check $(JUDGES) $(LOG_JUDGE) proxy ## run the checks, then every test  [ARGS=… goes to pytest]
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, dependencies
@@ -85,3 +86,8 @@ $(JUDGES): tests/contract/javascript/package-lock.json $(READY)
 	@echo "installing the JavaScript judges"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/contract/javascript --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+$(LOG_JUDGE): tests/contract/golang/judge.go .ci/judges $(READY)
+	@.ci/judges
+	@echo "building the Go judge of the exchange log"
+	@GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$(CURDIR)/.venv/go" go build -o $@ $<

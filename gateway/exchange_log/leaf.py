@@ -40,6 +40,8 @@ ACTS = LOG_ACTS | READS | {
     "delivery.leased",
     "delivery.attempted",
     "delivery.released",
+    "line.opened",
+    "line.closed",
     "message.received",
     "message.repeated",
     "nonces.forgotten",
