@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -26,6 +27,7 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.track import judge_changed
 from gateway.telemetry.logs import log_from
 from tests.bench.stage import staffed
+from tests.faults import careless
 from tests.faults.place import PARTNERS, Place
 from tests.journey.world import knowledge
 
@@ -39,6 +41,7 @@ def begin(place: Place) -> None:
     said = os.open(place.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(said, 2)
     log_from(logging.WARNING)
+    careless.be(place.careless)
 
 
 def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
@@ -51,6 +54,19 @@ def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
             act = partial(deliver, world, partner, f"{name}-{partner}")
             threading.Thread(target=_again, args=(act, rest_s)).start()
         threading.Event().wait()
+
+
+def sleeper(place: Place) -> None:
+    """Deliver to the first partner, but stop where an answer is judged, as by SIGSTOP, until somebody wakes it."""
+    begin(place)
+    once = threading.Lock()
+
+    def reached(point: str) -> None:
+        if point == "attempt.judged" and once.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    with place.gateway(KNOWN, reached=reached) as gateway:
+        _again(lambda: deliver(gateway.world, PARTNERS[0], "sleeper"))
 
 
 def referrer(place: Place, point: str) -> None:

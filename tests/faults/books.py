@@ -1,6 +1,7 @@
 """Both sides' books as plain rows: our tables by SQL, the partners' journals line by line. No code of the gateway.
 
-Public keys come from the files that each side gave the other.
+`written` is the number of the transaction that wrote a row last. Public keys come from the files that each side gave
+the other.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ Row = dict[str, Any]
 OURS = {
     "messages": "select partner, direction, mid::text, type, case_no, ref_no, seq, body, jws from message",
     "deliveries": """select partner, mid::text, state, attempts, fence,
+                     xmin::text::bigint as written,
                      extract(epoch from now() - greatest(next_at, coalesce(lease_until, next_at)))::float as overdue_s
                      from delivery""",
     "attempts": "select partner, mid::text, fence, http_status, error_class, began_at, ended_at from attempt",
-    "receipts": "select partner, direction, mid::text, jws, decision from receipt",
+    "receipts": "select partner, direction, mid::text, jws, decision, xmin::text::bigint as written from receipt",
     "inbox": "select partner, mid::text, ref_no, seq, state, code from inbox",
     "facts": "select ref_no, seq, mid::text, at from outcome_fact order by at",
     "legs": "select ref_no, partner, case_no, in_seq, status from leg",

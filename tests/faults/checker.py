@@ -88,6 +88,16 @@ def _lost_out(books: Books) -> Iterator[str]:
             yield f"{key} is {state}, and nobody was told"
         elif state not in ("delivered", "blocked", "dead"):
             yield f"{key} is {state} at the end"
+    receipted = {(r["partner"], r["mid"]): r for r in books.ours["receipts"] if r["direction"] == "out"}
+    for d in books.ours["deliveries"]:
+        receipt = receipted.get((d["partner"], d["mid"]))
+        if (
+            d["state"] != "delivered"
+            and receipt
+            and receipt["decision"] in ACCEPTED
+            and receipt["written"] < d["written"]
+        ):
+            yield f"{d['mid']} was {d['state']} after its receipt had come"
     created = {m["ref_no"] for m in ours.values() if m["type"] == "referral.created"}
     yield from (f"leg {leg['ref_no']} has no message" for leg in books.ours["legs"] if leg["ref_no"] not in created)
     yield from (f"{key} was received, and we do not know it" for key in there if key not in ours)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psycopg
@@ -31,6 +32,7 @@ from gateway.sealing import manifest
 from gateway.sealing.manifest import Manifest
 from tests.bench.stage import staffed
 from tests.conftest import in_database
+from tests.faults import careless
 from tests.faults.crew import crew_at
 from tests.faults.partner import partners, show_keys
 from tests.faults.place import Place
@@ -52,7 +54,7 @@ class Ground:
     templates: dict[str, tuple[str, Path]] = field(default_factory=dict)
 
     @contextmanager
-    def place(self, template: str, **more: float) -> Iterator[tuple[Place, socket.socket, socket.socket]]:
+    def place(self, template: str, **more: Any) -> Iterator[tuple[Place, socket.socket, socket.socket]]:
         """A copy of a template, with the sockets of the partners and of our door."""
         name, home = self._template(template)
         copy = f"round{os.getpid()}_{next(_COUNT)}"
@@ -61,6 +63,7 @@ class Ground:
         there = self.folder / copy
         shutil.copytree(home, there)
         place = Place(in_database(self.server, copy), there, theirs.getsockname()[1], ours.getsockname()[1], **more)
+        careless.allow(place.careless, place.database)
         try:
             yield place, theirs, ours
         finally:

@@ -31,6 +31,7 @@ class Place:
     lease_s: float = LEASE_S
     attempt_s: float = ATTEMPT_S
     retry_scale: float = 0.02
+    careless: str = ""  # which negative control holds here
 
     @property
     def partners(self) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -140,11 +143,14 @@ class Watch:
         self._connection.close()
 
 
-def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -> Result:
+def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str, careless: str = "") -> Result:
     """Two workers deliver, and die at these points so often, each; a third one lives, and takes over what they held."""
     aim = next(iter(points.values()))
     began = time.monotonic()
-    with ground.place("referred", retry_scale=aim.retry_scale) as (place, theirs, _), crew_at(place) as crew:
+    with (
+        ground.place("referred", retry_scale=aim.retry_scale, careless=careless) as (place, theirs, _),
+        crew_at(place) as crew,
+    ):
         watch = Watch(place)
         aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
         crew.hire("partners", partners, lambda: (theirs, aim.manners))
@@ -183,11 +189,12 @@ def inbound(
     points: Mapping[str, float],
     hits: int,
     what: str,
-    habits: Habits = Habits(),  # noqa: B008
+    habits: Habits = Habits(),  # noqa: B008 - immutable
+    careless: str = "",
 ) -> Result:
     """Two doors take in what partners tell, and die at these points; somebody judges, and dies as well."""
     began = time.monotonic()
-    with ground.place("delivered") as (place, _, ours), crew_at(place) as crew:
+    with ground.place("delivered", careless=careless) as (place, _, ours), crew_at(place) as crew:
         watch = Watch(place)
         doors = Aiming(crew, {p: often for p, often in points.items() if p != "outcome.judged"}, hits)
         judges = Aiming(crew, {p: often for p, often in points.items() if p == "outcome.judged"}, hits)
@@ -201,6 +208,39 @@ def inbound(
         letters = watch.count("select count(*) from message where direction = 'in'")
         watch.close()
         return _result(what, crew, began, letters, _longest_silence(place))
+
+
+def overslept(ground: Ground, what: str, careless: str = "") -> Result:
+    """A worker is stopped with answers in its hands; when it wakes, its leases have ended and others have delivered.
+
+    Half of the attempts fail, and after so long a sleep a failure means giving up: the worst thing to write too late.
+    """
+    began = time.monotonic()
+    manners = Manners(busy=500)
+    with ground.place("referred", retry_scale=3e-6, careless=careless) as (place, theirs, _), crew_at(place) as crew:
+        watch = Watch(place)
+        crew.hire("partners", partners, lambda: (theirs, manners))
+        crew.hire("sleeper", actors.sleeper)
+        crew.until("the sleeper sleeps", lambda: _stopped(crew.pid("sleeper")), PATIENCE_S)
+        held = "select count(*) from delivery where lease_owner like 'sleeper%'"
+        asleep = watch.count(held)
+        crew.hire("worker", actors.worker, lambda: ("",))
+        crew.until("everything is over", lambda: not watch.left(), PATIENCE_S)
+        stale = "select count(*) from attempt a join delivery d using (partner, mid) where a.fence < d.fence"
+        before = watch.count(stale)
+        os.kill(crew.pid("sleeper"), signal.SIGCONT)
+        crew.until("the sleeper has written what it held", lambda: watch.count(stale) > before, PATIENCE_S)
+        crew.until("everything is over again", lambda: not watch.left(), PATIENCE_S)
+        late = watch.count(stale) - before
+        messages = watch.count("select count(*) from message where direction = 'out'")
+        watch.close()
+        found = _result(what, crew, began, messages, place.lease_s + watch.longest_s)
+        found.hits.update({"held asleep": asleep, "written too late": late})
+        return found
+
+
+def _stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def _brought(place: Place) -> bool:

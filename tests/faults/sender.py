@@ -43,6 +43,7 @@ class Habits(NamedTuple):
     shuffled: bool = False
     again: int = 200
     fetch: int = 1000
+    again_after_s: float = 0.0
     copies: int = 1  # so many at the same moment
     patience_s: float = TIMEOUT_S
 
@@ -102,6 +103,7 @@ class Sender:
             while not self._bring(letter):
                 time.sleep(PAUSE_S)
             if _draw(letter["mid"], "again") < self._habits.again:
+                time.sleep(self._habits.again_after_s)
                 self._bring(letter)
             if _draw(letter["mid"], "fetch") < self._habits.fetch:
                 while not self._fetch(letter):

@@ -18,6 +18,7 @@ from tests.faults.checker import check
 
 KEYS = {owner: ECKey.generate_key("P-256", {"kid": f"{owner}-1"}) for owner in ("comwel", "keis")}
 OUT, IN = "0000000a", "0000000b"
+ACCEPTED = {"decision": "accepted", "written": 7}
 
 
 def digest(raw: bytes) -> str:
@@ -50,8 +51,10 @@ def clean() -> Books:
         kind = "referral.created" if n == 1 else "referral.note"
         row = {"partner": "KEIS", "direction": "out", "mid": mid, "seq": n, "body": body, "jws": said}
         books.ours["messages"].append({**row, "type": kind, "case_no": "c1", "ref_no": "r1"})
-        books.ours["deliveries"].append({"partner": "KEIS", "mid": mid, "state": "delivered", "overdue_s": 9.0})
-        books.ours["receipts"].append({"partner": "KEIS", "direction": "out", "mid": mid, "jws": word})
+        books.ours["deliveries"].append(
+            {"partner": "KEIS", "mid": mid, "state": "delivered", "overdue_s": 9.0, "written": 7}
+        )
+        books.ours["receipts"].append({"partner": "KEIS", "direction": "out", "mid": mid, "jws": word, **ACCEPTED})
         theirs.append({"what": "received", "mid": mid, "case": "p1", "seq": n, "jws": said, "receipt": word})
     for n in (1, 2):
         mid, body = f"{IN}{n}", b"in %d" % n
@@ -59,7 +62,7 @@ def clean() -> Books:
         word = receipt(mid, "comwel", said)
         row = {"partner": "KEIS", "direction": "in", "mid": mid, "seq": n, "body": body, "jws": said}
         books.ours["messages"].append({**row, "type": "outcome.reported", "case_no": "c1", "ref_no": "r1"})
-        books.ours["receipts"].append({"partner": "KEIS", "direction": "in", "mid": mid, "jws": word})
+        books.ours["receipts"].append({"partner": "KEIS", "direction": "in", "mid": mid, "jws": word, **ACCEPTED})
         books.ours["inbox"].append({"partner": "KEIS", "mid": mid, "ref_no": "r1", "seq": n, "state": "applied"})
         books.ours["facts"].append({"ref_no": "r1", "seq": n, "mid": mid})
         theirs.append({"what": "letter", "mid": mid, "jws": said})
@@ -89,6 +92,13 @@ def test_nothing_is_wrong_with_books_that_agree() -> None:
 DOCTORED: dict[str, tuple[str, Callable[[Books], Any]]] = {
     "delivered here and never received there": ("L", lambda b: forget(b, "received")),
     "given up and nobody told": ("L", lambda b: b.ours["deliveries"][1].update(state="dead")),
+    "given up after its receipt had come": (
+        "L",
+        lambda b: (
+            b.ours["deliveries"][1].update(state="dead", written=8),
+            b.ours["work"].append({"partner": "KEIS", "mid": f"{OUT}2"}),
+        ),
+    ),
     "still waiting at the end": ("L", lambda b: b.ours["deliveries"][1].update(state="ready", overdue_s=0.0)),
     "a leg without a message": ("L", lambda b: again(b.ours["legs"], 0, ref_no="r2")),
     "received and unknown to us": ("L", lambda b: again(b.theirs["KEIS"], 0, mid="x", case="p9")),
