@@ -27,6 +27,7 @@ POINTS = {
     "delivery.written": "what became of a batch is written, not committed",
     "delivery.retried": "another attempt is due, written, not committed",
     "delivery.buried": "a message is given up, written, not committed",
+    "line.turned": "the line to a partner is opened or closed by the breaker, written, not committed",
     "delivery.committed": "what became of a batch is committed",
     # inbound
     "request.read": "a partner's request is read",

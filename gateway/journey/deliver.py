@@ -228,6 +228,8 @@ def _finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], u
         turned = _mind_line(world, unit, partner, all_tried) if all_tried or claims[0].probe else []
         for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
             world.reached(point)
+        if turned:
+            world.reached("line.turned")
         unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)], *turned)
     world.reached("delivery.committed")
 

@@ -70,7 +70,7 @@ def run(hits: int, cases: int, wanted: set[str]) -> Iterator[Shown]:
         ground = Ground(url, folder, cases)
         for row in ROWS:
             if not wanted or row.number in wanted:
-                yield show(row, ground, hits)
+                yield show(row, ground, row.wanted or hits)
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from gateway.journey.track import judge_changed
 from gateway.telemetry.logs import log_from
 from tests.bench.stage import staffed
 from tests.faults import careless
-from tests.faults.place import PARTNERS, Place
+from tests.faults.place import PARTNERS, Place, bound
 from tests.journey.world import knowledge
 
 KNOWN = staffed(knowledge(), 100_000)
@@ -83,9 +82,11 @@ def judge(place: Place, point: str) -> None:
         _again(lambda: judge_changed(gateway.world, 3))
 
 
-def door(place: Place, point: str, listening: socket.socket) -> None:
-    """Open the partners' door on a socket that outlives this process."""
+def door(place: Place, point: str) -> None:
+    """Open the partners' door, one of several on the same port."""
     begin(place)
+    listening = bound(place.door_port)
+    listening.listen(2048)
     with place.gateway(KNOWN, failpoint=point) as gateway, Door(gateway, listening):
         threading.Event().wait()
 

@@ -35,7 +35,7 @@ from tests.conftest import in_database
 from tests.faults import careless
 from tests.faults.crew import crew_at
 from tests.faults.partner import partners, show_keys
-from tests.faults.place import Place
+from tests.faults.place import Place, bound
 from tests.faults.sender import write_letters
 from tests.journey.world import a_case, knowledge, write_night
 
@@ -54,18 +54,18 @@ class Ground:
     templates: dict[str, tuple[str, Path]] = field(default_factory=dict)
 
     @contextmanager
-    def place(self, template: str, **more: Any) -> Iterator[tuple[Place, socket.socket, socket.socket]]:
-        """A copy of a template, with the sockets of the partners and of our door."""
+    def place(self, template: str, **more: Any) -> Iterator[tuple[Place, socket.socket]]:
+        """A copy of a template, with the socket of the partners; the port of our door is kept for us."""
         name, home = self._template(template)
         copy = f"round{os.getpid()}_{next(_COUNT)}"
         _run(self.server, f"create database {copy} template {name}")
-        theirs, ours = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        theirs, ours = listen("127.0.0.1", 0), bound()
         there = self.folder / copy
         shutil.copytree(home, there)
         place = Place(in_database(self.server, copy), there, theirs.getsockname()[1], ours.getsockname()[1], **more)
         careless.allow(place.careless, place.database)
         try:
-            yield place, theirs, ours
+            yield place, theirs
         finally:
             theirs.close()
             ours.close()
@@ -87,7 +87,7 @@ class Ground:
             source, source_home = self._template(before)
             _run(self.server, f"create database {database} template {source}")
             shutil.copytree(source_home, home, dirs_exist_ok=True)
-        theirs, ours = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+        theirs, ours = listen("127.0.0.1", 0), bound()
         place = Place(
             in_database(self.server, database), home, theirs.getsockname()[1], ours.getsockname()[1], lease_s=30.0
         )

@@ -6,18 +6,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import rounds
+from tests.faults import lines, rounds
+from tests.faults.careless import CONTROLS
+from tests.faults.checker import Findings
 from tests.faults.ground import Ground
+from tests.faults.lines import SLICED, STORM
+from tests.faults.partner import Manners
 from tests.faults.rounds import IN, OUT, Result
+from tests.faults.sender import Habits
 
 
 class Row(NamedTuple):
-    """One row. `run` takes the ground and how many hits are wanted; `least` is how many there must be."""
+    """One row. `run` takes the ground and how many hits are missing; `counted` names what is counted as a hit."""
 
     number: str
     what: str
     run: Callable[[Ground, int], Result]
-    counted: str  # what is counted as a hit
+    counted: str
+    wanted: int | None = None  # how many hits, if not as many as for crash points
 
 
 def _out(point: str, ground: Ground, hits: int) -> Result:
@@ -29,7 +35,68 @@ def _in(point: str, ground: Ground, hits: int) -> Result:
     return rounds.inbound(ground, {point: IN[point]}, hits, point)
 
 
+def _going_out(manners: Manners, weather: lines.Weather, ground: Ground, _: int) -> Result:
+    return lines.outbound(ground, str(manners), manners, weather)[0]
+
+
+def _coming_in(habits: Habits, weather: lines.Weather, ground: Ground, _: int) -> Result:
+    return lines.inbound(ground, str(habits), habits, weather)[0]
+
+
+class Hasty(NamedTuple):
+    """A round in which carelessness must show, and under which letters."""
+
+    act: Callable[..., Result]
+    letters: str
+
+
+CLAIMED = {"outbox.claimed": OUT["outbox.claimed"]}
+TOGETHER = Habits(copies=10, again=0, fetch=0)
+ONE_BY_ONE = Habits(copies=3, side=1, again=0, fetch=0)
+LATER = Habits(again=1000, again_after_s=2.5, side=40, fetch=0)
+HASTY = {
+    "mark-before-send": Hasty(partial(rounds.outbound, points=CLAIMED, hits=3, what="claimed"), "L"),
+    "no-fence": Hasty(partial(rounds.overslept, what="overslept"), "L"),
+    "get-then-put": Hasty(partial(rounds.inbound, points={}, hits=0, what="ten at once", habits=TOGETHER), "D"),
+    "no-on-conflict": Hasty(partial(rounds.inbound, points={}, hits=0, what="three at once", habits=ONE_BY_ONE), "X"),
+    "short-memory": Hasty(partial(rounds.inbound, points={}, hits=0, what="again, later", habits=LATER), "D"),
+}
+
+
+def missed(name: str, found: Result) -> set[str]:
+    """The letters under which a control should have shown, and did not."""
+    numbers = dict(zip("LDOESX", found.findings.numbers, strict=True))
+    return {letter for letter in HASTY[name].letters if not numbers[letter]}
+
+
+def _control(name: str, ground: Ground, _: int) -> Result:
+    """A careless round turned round: it is wrong when nothing is found to be wrong."""
+    found = HASTY[name].act(ground, careless=name)
+    said = [f"{name} was not noticed under {letter}" for letter in sorted(missed(name, found))]
+    found.hits["noticed"] += not said
+    found.findings = Findings(said, [], [], [], [], [])
+    return found
+
+
+STILL: lines.Weather = lines.CALM
 ROWS = (
-    *(Row("1", f"kill -9 at {point}", partial(_out, point), point) for point in OUT),
-    *(Row("2", f"kill -9 at {point}", partial(_in, point), point) for point in IN),
-)
+    *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
+    *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),
+    Row("9", "partners answer 500, 503, 429, three in ten", partial(_going_out, Manners(busy=300), STILL), "busy", 500),
+    Row("10", "partners take it and say nothing", partial(_going_out, Manners(deaf=300), STILL), "duplicate", 200),
+    Row(
+        "11", "KEIS answers one byte a second", partial(_going_out, Manners(trickle=1000, only="KEIS"), STILL),
+        "received", 200,
+    ),
+    Row("13", "connections break on the way out", partial(_going_out, Manners(), STORM), "cut", 50),
+    Row("13", "connections break on the way in", partial(_coming_in, Habits(patience_s=1.0), STORM), "cut", 50),
+    Row("14", "requests in slices of 16 bytes", partial(_coming_in, Habits(fetch=0), SLICED), "answer", 500),
+    Row("16", "ten copies at the same moment", partial(_coming_in, TOGETHER, STILL), "answer", 2000),
+    Row("17", "letters in any order", partial(_coming_in, Habits(shuffled=True), STILL), "early", 200),
+    Row("26", "partners sign a no", partial(_going_out, Manners(rejects=150), STILL), "blocked", 200),
+    Row(
+        "27", "a worker sleeps longer than its lease, and writes then",
+        lambda ground, _: rounds.overslept(ground, "overslept"), "written too late", 5,
+    ),
+    *(Row("32", f"control: {CONTROLS[n].says}", partial(_control, n), "noticed", 1) for n in HASTY),
+)  # fmt: skip

@@ -42,6 +42,7 @@ class Manners(NamedTuple):
     trickle: int = 0  # taken in, answered one byte a second
     rejects: int = 0  # a signed no
     down: int = 0  # of all messages: 500 for ever
+    shy: bool = False  # 500 the first time a message comes
     only: str = ""  # only this partner; all when empty
 
 
@@ -104,7 +105,7 @@ class Desk:
         m = self.manners
         if m.only not in ("", self.dialect.id.upper()):
             return ""
-        if _draw(mid) < m.down:
+        if _draw(mid) < m.down or (m.shy and times == 1):
             return "down"
         if _draw(mid) >= 1000 - m.rejects:
             return "rejects"

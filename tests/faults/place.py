@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,12 @@ class Place:
     attempt_s: float = ATTEMPT_S
     retry_scale: float = 0.02
     careless: str = ""  # which negative control holds here
+    front_port: int = 0  # where partners find our door, when something stands before it
+
+    @property
+    def public_url(self) -> str:
+        """Our door, as partners know it."""
+        return f"http://127.0.0.1:{self.front_port or self.door_port}"
 
     @property
     def partners(self) -> Path:
@@ -48,7 +55,7 @@ class Place:
         given: dict[str, Any] = {
             "home": self.home,
             "database_url": self.database,
-            "public_url": f"http://127.0.0.1:{self.door_port}",
+            "public_url": self.public_url,
             "partner_urls": {p: f"http://127.0.0.1:{self.partner_port}/{p.lower()}" for p in PARTNERS},
             "partner_networks": (ip_network("127.0.0.0/8"),),
             "attempt_timeout_s": self.attempt_s,
@@ -68,3 +75,11 @@ class Place:
         with assemble(self.settings(failpoint=failpoint), clock=clock, knowledge=knowledge) as built:
             limits = replace(built.world.limits, lease_s=self.lease_s)
             yield replace(built, world=replace(built.world, **{"limits": limits, **parts}))
+
+
+def bound(port: int = 0) -> socket.socket:
+    """A socket on a port of loopback that several processes may listen on; the kernel spreads who comes among them."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    found.bind(("127.0.0.1", port))
+    return found

@@ -19,7 +19,7 @@ from tests.faults.checker import Findings
 from tests.faults.crew import Crew, crew_at
 from tests.faults.ground import Ground
 from tests.faults.partner import Manners, partners
-from tests.faults.place import LEASE_S, Place
+from tests.faults.place import LEASE_S, PARTNERS, Place
 from tests.faults.sender import Habits, sender
 
 PATIENCE_S = 120.0
@@ -50,6 +50,7 @@ OUT = {
     "delivery.written": Aim(0.2),
     "delivery.committed": Aim(0.2),
     "delivery.retried": Aim(0.4, Manners(busy=250), retry_scale=0.002),
+    "line.turned": Aim(0.6, Manners(busy=600, only="KEIS"), retry_scale=0.001),
     "delivery.buried": Aim(0.8, Manners(down=250), retry_scale=3e-6),
 }
 IN = {
@@ -148,7 +149,7 @@ def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str, ca
     aim = next(iter(points.values()))
     began = time.monotonic()
     with (
-        ground.place("referred", retry_scale=aim.retry_scale, careless=careless) as (place, theirs, _),
+        ground.place("referred", retry_scale=aim.retry_scale, careless=careless) as (place, theirs),
         crew_at(place) as crew,
     ):
         watch = Watch(place)
@@ -160,13 +161,13 @@ def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str, ca
         crew.until("everything is delivered", lambda: not watch.left(), PATIENCE_S)
         messages = watch.count("select count(*) from message where direction = 'out'")
         watch.close()
-        return _result(what, crew, began, messages, place.lease_s + watch.longest_s)
+        return result(what, crew, began, messages, place.lease_s + watch.longest_s)
 
 
 def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -> Result:
     """Two processes refer, one at a time, and die; two workers deliver beside them."""
     began = time.monotonic()
-    with ground.place("cases") as (place, theirs, _), crew_at(place) as crew:
+    with ground.place("cases") as (place, theirs), crew_at(place) as crew:
         watch = Watch(place)
         aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
         crew.hire("partners", partners, lambda: (theirs, Manners()))
@@ -181,7 +182,7 @@ def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -
             PATIENCE_S,
         )
         watch.close()
-        return _result(what, crew, began, wanted, place.lease_s + watch.longest_s)
+        return result(what, crew, began, wanted, place.lease_s + watch.longest_s)
 
 
 def inbound(
@@ -194,30 +195,31 @@ def inbound(
 ) -> Result:
     """Two doors take in what partners tell, and die at these points; somebody judges, and dies as well."""
     began = time.monotonic()
-    with ground.place("delivered", careless=careless) as (place, _, ours), crew_at(place) as crew:
+    with ground.place("delivered", careless=careless) as (place, _), crew_at(place) as crew:
         watch = Watch(place)
         doors = Aiming(crew, {p: often for p, often in points.items() if p != "outcome.judged"}, hits)
         judges = Aiming(crew, {p: often for p, often in points.items() if p == "outcome.judged"}, hits)
         for name in ("door-1", "door-2"):
-            crew.hire(name, actors.door, lambda: (doors.point(), ours))
+            crew.hire(name, actors.door, lambda: (doors.point(),))
         crew.hire("judge", actors.judge, lambda: (judges.point(),))
         crew.hire("sender", sender, lambda: (habits,))
-        crew.until("every letter has its receipt", lambda: _brought(place), PATIENCE_S)
+        crew.until("every letter has its receipt", lambda: brought(place), PATIENCE_S)
         untracked = "select count(*) from leg where tracked < version"
         crew.until("every leg is judged", lambda: not watch.count(untracked), PATIENCE_S)
         letters = watch.count("select count(*) from message where direction = 'in'")
         watch.close()
-        return _result(what, crew, began, letters, _longest_silence(place))
+        return result(what, crew, began, letters, longest_silence(place))
 
 
 def overslept(ground: Ground, what: str, careless: str = "") -> Result:
     """A worker is stopped with answers in its hands; when it wakes, its leases have ended and others have delivered.
 
-    Half of the attempts fail, and after so long a sleep a failure means giving up: the worst thing to write too late.
+    The partner refuses the first time and takes it the second; so late a failure means giving up: the worst thing to
+    write after somebody else has delivered.
     """
     began = time.monotonic()
-    manners = Manners(busy=500)
-    with ground.place("referred", retry_scale=3e-6, careless=careless) as (place, theirs, _), crew_at(place) as crew:
+    manners = Manners(shy=True, only=PARTNERS[0])
+    with ground.place("referred", retry_scale=3e-6, careless=careless) as (place, theirs), crew_at(place) as crew:
         watch = Watch(place)
         crew.hire("partners", partners, lambda: (theirs, manners))
         crew.hire("sleeper", actors.sleeper)
@@ -234,7 +236,7 @@ def overslept(ground: Ground, what: str, careless: str = "") -> Result:
         late = watch.count(stale) - before
         messages = watch.count("select count(*) from message where direction = 'out'")
         watch.close()
-        found = _result(what, crew, began, messages, place.lease_s + watch.longest_s)
+        found = result(what, crew, began, messages, place.lease_s + watch.longest_s)
         found.hits.update({"held asleep": asleep, "written too late": late})
         return found
 
@@ -243,21 +245,23 @@ def _stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def _brought(place: Place) -> bool:
+def brought(place: Place) -> bool:
+    """Whether every partner has brought all its letters."""
     return all(
         (home / "journal.ndjson").read_bytes().rpartition(b"\n")[0].rpartition(b"\n")[2].startswith(b'{"what":"done"')
         for home in place.partners.iterdir()
     )
 
 
-def _longest_silence(place: Place) -> float:
+def longest_silence(place: Place) -> float:
     """The longest time between two answers to anybody, in seconds."""
     lines = (line for said in books.read(place.database, place.partners).theirs.values() for line in said)
     answered = sorted(line["at"] + line["took"] for line in lines if line["what"] == "answer" and line.get("receipt"))
     return max((later - earlier for earlier, later in pairwise(answered)), default=0.0)
 
 
-def _result(what: str, crew: Crew, began: float, messages: int, recovery_s: float) -> Result:
+def result(what: str, crew: Crew, began: float, messages: int, recovery_s: float) -> Result:
+    """Judge the books of a round that is over."""
     hits, place = crew.hits(), crew.place
     crew.tend()
     findings = checker.check(books.read(place.database, place.partners))

@@ -73,7 +73,7 @@ class Sender:
 
     def __init__(self, place: Place, partner: str, habits: Habits) -> None:
         home = place.partners / partner.lower()
-        self._base, self._habits = f"http://127.0.0.1:{place.door_port}", habits
+        self._base, self._habits = place.public_url, habits
         self._url = f"{self._base}/partners/{partner.lower()}/v1/outcomes"
         self._content_type = knowledge().profiles[partner].content_type
         self._key: SigningKey = own_key(home, partner.lower())

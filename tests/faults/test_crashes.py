@@ -5,25 +5,17 @@ A few hits a point here; `make faults` does the same with two hundred.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
 from gateway import failpoint
-from tests.conftest import home_folder
 from tests.faults import rounds
 from tests.faults.actors import WIRE
 from tests.faults.ground import Ground
 from tests.faults.rounds import IN, OUT, Aim, Result, until_hit
 
 HITS = 3
-
-
-@pytest.fixture(scope="module")
-def ground(postgres: str) -> Iterator[Ground]:
-    """Templates that the rounds of this module share."""
-    with home_folder() as folder:
-        yield Ground(postgres, folder, cases=40)
 
 
 def assert_nothing_is_wrong(found: Result, points: Iterable[str]) -> None:
@@ -53,7 +45,7 @@ def test_who_delivers_may_die_anywhere(ground: Ground) -> None:
     assert_nothing_is_wrong(found, points)
 
 
-@pytest.mark.parametrize("point", ["delivery.retried", "delivery.buried"])
+@pytest.mark.parametrize("point", ["delivery.retried", "delivery.buried", "line.turned"])
 def test_who_writes_down_a_failure_may_die_before_it_counts(ground: Ground, point: str) -> None:
     found = until_hit(lambda missing: rounds.outbound(ground, {point: OUT[point]}, missing, point), [point], HITS)
     assert_nothing_is_wrong(found, [point])
