@@ -41,6 +41,7 @@ FIGURES = (
     ),
     Figure("longest_overdue", "gateway_delivery_overdue_seconds", ("partner",), "since one could have been tried"),
     Figure("breakers", "gateway_breaker_state", ("partner", "state"), "1 for how the line to a partner stands"),
+    Figure("gates", "gateway_gate_state", ("partner", "state"), "1 for what an officer decided about a partner"),
     Figure("held", "gateway_inbox_held", ("partner",), "reports that wait for an earlier one"),
     Figure("oldest_held", "gateway_inbox_oldest_held_seconds", ("partner",), "since the oldest of them came"),
     Figure("work_open", "gateway_work_items_open", ("kind",), "what people have to look at"),

@@ -19,11 +19,11 @@ left join delivery d on d.partner = p.partner and d.state in ('ready', 'leased')
 group by p.partner;
 
 -- name: figure_longest_overdue
--- For how long a message at the head of its line could have been tried and was not, in seconds; not where the breaker
--- leaves the partner alone.
+-- For how long a message at the head of its line could have been tried and was not, in seconds; not where a breaker or
+-- an officer leaves the partner alone.
 select p.partner, coalesce(extract(epoch from now() - min(greatest(d.next_at, d.lease_until))), 0)::float8
 from unnest(:partners::text[]) p (partner)
-left join partner_line n on n.partner = p.partner and n.breaker <> 'closed'
+left join partner_line n on n.partner = p.partner and (n.breaker <> 'closed' or n.gate <> 'open')
 left join delivery d on n.partner is null and d.partner = p.partner and d.next_at <= now()
      and (d.state = 'ready' or (d.state = 'leased' and d.lease_until < now()))
      and not exists (select 1 from delivery e where e.partner = d.partner and e.case_no = d.case_no
@@ -34,6 +34,12 @@ group by p.partner;
 -- How each line stands: 1 for the state it is in.
 select p.partner, s.state, (coalesce(n.breaker, 'closed') = s.state)::integer
 from unnest(:partners::text[]) p (partner) cross join unnest(array['closed', 'half-open', 'open']) s (state)
+left join partner_line n on n.partner = p.partner;
+
+-- name: figure_gates
+-- What an officer decided about each partner: 1 for it.
+select p.partner, s.state, (coalesce(n.gate, 'open') = s.state)::integer
+from unnest(:partners::text[]) p (partner) cross join unnest(array['open', 'paused', 'stopped']) s (state)
 left join partner_line n on n.partner = p.partner;
 
 -- name: figure_held

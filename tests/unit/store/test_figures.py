@@ -105,6 +105,14 @@ def test_a_partner_that_is_left_alone_is_shown_so_and_owes_no_attempt(
     assert len(seen["gateway_breaker_state"]) == 6
 
 
+def test_a_partner_whose_gate_is_shut_owes_no_attempt(postgres_store: PostgresStore, books: psycopg.Connection) -> None:
+    delivery(books, "KEIS", 1, "ready", 700, due_s=300)
+    books.execute("insert into partner_line (partner, gate) values ('KEIS', 'paused')")
+    seen = read(postgres_store)
+    assert seen["gateway_delivery_overdue_seconds"] == {("KEIS",): 0, ("KEAD",): 0}
+    assert {k for k, on in seen["gateway_gate_state"].items() if on} == {("KEIS", "paused"), ("KEAD", "open")}
+
+
 def test_held_reports_open_work_and_updates_are_counted_with_the_age_of_the_oldest(
     postgres_store: PostgresStore, books: psycopg.Connection
 ) -> None:
