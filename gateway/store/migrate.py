@@ -35,7 +35,10 @@ def steps(phase: str) -> list[str]:
 
 
 def current(url: str) -> frozenset[str]:
-    """The last step of each phase that a database has seen; nothing when it is empty. Raises StoreUnavailable."""
+    """The last step of each phase that a database has seen; nothing when it is empty.
+
+    Raises StoreUnavailable, or SettingsInvalid for a login that may not ask.
+    """
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             known = connection.execute("select to_regclass('alembic_version')").fetchone()
@@ -44,6 +47,9 @@ def current(url: str) -> frozenset[str]:
             return frozenset(str(name) for (name,) in connection.execute("select version_num from alembic_version"))
     except psycopg.OperationalError:
         raise StoreUnavailable from None
+    except psycopg.errors.InsufficientPrivilege:
+        wanted = f"gateway migrate with the owner's URL first, and {APP_ROLE} granted to it, with inherit"
+        raise SettingsInvalid(f"GATEWAY_DATABASE_URL: this login may do nothing here; it needs {wanted}") from None
 
 
 def migrate(url: str, phases: Sequence[str] = PHASES) -> None:

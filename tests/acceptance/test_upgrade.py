@@ -10,7 +10,6 @@ from __future__ import annotations
 import lzma
 import os
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ import aiosql
 import psycopg
 import pytest
 
-from gateway.assembly import assemble
+from gateway.assembly import assemble, prepare
 from gateway.config import Settings
 from gateway.errors import SchemaTooOld, SettingsInvalid
 from gateway.ports import Finish
@@ -34,7 +33,7 @@ from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
 from tests.conftest import in_database, leaves
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
-from tests.faults.test_restore import BINARIES, empty_home, run
+from tests.faults.test_restore import empty_home, run, shell
 
 OLD = Path(__file__).parent / "releases" / "0.1.0"
 NOW_SQL = Path(steps.__file__).parent / "sql"
@@ -267,21 +266,44 @@ def test_the_owner_backs_up_every_row_although_the_policies_hold_it(
     with psycopg.connect(postgres, autocommit=True) as server:
         server.execute(f"create database {name} template template0")
         into = in_database(postgres, name)
-        command = [BINARIES / "pg_restore", "--no-owner", "--exit-on-error", f"--dbname={into}"]
-        subprocess.run([*command, tmp_path / "gateway.dump"], check=True)
+        shell(
+            'pg_restore --no-owner --exit-on-error --dbname="$INTO" "$DUMP"', INTO=into, DUMP=tmp_path / "gateway.dump"
+        )
         assert books(into) == books(release_0_1_0)
         server.execute(f"drop database {name} with (force)")
 
 
 def test_records_of_release_0_1_0_end_although_the_policies_hold_the_owner(release_0_1_0: str) -> None:
     migrate(release_0_1_0)
-    store = PostgresStore(release_0_1_0)
+    store = PostgresStore(release_0_1_0, leaves())
     with store.unit() as unit:
         due, _ = unit.retention.due("destroy-content", date(2030, 1, 1))
         assert due > 5
         assert [unit.retention.destroy("destroy-content", date(2030, 1, 1), 99) for _ in range(2)] == [due, 0]
         assert unit.retention.destroy("destroy-evidence", date(2030, 1, 1), 99) == due
     store.close()
+
+
+def test_a_gateway_works_with_a_login_of_its_own_and_never_holds_the_owners(
+    release_0_1_0: str, postgres: str, tmp_path: Path
+) -> None:
+    name = f"works{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(f"create role {name} login password 'x' in role {APP_ROLE}")
+        login = psycopg.conninfo.make_conninfo(release_0_1_0, user=name)
+        with psycopg.connect(release_0_1_0) as owner:
+            owner.execute("delete from partner_key where owner = 'comwel'")  # the dump came without its home
+        settings = Settings(database_url=login, home=tmp_path)
+        with pytest.raises(SettingsInvalid, match="gateway migrate with the owner's URL first"), assemble(settings):
+            raise AssertionError("it started")
+        prepare(settings.model_copy(update={"owner_url": release_0_1_0}))
+        with assemble(settings) as gateway:
+            assert walk(gateway.world) == 0
+            with gateway.store.unit() as unit:
+                assert len(list(unit.cases.report())) == 12
+        with psycopg.connect(login) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"set role upgrade{os.getpid()}")
+        server.execute(f"drop role {name}")
 
 
 def test_a_login_outside_the_role_is_told_what_to_grant(release_0_1_0: str, postgres: str) -> None:

