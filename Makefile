@@ -15,6 +15,7 @@ READY := .venv/.ready
 PROMTOOL := .venv/promtool/usr/bin/promtool
 JUDGES := tests/contract/javascript/node_modules/.ready
 LOG_JUDGE := .venv/log-judge
+PEERS := .venv-bench/.ready
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,7 +43,7 @@ format: $(READY) ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: $(READY) $(JUDGES) ## measure: medians and ratios of one run, with the machine  [YEAR=1 for a national year]
+bench: $(READY) $(JUDGES) $(PEERS) ## measure: medians and ratios of one run, with the machine  [YEAR=1 for a national year]
 	$(BIN)/python -m tests.bench $(if $(YEAR),--year $(YEAR)) $(ARGS)
 
 faults: $(READY) ## every fault of tests/faults, two hundred times each  [ARGS=--write]
@@ -57,6 +58,8 @@ lock: $(READY) ## lock all dependencies anew, with hashes and without addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile tests/bench/peers/requirements.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade --output-file tests/bench/peers/requirements.lock
 
 schemas: $(READY) ## generate the strict FHIR schemas anew from the official definitions
 	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cd "$$work" \
@@ -64,7 +67,7 @@ schemas: $(READY) ## generate the strict FHIR schemas anew from the official def
 	  && cd "$(CURDIR)" && $(BIN)/python -m gateway.documents.fhir.generate "$$work/package" schemas/fhir
 
 clean: ## remove what the targets made (the demo's data too)
-	rm -rf .venv .gateway tests/contract/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .gateway tests/contract/javascript/node_modules tests/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # ── what the targets need ──────────────────────────────────────────────────────────────────────────────────────────
 $(READY): requirements.lock pyproject.toml .ci/python
@@ -91,3 +94,11 @@ $(LOG_JUDGE): tests/contract/golang/judge.go .ci/judges $(READY)
 	@.ci/judges
 	@echo "building the Go judge of the exchange log"
 	@GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$(CURDIR)/.venv/go" go build -o $@ $<
+
+$(PEERS): tests/bench/peers/requirements.lock tests/bench/peers/package-lock.json $(READY)
+	@echo "installing what the bench measures beside us into .venv-bench"
+	@rm -rf .venv-bench && $(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r tests/bench/peers/requirements.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/bench/peers --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

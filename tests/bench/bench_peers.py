@@ -1,9 +1,10 @@
 """What a user would take instead, on the same work in the same run: maps in other languages, and other validators.
 
-Maps: the document of 77 values and 12 entries, written in JSONata (jsonata-python), Liquid (python-liquid, which makes
-text) and the FHIRPath mapping language (fpml, with its expressions compiled once). Each makes the same document as our
-map, or the bench fails. Validators: the FHIR message of 12 entries, held against fhir.resources (R4B models, a parser
-more than a judge), jsonschema and ajv with our strict schemas, and the validator of npm `fhir`; each must accept it.
+Maps: the document of 77 values and 12 entries, written in JSONata (jsonata-python, npm `jsonata`, and npm `fumifier`,
+whose FLASH blocks need FHIR's own types while this document has none), Liquid (python-liquid, which makes text) and the
+FHIRPath mapping language (fpml, with its expressions compiled once). Each makes the same document as our map, or the
+bench fails. Validators: the FHIR message of 12 entries, held against fhir.resources (R4B models, a parser more than a
+judge), jsonschema and ajv with our strict schemas, npm `fhir` and `@medplum/core`; each must accept it.
 No targets: the figures say what the choice costs. A peer that takes milliseconds is measured with few repetitions.
 """
 
@@ -27,56 +28,66 @@ from liquid import Environment
 from referencing import Registry, Resource
 
 from gateway.documents.fhir.rules import FhirRules
+from gateway.documents.gwmap import CompiledMap
 from tests.bench import bench_gwmap
 from tests.bench.bench_fhir import FHIR
-from tests.bench.bench_gwmap import KINDS, PARAMS, SEX, SOURCE, SYS
+from tests.bench.bench_gwmap import KINDS, PARAMS, SEX, SOURCE
 from tests.bench.figure import Figure, Floor, micros, per_second
+from tests.bench.languages import FHIRPATH, JSONATA, LIQUID, text
 
 JUDGES = FHIR.parents[1] / "tests" / "contract" / "javascript"
-NODE_S = 0.2
+PEERS = Path(__file__).parent / "peers"
+ROUNDS, NODE_S = 5, 0.2
+INPUT = {"s": SOURCE, "p": PARAMS, "sex": SEX, "kind": KINDS}
 Act = Callable[[], object]
 
 
 def run() -> tuple[Figure, ...]:
-    """Bundles a second of four maps, then microseconds a message of five validators."""
-    return (*_maps(), *_validators())
+    """Bundles a second of the maps, then microseconds a message of the validators."""
+    raw = (FHIR / "good" / "referral-message.json").read_bytes()
+    message: dict[str, Any] = orjson.loads(raw)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = bench_gwmap.build(Path(folder))
+        document = ours.apply(SOURCE, PARAMS).document
+        told = {"text": text(JSONATA), "input": INPUT, "wanted": document}
+        node = _node(PEERS, map=told, bundle=message)
+        maps = _maps(ours, document, node["maps"])
+        return (*maps, *_validators(message, node["validators"]))
 
 
 # ── maps ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _maps() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory() as folder:
-        ours = bench_gwmap.build(Path(folder))
-        wanted = ours.apply(SOURCE, PARAMS).document
-        peers = {
-            f"the same map in JSONata (jsonata-python {version('jsonata-python')})": _jsonata(),
-            f"the same map in Liquid (python-liquid {version('python-liquid')})": _liquid(),
-            f"the same map in FHIRPath (fpml {version('fpml')})": _fhirpath(),
-        }
-        for name, act in peers.items():
-            if act() != wanted:
-                raise AssertionError(f"{name} makes another document")
-        mine, *theirs = per_second([lambda: ours.apply(SOURCE, PARAMS), *peers.values()], rounds=5)
-    rate = Figure("", "", mine).median
-    for name, rates in zip(peers, theirs, strict=True):
-        yield Figure(name, "Bundles/s", rates, floor=Floor("gwmap", rate))
+def _maps(ours: CompiledMap, wanted: object, node: Mapping[str, list[float]]) -> Iterator[Figure]:
+    peers = {
+        f"JSONata (jsonata-python {version('jsonata-python')})": _jsonata(),
+        f"Liquid (python-liquid {version('python-liquid')})": _liquid(),
+        f"FHIRPath (fpml {version('fpml')})": _fhirpath(),
+    }
+    for name, act in peers.items():
+        if act() != wanted:
+            raise AssertionError(f"{name} makes another document")
+    mine, *theirs = per_second([lambda: ours.apply(SOURCE, PARAMS), *peers.values()], rounds=ROUNDS)
+    rates = dict(zip(peers, theirs, strict=True))
+    rates |= {f"JSONata ({name})": tuple(1e6 / each for each in took) for name, took in node.items()}
+    floor = Floor("gwmap", Figure("", "", mine).median)
+    for name, found in rates.items():
+        yield Figure(f"the same map in {name}", "Bundles/s", found, floor=floor)
 
 
 def _jsonata() -> Act:
     """One expression; the code tables come with the input, as they would from a table of the user's."""
-    expression = Jsonata(_text(_JSONATA))
-    told = {"s": SOURCE, "p": PARAMS, "sex": SEX, "kind": KINDS}
-    return lambda: expression.evaluate(told)
+    expression = Jsonata(text(JSONATA))
+    return lambda: expression.evaluate(INPUT)
 
 
 def _liquid() -> Act:
     """Text out, read again: a document is what is wanted."""
-    template = Environment().from_string(_text(_LIQUID))
-    return lambda: orjson.loads(template.render(s=SOURCE, p=PARAMS, sex=SEX, kind=KINDS))
+    template = Environment().from_string(text(LIQUID))
+    return lambda: orjson.loads(template.render(**INPUT))
 
 
 def _fhirpath() -> Act:
     """Every expression is compiled once and kept: fpml's own evaluator compiles it at each use."""
-    template, source, compiled = orjson.loads(_text(_FHIRPATH)), dict(SOURCE), cache(fhirpathpy.compile)
+    template, source, compiled = orjson.loads(text(FHIRPATH)), dict(SOURCE), cache(fhirpathpy.compile)
 
     def evaluate(resource: Any, expression: str, context: Any) -> list[Any]:
         found: list[Any] = compiled(expression)(resource, context)
@@ -85,88 +96,23 @@ def _fhirpath() -> Act:
     return lambda: resolve_template(source, template, {"p": PARAMS}, evaluate=evaluate)
 
 
-def _chain(field: str, table: Mapping[str, str]) -> str:
-    """A code table where the language has none."""
-    made = "{}"
-    for code, to in table.items():
-        made = f"iif({field}='{code}','{to}',{made})"
-    return made
-
-
-# rule → the value of a field as the language says it, where JSON has a value
-_JSONATA = {
-    "copy": lambda f: f"s.{f}",
-    "concat": lambda f: f'"{f}/" & s.{f}',
-    "ymd": lambda f: f'$substring(s.{f},0,4) & "-" & $substring(s.{f},4,2) & "-" & $substring(s.{f},6,2)',
-    "sex": lambda f: f"$lookup(sex, s.{f})",
-    "kind": lambda f: f"$lookup(kind, s.{f})",
-    "phone": lambda f: f'"+82-10-" & $substring(s.{f},3,4) & "-" & $substring(s.{f},7)',
-    "now": lambda _: "p.now",
-    "base": lambda path: f'p.base & "{path}" & s.f00',
-}
-_LIQUID = {
-    "copy": lambda f: f'"{{{{ s.{f} }}}}"',
-    "concat": lambda f: f'"{f}/{{{{ s.{f} }}}}"',
-    "ymd": lambda f: '"' + "-".join(f"{{{{ s.{f} | slice: {a}, {n} }}}}" for a, n in ((0, 4), (4, 2), (6, 2))) + '"',
-    "sex": lambda f: f'"{{{{ sex[s.{f}] }}}}"',
-    "kind": lambda f: f'"{{{{ kind[s.{f}] }}}}"',
-    "phone": lambda f: f'"+82-10-{{{{ s.{f} | slice: 3, 4 }}}}-{{{{ s.{f} | slice: 7, 4 }}}}"',
-    "now": lambda _: '"{{ p.now }}"',
-    "base": lambda path: f'"{{{{ p.base }}}}{path}{{{{ s.f00 }}}}"',
-}
-_FHIRPATH = {
-    "copy": lambda f: f'"{{{{ {f} }}}}"',
-    "concat": lambda f: f'"{f}/{{{{ {f} }}}}"',
-    "ymd": lambda f: '"' + "-".join(f"{{{{ {f}.substring({a},{n}) }}}}" for a, n in ((0, 4), (4, 2), (6, 2))) + '"',
-    "sex": lambda f: f'"{{{{ {_chain(f, SEX)} }}}}"',
-    "kind": lambda f: f'"{{{{ {_chain(f, KINDS)} }}}}"',
-    "phone": lambda f: f'"+82-10-{{{{ {f}.substring(3,4) }}}}-{{{{ {f}.substring(7) }}}}"',
-    "now": lambda _: '"{{ %p.now }}"',
-    "base": lambda path: f'"{{{{ %p.base }}}}{path}{{{{ f00 }}}}"',
-}
-_Language = Mapping[str, Callable[[str], str]]
-
-
-def _text(say: _Language) -> str:
-    """The whole map in one language: JSON with expressions where values stand."""
-    entries = ",".join(_entry(say, number) for number in range(12))
-    return f'{{"resourceType":"Bundle","type":"collection","timestamp":{say["now"]("")},"entry":[{entries}]}}'
-
-
-def _entry(say: _Language, number: int) -> str:
-    a, b, c, d, e, f = (f"f{number * 6 + i:02d}" for i in range(6))
-    extra = ""
-    if number == 0:
-        values = (say["sex"]("sex"), say["phone"]("tel"), *(say["copy"](n) for n in ("alias", "note", "old")))
-        extra = "".join(f',"x{i}":[{{"system":"{SYS}x","value":{v}}}]' for i, v in enumerate(values))
-    return (
-        f'{{"fullUrl":{say["base"](f"/R{number}/")},"resource":{{"resourceType":"R{number}",'
-        f'"identifier":[{{"use":"official","system":"{SYS}sid/a","value":{say["copy"](a)}}}],'
-        f'"name":[{{"text":{say["copy"](b)}}}],'
-        f'"subject":{{"reference":{say["base"]("/Patient/")},"display":{say["concat"](c)}}},'
-        f'"period":{{"start":{say["ymd"](d)}}},"status":{say["sex"](e)},'
-        f'"code":{{"coding":[{{"system":"{SYS}kind","code":{say["kind"](f)}}}]}}{extra}}}}}'
-    )
-
-
 # ── validators ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def _validators() -> Iterator[Figure]:
-    raw = (FHIR / "good" / "referral-message.json").read_bytes()
-    message: dict[str, Any] = orjson.loads(raw)
+def _validators(message: dict[str, Any], node: Mapping[str, list[float]]) -> Iterator[Figure]:
     rules = FhirRules.load(FHIR)
     schemas = [orjson.loads(path.read_bytes()) for path in sorted((FHIR / "r4" / "strict").glob("*.json"))]
     slow = _jsonschema(schemas)
     if not slow(message):
         raise AssertionError("jsonschema refuses the message")
     mine, models, pure = per_second(
-        [lambda: rules.check(message), lambda: Bundle.model_validate(message), lambda: slow(message)], rounds=5
+        [lambda: rules.check(message), lambda: Bundle.model_validate(message), lambda: slow(message)], rounds=ROUNDS
     )
     ours = Floor("our rules, everything", Figure("", "", micros(mine)).median)
+    judges = _node(JUDGES, schemas=schemas, bundle=message)
     what = f"FHIR message, {len(message['entry'])} entries"
     theirs = {
         f"{what}: fhir.resources {version('fhir.resources')}": micros(models),
         f"{what}: jsonschema {version('jsonschema')}, our schemas": micros(pure),
-        **{f"{what}: {name}": rounds for name, rounds in _javascript(schemas, message).items()},
+        **{f"{what}: {name}": tuple(took) for name, took in (judges | node).items()},
     }
     for name, rounds in theirs.items():
         yield Figure(name, "µs", rounds, floor=ours)
@@ -183,9 +129,10 @@ def _parts(bundle: Any) -> list[Any]:
     return [bundle, *(entry["resource"] for entry in bundle["entry"])]
 
 
-def _javascript(schemas: list[dict[str, Any]], message: Any) -> dict[str, tuple[float, ...]]:
-    """Microseconds a message, rounds by name; measured by node itself."""
-    told = orjson.dumps({"schemas": schemas, "bundle": message, "rounds": 5, "seconds": NODE_S})
-    script = JUDGES / "time.mjs"
-    done = subprocess.run(["node", str(script)], input=told, capture_output=True, check=True, cwd=JUDGES)
-    return {name: tuple(rounds) for name, rounds in orjson.loads(done.stdout).items()}
+def _node(folder: Path, **told: Any) -> dict[str, Any]:
+    """What `time.mjs` of a folder says: microseconds by name, measured by node itself."""
+    told |= {"rounds": ROUNDS, "seconds": NODE_S}
+    asked = orjson.dumps(told)
+    done = subprocess.run(["node", "time.mjs"], input=asked, stdout=subprocess.PIPE, check=True, cwd=folder)
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
