@@ -382,6 +382,11 @@ class Books(NamedTuple):
     shelf: KeyShelf
     log: ExchangeLog
 
+    def figures(self, partners: Sequence[str]) -> Sequence[Reading]:
+        """How things stand, as `Gateway.figures`. Raises StoreUnavailable."""
+        clock = self.shelf.clock
+        return PostgresFigures(self.store, clock.now).read(clock.today(), partners)
+
 
 @contextmanager
 def open_books(settings: Settings) -> Iterator[Books]:

@@ -20,7 +20,7 @@ from rich.table import Table
 from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
 from gateway.cli import demo as demo_run
 from gateway.cli import log as log_commands
-from gateway.cli import maps, operating, pretend, retention, running, serving, supervisor
+from gateway.cli import maps, operating, pretend, retention, running, serving, standing, supervisor
 from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
 from gateway.errors import (
@@ -110,7 +110,7 @@ def act(words: Sequence[str], known: Knowledge | None) -> int:
 
 @contextmanager
 def _gateway(observer: Observer | None = None, known: Knowledge | None = None) -> Iterator[Gateway]:
-    settings = read_settings()
+    settings = running.at_home(read_settings())
     with ExitStack() as stack:
         wake: Wake = nobody
         if settings.broker_url:
@@ -308,18 +308,15 @@ def down() -> None:
 
 @status.callback()
 def overview(context: typer.Context, as_json: AsJson = False) -> None:
-    """How many of what there is."""
+    """Who runs since when, whether it is ready, what waits for each partner, and how many of what there is."""
     if context.invoked_subcommand:
         return
-    with _gateway() as gateway, gateway.store.unit() as unit:
-        counts = dict(unit.counts())
+    found = standing.look(running.at_home(read_settings()))
     if as_json:
-        _print_json(counts)
-        return
-    table = Table("what", "how many", box=None)
-    for what, number in counts.items():
-        table.add_row(what, str(number))
-    console().print(table)
+        _print_json(found.as_dict())
+    else:
+        standing.show(found, console(), standing.utc_now())
+    raise typer.Exit(0 if found.counts is not None else 3)
 
 
 @status.command("cases")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ def read_state(home: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = orjson.loads(state_file(home).read_bytes())
         return found
     return None
+
+
+def at_home(settings: Settings) -> Settings:
+    """The settings of who visits a home: where it is up, with the database that runs there."""
+    state = read_state(settings.home)
+    if settings.database_url or not state or not state.get("database_url") or not is_up(settings.home):
+        return settings
+    return settings.model_copy(update={"database_url": state["database_url"]})
 
 
 def up(settings: Settings, *options: str) -> dict[str, Any]:
@@ -97,6 +106,15 @@ def began(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] == "Z" else fields[19]
+
+
+def since(one: dict[str, Any]) -> datetime | None:
+    """When this very process began, None when it does not run."""
+    if not alive(one):
+        return None
+    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    booted = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+    return datetime.fromtimestamp(booted + int(one["began"]) / os.sysconf("SC_CLK_TCK"), UTC)
 
 
 def alive(one: dict[str, Any]) -> bool:

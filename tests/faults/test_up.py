@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 
 from gateway.cli.partners import free_port
 from gateway.cli.running import alive, answers, read_state
@@ -47,6 +48,9 @@ def test_up_is_ready_soon_replaces_who_dies_and_down_leaves_nobody(home: Path) -
         assert before.keys() == NAMES
         assert all(map(alive, before.values()))
         assert b"is up already" in run(home, "up", port=port).stderr
+        status = orjson.loads(run(home, "status", "--json", port=port).stdout)
+        assert {one["name"] for one in status["processes"] if one["since"]} == NAMES | {"supervisor"}
+        assert (status["ready"], status["because"]) == (True, [])
 
         os.kill(before["door"]["pid"], signal.SIGKILL)
         wait_for("another door", lambda: children(home)["door"]["pid"] != before["door"]["pid"])
