@@ -322,6 +322,11 @@ class GateRefused(JourneyRefused):
     sentence, remedy = "the line to this partner cannot be turned like this", "see `gateway partner list`"
 
 
+class ReplayRefused(JourneyRefused):
+    code = "LOOP-REPLAY"
+    sentence, remedy = "this replay is not allowed", "make a plan, and let a second officer execute it within a day"
+
+
 # ── delivery, by phase ───────────────────────────────────────────────────────────────────────────────────────────────
 class DeliveryFailed(GatewayError):
     """Bringing a message across failed; the phase decides what happens next."""

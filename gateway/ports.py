@@ -246,6 +246,38 @@ class LineRow(NamedTuple):
     gate_at: datetime | None = None
 
 
+class DeadRow(NamedTuple):
+    """A message that goes on only by an officer: dead, or rejected by the partner with a signed receipt.
+
+    `overtaken`: later messages about the case have been delivered.
+    """
+
+    partner: str
+    mid: str
+    type: str
+    case_no: str | None
+    ref_no: str | None
+    seq: int
+    state: str
+    reason: str | None
+    attempts: int
+    first_at: datetime
+    body_sha256: bytes
+    overtaken: bool
+
+
+class ReplayRow(NamedTuple):
+    """A plan to send dead messages of one partner again; executed once, by a second officer."""
+
+    replay_id: str
+    partner: str
+    planned_by: str
+    planned_at: datetime
+    mids: tuple[str, ...]
+    executed_by: str | None = None
+    executed_at: datetime | None = None
+
+
 class ReceiptRow(NamedTuple):
     """A signed receipt. `direction` is that of the message it acknowledges."""
 
@@ -505,6 +537,27 @@ class Outbox(Protocol):
 
     def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
         """Whether any message about this case was ever tried or is under way to the partner, `but` that one."""
+        ...
+
+    def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
+        """What only an officer can send again, in the order of each case; messages that still have their bytes."""
+        ...
+
+    def attempts(self, mid: str) -> Sequence[AttemptRow]:
+        """Every try of a message, oldest first."""
+        ...
+
+    def plan_replay(self, row: ReplayRow) -> None: ...
+
+    def replay(self, replay_id: str) -> ReplayRow | None:
+        """A plan, locked until the unit ends."""
+        ...
+
+    def execute_replay(self, row: ReplayRow, per_s: float) -> int:
+        """Make the plan's messages ready that are still dead, `per_s` of them a second; returns how many.
+
+        Attempts and horizon begin anew. A rejection that was the last word moves from the receipts to the plan.
+        """
         ...
 
     def waiting(self) -> Mapping[str, int]:

@@ -1,8 +1,10 @@
-"""`gateway partner …`: how the lines to partners stand, and an officer's hand on them."""
+"""`gateway partner …`, `gateway dead …`, `gateway replay …`: lines to partners, and what went no further on them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -12,10 +14,13 @@ from rich.table import Table
 
 from gateway.assembly import assemble
 from gateway.config import read_settings
+from gateway.journey import replay
 from gateway.journey.gate import Gate, Reason, turn
-from gateway.ports import LineRow, Unit
+from gateway.ports import DeadRow, LineRow, Unit
 
 partners = typer.Typer(no_args_is_help=True, help="the lines to partners")
+dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an officer")
+replays = typer.Typer(no_args_is_help=True, help="sending dead messages again, with a second pair of eyes")
 By = Annotated[str, typer.Option(help="id of the officer who does it")]
 Why = Annotated[Reason, typer.Option(help="why")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
@@ -75,6 +80,87 @@ def line_of(unit: Unit, partner: str) -> dict[str, Any]:
         "probeDue": row.due_at.isoformat(timespec="seconds") if row.due_at else None,
         "waiting": unit.outbox.waiting().get(partner, 0),
     }
+
+
+@dead.command("list")
+def dead_list(
+    partner: Annotated[str | None, typer.Option(help="of this partner only")] = None, as_json: AsJson = False
+) -> None:
+    """A line a message that was given up, or that the partner rejected: which, about what, and why."""
+    with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
+        found = unit.outbox.dead(partner.upper() if partner else None)
+    _show_dead(found, as_json=as_json)
+
+
+@dead.command("show")
+def dead_show(mid: str, as_json: AsJson = False) -> None:
+    """One such message with every attempt."""
+    with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
+        found = [row for row in unit.outbox.dead() if row.mid == mid]
+        attempts = unit.outbox.attempts(mid)
+    if not found:
+        raise typer.BadParameter("no such message is dead")
+    if as_json:
+        _print_json(_plain_dead(found[0]) | {"tries": [a._asdict() for a in attempts]})
+        return
+    _show_dead(found, as_json=False)
+    table = Table("began", "ended", "phase", "status", "result", "why", box=None)
+    for a in attempts:
+        table.add_row(*map(_cell, (a.began_at, a.ended_at, a.phase, a.http_status, a.result, a.error_class)))
+    _screen().print(table)
+
+
+@replays.command("plan")
+def replay_plan(
+    partner: str,
+    by: By,
+    reason: Annotated[str | None, typer.Option(help="only what died of this: E-POISON, unreachable, rejected")] = None,
+    mid: Annotated[str | None, typer.Option(help="only this message")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan to send a partner's dead messages again: how many, about whom. Nothing is sent yet."""
+    with assemble(read_settings()) as gateway:
+        row, found = replay.plan(gateway.world, partner.upper(), by=by, reason=reason, mid=mid)
+    if as_json:
+        _print_json({"plan": row.replay_id, "messages": [_plain_dead(r) for r in found]})
+        return
+    _show_dead(found, as_json=False)
+    cases, overtaken = len({r.case_no for r in found}), sum(r.overtaken for r in found)
+    typer.echo(f"{len(found)} messages about {cases} cases, {overtaken} of them overtaken by later ones; ids and bytes")
+    typer.echo(f"stay the same. A second officer sends them: gateway replay execute {row.replay_id} --by …")
+
+
+@replays.command("execute")
+def replay_execute(plan: str, by: By) -> None:
+    """Send the messages of a plan again, as a second officer; a few become due every second."""
+    with assemble(read_settings()) as gateway:
+        ready = replay.execute(gateway.world, plan, by=by)
+    typer.echo(f"{ready} messages are due again")
+
+
+def _show_dead(found: Sequence[DeadRow], *, as_json: bool) -> None:
+    if as_json:
+        _print_json([_plain_dead(row) for row in found])
+        return
+    if not found:
+        typer.echo("nothing is dead")
+        return
+    table = Table(
+        "partner", "message", "type", "case", "leg", "seq", "state", "why", "tries", "first", "overtaken", box=None
+    )
+    for row in found:
+        table.add_row(*(_cell(value) for name, value in row._asdict().items() if name != "body_sha256"))
+    _screen().print(table)
+
+
+def _plain_dead(row: DeadRow) -> dict[str, Any]:
+    return row._asdict() | {"body_sha256": row.body_sha256.hex()}
+
+
+def _cell(value: object) -> str:
+    if value is None or value is False:
+        return ""
+    return value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
 
 
 def _screen() -> Console:

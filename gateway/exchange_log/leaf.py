@@ -45,6 +45,8 @@ ACTS = LOG_ACTS | READS | {
     "line.paused",
     "line.stopped",
     "line.resumed",
+    "replay.planned",
+    "replay.executed",
     "message.received",
     "message.repeated",
     "nonces.forgotten",

@@ -30,10 +30,12 @@ from gateway import ports
 from gateway.errors import Interfered, OutOfScope, StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
+    AttemptRow,
     CaseChange,
     CaseRow,
     CheckRow,
     Claim,
+    DeadRow,
     FactRow,
     Finish,
     HandoverFile,
@@ -48,6 +50,7 @@ from gateway.ports import (
     QuarantinedRow,
     ReceiptRow,
     ReferralRow,
+    ReplayRow,
     ScreeningRow,
     SeatRow,
     UpdateRow,
@@ -295,6 +298,30 @@ class Outbox(_Part):
 
     def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
         return bool(_SQL.ever_tried(self._c, case_no=case_no, partner=partner, but=UUID(but) if but else None))
+
+    def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
+        return _rows(DeadRow, _SQL.dead(self._c, partner=partner))
+
+    def attempts(self, mid: str) -> Sequence[AttemptRow]:
+        return _rows(AttemptRow, _SQL.attempts_of(self._c, mid=mid)) if _UUID.fullmatch(mid) else []
+
+    def plan_replay(self, row: ReplayRow) -> None:
+        _SQL.add_replay(self._c, **row._asdict())
+        _SQL.add_replay_messages(self._c, replay_id=row.replay_id, partner=row.partner, mids=list(row.mids))
+
+    def replay(self, replay_id: str) -> ReplayRow | None:
+        found = _SQL.get_replay(self._c, replay_id=replay_id) if _UUID.fullmatch(replay_id) else None
+        if not found:
+            return None
+        row = ReplayRow(*found)
+        return row._replace(mids=tuple(row.mids))
+
+    def execute_replay(self, row: ReplayRow, per_s: float) -> int:
+        _SQL.replay_executed(self._c, **row._asdict())
+        _SQL.keep_rejections(self._c, replay_id=row.replay_id)
+        ready: int = _SQL.make_ready(self._c, replay_id=row.replay_id, per_s=per_s)
+        _SQL.end_work_of(self._c, replay_id=row.replay_id)
+        return ready
 
     def waiting(self) -> Mapping[str, int]:
         return dict(_SQL.waiting(self._c))

@@ -29,6 +29,7 @@ from gateway.ports import (
     QuarantinedRow,
     ReceiptRow,
     ReferralRow,
+    ReplayRow,
     ScreeningRow,
     Store,
     Unit,
@@ -442,6 +443,60 @@ def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Stor
         assert unit.outbox.ever_tried("20260001000001", "KEIS", None)
         assert not unit.outbox.ever_tried("20260001000001", "KEIS", uid("m1"))
         assert not unit.outbox.ever_tried("20260001000001", "KEAD", None)
+
+
+def given_up(store: Store) -> None:
+    """m1 is dead, m2 about the same case delivered after it; m3 rejected; m4 blocked by a rule of ours; m5 waits."""
+    rejected = ReceiptRow("KEIS", "out", uid("m3"), "n.n.n", "rejected", "2003", NOW)
+    ends = {"m1": ("dead", "unreachable"), "m3": ("blocked", "rejected"), "m4": ("blocked", "E-CONSENT")}
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(1, 1), *(message(n, 1, case_no=f"2026000100000{n}") for n in (3, 4, 5))])
+        claims = {c.message.mid: c for c in unit.outbox.claim("KEIS", "w", 9, 30.0)}
+        unit.outbox.release([claims[uid("m5")]])
+        for name, (state, reason) in ends.items():
+            attempt = AttemptRow("KEIS", uid(name), 1, "after", 503, None, reason, NOW, NOW)
+            unit.outbox.finish([Finish(attempt, state, NOW, rejected if name == "m3" else None)])
+        unit.outbox.enqueue([message(2, 2)])
+        [second] = [c for c in unit.outbox.claim("KEIS", "w", 9, 30.0) if c.message.mid == uid("m2")]
+        unit.outbox.finish([finish(uid("m2"), second.fence, "delivered", receipt=True)])
+        unit.add_work([WorkItem("delivery-dead", "unreachable", None, None, "KEIS", uid("m1"), NOW)])
+        unit.commit(EVENT)
+
+
+def test_dead_is_what_only_an_officer_can_send_again(store: Store) -> None:
+    given_up(store)
+    with store.unit() as unit:
+        found = unit.outbox.dead("KEIS")
+        told = [(d.mid, d.state, d.reason, d.attempts, d.overtaken) for d in found]
+        assert told == [
+            (uid("m1"), "dead", "unreachable", 1, True),
+            (uid("m3"), "blocked", "rejected", 1, False),
+        ]
+        assert unit.outbox.dead() == found
+        assert unit.outbox.dead("KEAD") == []
+        assert [(a.fence, a.error_class) for a in unit.outbox.attempts(uid("m1"))] == [(1, "unreachable")]
+
+
+def test_a_replay_makes_dead_messages_ready_as_if_they_were_new_a_few_a_second(store: Store) -> None:
+    given_up(store)
+    plan = ReplayRow(uid("plan"), "KEIS", "kim", NOW, tuple(sorted((uid("m1"), uid("m3"), uid("m4"), uid("m5")))))
+    with store.unit() as unit:
+        unit.outbox.plan_replay(plan)
+        assert unit.outbox.replay(uid("plan")) == plan
+        assert unit.outbox.replay(uid("none")) is None
+        done = plan._replace(executed_by="lee", executed_at=NOW)
+        assert unit.outbox.execute_replay(done, 0.001) == 2
+        assert unit.outbox.replay(uid("plan")) == done
+        assert unit.outbox.dead() == []
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        [first] = [c for c in unit.outbox.claim("KEIS", "w", 9, 30.0) if c.message.mid != uid("m5")]
+        assert (first.message.mid, first.attempts, first.crashes) == (uid("m1"), 0, 0)
+        assert first.first_at > NOW
+        unit.outbox.finish([finish(uid("m1"), first.fence, "delivered", receipt=True)])
+        unit.commit(EVENT)
+    assert [w["done_at"] is not None for w in rows(store, "work_item")] == [True]
+    assert sorted(r["decision"] for r in rows(store, "receipt")) == ["accepted", "accepted"]
 
 
 # ── lines ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from gateway.ports import (
     CaseRow,
     CheckRow,
     Claim,
+    DeadRow,
     FactRow,
     Finish,
     HandoverFile,
@@ -34,6 +35,7 @@ from gateway.ports import (
     QuarantinedRow,
     ReceiptRow,
     ReferralRow,
+    ReplayRow,
     ScreeningRow,
     SeatRow,
     UpdateRow,
@@ -52,6 +54,7 @@ class Delivery:
     lease_until: datetime | None = None
     fence: int = 0
     crashes: int = 0
+    first_at: datetime = datetime(1, 1, 1, tzinfo=UTC)
     error_class: str | None = None
 
 
@@ -79,6 +82,7 @@ class Shelf:
     updates: dict[tuple[str, int], UpdateRow] = field(default_factory=dict)
     rtw_files: dict[tuple[date, int], str | None] = field(default_factory=dict)
     lines: dict[str, LineRow] = field(default_factory=dict)
+    replays: dict[str, ReplayRow] = field(default_factory=dict)
     work: list[WorkItem] = field(default_factory=list)
     events: list[AuditEvent] = field(default_factory=list)
     days: dict[str, date] = field(default_factory=dict)
@@ -103,6 +107,7 @@ class Shelf:
             updates={k: v for k, v in self.updates.items() if k[0] in legs},
             rtw_files=self.rtw_files,
             lines={k: v for k, v in self.lines.items() if k == partner},
+            replays={k: v for k, v in self.replays.items() if v.partner == partner},
             work=[row for row in self.work if row.partner == partner],
             events=[row for row in self.events if row.partner == partner],
         )
@@ -313,11 +318,15 @@ class Legs(_Part):
             self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
 
 
+def _given_up(d: Delivery) -> bool:
+    return d.state == "dead" or (d.state == "blocked" and d.error_class == "rejected")
+
+
 class Outbox(_Part):
     def enqueue(self, messages: Sequence[MessageRow]) -> None:
         for m in messages:
             self.s.messages[m.partner, "out", m.mid] = m
-            self.s.deliveries[m.partner, m.mid] = Delivery(m, next_at=m.at)
+            self.s.deliveries[m.partner, m.mid] = Delivery(m, next_at=m.at, first_at=m.at)
 
     def last_seqs(self, case_nos: Sequence[str]) -> Mapping[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = {}
@@ -356,7 +365,7 @@ class Outbox(_Part):
         for d in suspects[:1] or head:
             d.crashes = died[d.message.mid]
             d.state, d.fence, d.lease_until = "leased", d.fence + 1, now + timedelta(seconds=lease_s)
-            claims.append(Claim(d.message, d.attempts, d.message.at, d.fence, probe, d.crashes, now))
+            claims.append(Claim(d.message, d.attempts, d.first_at, d.fence, probe, d.crashes, now))
         return claims
 
     def release(self, claims: Sequence[Claim]) -> None:
@@ -391,6 +400,38 @@ class Outbox(_Part):
     def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
         mine = [d for d in self.s.deliveries.values() if (d.message.case_no, d.message.partner) == (case_no, partner)]
         return any(d.message.mid != but and (d.attempts or d.state in ("leased", "delivered")) for d in mine)
+
+    def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
+        mine = [d for d in self.s.deliveries.values() if partner in (None, d.message.partner) and _given_up(d)]
+        mine.sort(key=lambda d: (d.message.partner, d.message.case_no or "", d.message.seq))
+        return [self._dead(d, d.message) for d in mine]
+
+    def _dead(self, d: Delivery, m: MessageRow) -> DeadRow:
+        line = [e for e in self.s.deliveries.values() if e.state == "delivered" and e.message.seq > m.seq]
+        overtaken = any((e.message.partner, e.message.case_no) == (m.partner, m.case_no) for e in line)
+        of_message = (m.partner, m.mid, m.type, m.case_no, m.ref_no, m.seq)
+        return DeadRow(*of_message, d.state, d.error_class, d.attempts, d.first_at, m.body_sha256, overtaken)
+
+    def attempts(self, mid: str) -> Sequence[AttemptRow]:
+        return sorted((a for a in self.s.attempts if a.mid == mid), key=lambda a: a.fence)
+
+    def plan_replay(self, row: ReplayRow) -> None:
+        self.s.replays[row.replay_id] = row
+
+    def replay(self, replay_id: str) -> ReplayRow | None:
+        return self.s.replays.get(replay_id)
+
+    def execute_replay(self, row: ReplayRow, per_s: float) -> int:
+        self.s.replays[row.replay_id], now = row, _now()
+        mine = [d for d in self.s.deliveries.values() if d.message.mid in row.mids and _given_up(d)]
+        for place, d in enumerate(sorted(mine, key=lambda d: (d.message.case_no or "", d.message.seq))):
+            d.state, d.attempts, d.crashes, d.error_class, d.first_at = "ready", 0, 0, None, now
+            d.next_at = now + timedelta(seconds=place / per_s)
+            self.s.receipts.pop((row.partner, "out", d.message.mid), None)
+        for n, item in enumerate(self.s.work):
+            if item.mid in row.mids and item.kind.startswith("delivery-") and item.done_at is None:
+                self.s.work[n] = item._replace(done_at=now)
+        return len(mine)
 
     def waiting(self) -> Mapping[str, int]:
         found: dict[str, int] = {}

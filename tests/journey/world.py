@@ -573,7 +573,7 @@ def seal(
 TABLES = (
     "handover_file", "quarantined_record", "case_record", "case_history", "parked_record", "screening", "referral",
     "leg", "message", "delivery", "attempt", "receipt", "inbox", "nonce", "outcome_fact", "retention_check",
-    "rtw_update", "rtw_file", "work_item", "partner_line", "audit_event",
+    "rtw_update", "rtw_file", "work_item", "partner_line", "replay", "audit_event",
 )  # fmt: skip
 
 
@@ -631,6 +631,7 @@ def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
         "leg": s.legs.values(), "message": s.messages.values(), "attempt": s.attempts, "receipt": s.receipts.values(),
         "inbox": s.inbox.values(), "outcome_fact": s.facts, "retention_check": s.checks.values(),
         "rtw_update": s.updates.values(), "work_item": s.work, "partner_line": s.lines.values(),
+        "replay": s.replays.values(),
     }  # fmt: skip
     return [row._asdict() for row in shelves[table]]
 
