@@ -28,7 +28,9 @@ from gateway.cli.pretend import PARTNERS, Sandbox, refuse_what_is_no_demo
 from gateway.cli.running import is_up
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
+from gateway.exchange_log.findings import CHECKS
 from gateway.journey.intake import Taken
+from gateway.store.exchange_log import ExchangeLog
 
 BASE = date(2026, 11, 23)
 STEP = timedelta(days=7)
@@ -51,6 +53,7 @@ class Report:
     since: date | None = None
     until: date | None = None
     running: Running | None = None
+    leaves: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -69,6 +72,7 @@ class Report:
             "until": self.until,
             "funnel": [line._asdict() for line in funnel(self)],
             "counts": self.counts,
+            "leaves": self.leaves,
             "partners": self.partners,
         }
 
@@ -88,7 +92,7 @@ def run(
     # 3 take the night in, screen, refer, deliver
     # 4 let business days pass until nobody has anything more to say
     # 5 take the same night in again: nothing changes
-    # 6 compare the books of both sides
+    # 6 compare the books of both sides, and every act with its leaf in the exchange log
     began = time.monotonic()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
@@ -109,6 +113,7 @@ def run(
             report.problems += _again(running, folder)  # 5
             _read(report, running)
             report.problems += compare(report)  # 6
+            verify(report, running.log)
             stage("stopping", None)
     report.seconds = time.monotonic() - began
     return report
@@ -212,6 +217,13 @@ def compare(report: Report) -> list[str]:
     if report.counts.get("updates waiting"):
         problems.append("return-to-work updates wait to be written back")
     return problems + _hold_against_labels(report)
+
+
+def verify(report: Report, log: ExchangeLog) -> None:
+    """Check the exchange log, with what has just been written: what does not add up, as sentences."""
+    patiently(log.catch_up)
+    report.leaves = sum(head.size for head in log.heads())
+    report.problems += [f"exchange log: {finding}" for finding in patiently(lambda: list(log.findings()))]
 
 
 def _hold_against_labels(report: Report) -> list[str]:
@@ -324,10 +336,14 @@ def show(report: Report, console: Console) -> None:
         size = f"{ran.processes} processes, {ran.memory_mb:.0f} MB together"
         console.print(f"ready after {ran.ready_s:.1f} s: {size} (PSS; pages that several share count once)")
     if report.complete:
+        console.print(
+            f"[green]all {report.leaves} leaves of the exchange log are in order: {len(CHECKS)} checks[/green]"
+        )
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")
+    console.print(f"  {report.home}/xlog is the exchange log, for strangers: gateway log verify", style="dim")
     console.print(
         "  gateway status cases --ndjson · gateway status exchanges --ndjson · gateway map explain MID", style="dim"
     )

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from gateway.assembly import Books, DayFile, assemble, open_books
+from gateway.assembly import Books, DayFile, Gateway, assemble, open_books
 from gateway.cli import pretend, running
 from gateway.cli.partners import Partners, PretendPartners
 from gateway.cli.serving import Door, listen
@@ -28,8 +28,8 @@ from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
-from gateway.journey.world import World
 from gateway.ports import HandoverFile, Store
+from gateway.store.exchange_log import ExchangeLog
 from gateway.worker.rounds import quiet
 from gateway.worker.wake import BrokerWake
 
@@ -54,6 +54,7 @@ class Engine(Protocol):
     """What a story is told to."""
 
     store: Store
+    log: ExchangeLog
     partners: Partners
     running: Running | None
 
@@ -76,9 +77,10 @@ class Inline:
 
     running: Running | None = None
 
-    def __init__(self, world: World, partners: Partners, clock: DayFile) -> None:
-        self._world, self._clock = world, clock
-        self.store, self.partners = world.store, partners
+    def __init__(self, gateway: Gateway, partners: Partners, clock: DayFile) -> None:
+        self._world, self._clock = gateway.world, clock
+        self.store: Store = gateway.store
+        self.log, self.partners = gateway.log, partners
 
     def hand_over(self, night: Path) -> list[Taken]:
         """Take the folder in."""
@@ -120,7 +122,7 @@ def inline(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
         for partner in partners:
             for jwk in partners.keys(partner):
                 gateway.shelf.add(partner, jwk)
-        yield Inline(gateway.world, partners, clock)
+        yield Inline(gateway, partners, clock)
 
 
 # ── every process ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,6 +134,7 @@ class Full:
     ) -> None:
         self._inbox, self._clock, self._hint = settings.from_comwel(), clock, hint
         self.store: Store = books.store
+        self.log = books.log
         self.partners = partners
         self.running: Running | None = None
 

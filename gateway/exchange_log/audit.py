@@ -70,4 +70,4 @@ class AuditEvent:
 
 def moment(at: datetime) -> str:
     """An instant as leaves and events write it: UTC, to the millisecond."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

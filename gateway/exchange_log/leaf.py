@@ -113,13 +113,12 @@ def read(raw: bytes) -> Leaf:
     if not isinstance(said, dict) or said.pop("v", None) != VERSION:
         raise LeafInvalid("not a leaf of version 1")
     _judge(said)
+    if orjson.dumps({**said, "v": VERSION}, option=orjson.OPT_SORT_KEYS) != raw:
+        raise LeafInvalid("not canonical JSON")
     try:
-        leaf = Leaf(**{**said, "at": datetime.fromisoformat(said["at"])})
+        return Leaf(**{**said, "at": datetime.fromisoformat(said["at"])})
     except ValueError:
         raise LeafInvalid("at: no such moment") from None
-    if leaf.to_bytes() != raw:
-        raise LeafInvalid("not canonical JSON")
-    return leaf
 
 
 def stream_of(event: AuditEvent) -> str:

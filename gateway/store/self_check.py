@@ -11,7 +11,8 @@ checkpoint that somebody else has kept. Refuses to stop at the first finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -164,19 +165,22 @@ def _behind(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf]]
     committed = [(index, one) for index, one in read if one.event]
     subjs = [one.subj for _, one in committed if one.subj]
     alive = {subj for (subj,) in _SQL.subjs_alive(connection, subjs=subjs)}
+    unwrap = cache(vault.unwrap)
     rows = {row[0]: row[1:] for row in _SQL.events_behind(connection, event_ids=[one.id for _, one in committed])}
     for index, one in committed:
         if one.subj is None or one.subj in alive:  # a key that was destroyed takes what it opened with it
-            yield from _compare(head, index, one, rows.get(one.id), vault)
+            yield from _compare(head, index, one, rows.get(one.id), vault, unwrap)
 
 
-def _compare(head: Head, index: int, one: Leaf, row: tuple[Any, ...] | None, vault: Vault) -> Iterator[Finding]:
+def _compare(
+    head: Head, index: int, one: Leaf, row: tuple[Any, ...] | None, vault: Vault, unwrap: Callable[[bytes], bytes]
+) -> Iterator[Finding]:
     """Make the leaf anew from what auditors read, and hold it against the one in the log."""
     if row is None:
         yield Finding(Check.EVENT, head.folder, index, "the act that it commits to is gone")
         return
     *said, subj, wrapped, body, destroyed = row
-    key = CaseKey(vault.unwrap(wrapped), subj) if wrapped else vault.of_no_case
+    key = CaseKey(unwrap(wrapped), subj) if wrapped else vault.of_no_case
     made = _made(said, one, key, body if one.body else None)
     if made is None or made._replace(body=one.body) != one:
         yield Finding(Check.EVENT, head.folder, index, "the act was changed after it was logged")

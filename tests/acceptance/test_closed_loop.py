@@ -105,6 +105,7 @@ def test_an_invented_night_closes_the_loop(invented: Demo) -> None:
     assert invented.report["problems"] == []
     assert (invented.exit_code, invented.report["complete"]) == (0, True)
     assert invented.report["verdicts"] == "40 of 40 expected verdicts are met"
+    assert invented.report["leaves"] > invented.report["counts"]["events"]  # the log's own leaves come on top
     assert "Traceback" not in invented.said
 
 

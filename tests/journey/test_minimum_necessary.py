@@ -191,7 +191,7 @@ def put(scene: Scene, record: Mapping[str, Any]) -> None:
     with scene.store.unit() as unit:
         unit.cases.save([CaseChange(row, "I", None)])
         unit.cases.screened([decided])
-        unit.commit(scene.world.event("test.put", "test"))
+        unit.commit(scene.world.event("cases.screened", "test"))
 
 
 def referred(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
