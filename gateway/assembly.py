@@ -343,7 +343,7 @@ def assemble(
         open_channels = {partner: WatchedChannel(partner, channel, seen) for partner, channel in opened.items()}
         for channel in open_channels.values():
             stack.callback(channel.close)
-        attempts = stack.enter_context(_Crew(settings.deliver_threads * max(1, len(open_channels)), "attempt"))
+        crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in open_channels}
         chance = rng or Random(secrets.randbits(64))
         log = _log(settings, store)
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
@@ -364,7 +364,7 @@ def assemble(
             retry=RetrySchedule().scaled(settings.retry_scale),
             stopped=Stops(store),
             patience=Patience().scaled(settings.retry_scale),
-            attempts=attempts,
+            attempts=crews.__getitem__,
             wake=wake,
             log_rounds={"log": log.round, "check": log.nightly},
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
@@ -409,6 +409,11 @@ def _log(settings: Settings, store: PostgresStore) -> ExchangeLog:
         return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
 
     return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7)
+
+
+def _in_flight(settings: Settings, known: Knowledge, partner: str) -> int:
+    """Attempts at once to one partner, from this process: a thread and a connection each, which nobody else uses."""
+    return min(settings.deliver_threads, known.profiles[partner].delivery.max_in_flight)
 
 
 def _limits(settings: Settings) -> Limits:

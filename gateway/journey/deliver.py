@@ -100,7 +100,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
         spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
         give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
         waiting = [c for c in claims if c.message.mid not in blocked]
-        tried = [t for t in world.attempts.map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
+        tried = [t for t in world.attempts(partner).map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
         _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
         return len(refused) + len(tried)
 

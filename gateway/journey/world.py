@@ -92,7 +92,8 @@ def nobody_is(partner: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids.
+    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids;
+    `attempts(partner)` runs attempts to it side by side.
 
     Once `stopping()`, nothing is begun that is not under way.
     `log_rounds` are those of the exchange log; without them leaves wait, and lose nothing by it.
@@ -112,7 +113,7 @@ class World:
     register: RtwRegister
     channels: Mapping[str, PartnerChannel]
     retry: RetrySchedule
-    attempts: Executor
+    attempts: Callable[[str], Executor]
     actor: str = "gateway"
     wake: Wake = nobody
     log_rounds: Mapping[str, Round] = field(default_factory=dict)

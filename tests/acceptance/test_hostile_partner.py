@@ -38,6 +38,7 @@ from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
     TODAY,
     Letter,
+    Partner,
     Scene,
     StoppedClock,
     a_case,
@@ -264,10 +265,12 @@ def test_a_slow_partner_keeps_no_other_partner_waiting(tmp_path: Path) -> None:
     cases = [a_case(n, entry={"services": {"KEIS": ["01"], "KEAD": ["취업알선"]}}) for n in range(1, 4)]
     with RawPartner(one_byte_a_second) as partner, ThreadPoolExecutor(8) as threads:
         scene = facing(tmp_path, partner, *cases)
-        scene.world = replace(scene.world, attempts=threads, limits=replace(scene.world.limits, deliver_batch=3))
+        scene.world = replace(
+            scene.world, attempts=lambda partner: threads, limits=replace(scene.world.limits, deliver_batch=3)
+        )
         channel = scene.world.channels["KEIS"]
         with ThreadPoolExecutor(1) as slow:
-            waiting = slow.submit(scene.world.attempts.submit, time.sleep, 0)  # the pool is up
+            waiting = slow.submit(threads.submit, time.sleep, 0)  # the pool is up
             waiting.result()
             began = time.monotonic()
             scene.deliver("KEIS")
@@ -275,6 +278,19 @@ def test_a_slow_partner_keeps_no_other_partner_waiting(tmp_path: Path) -> None:
         scene.deliver("KEAD")
         assert [d["state"] for d in scene.rows("delivery") if d["partner"] == "KEAD"] == ["delivered"] * 3
         channel.close()
+
+
+def test_a_partner_that_never_answers_holds_its_own_threads_and_no_others(database: str, tmp_path: Path) -> None:
+    clock, answered = StoppedClock(), threading.Event()
+    channels = {p: Partner(p, clock) for p in ("KEIS", "KEAD")}
+    settings = Settings(home=tmp_path, database_url=database)
+    with assemble(settings, knowledge=knowledge(), channels=channels) as gateway:
+        stuck = [gateway.world.attempts("KEIS").submit(answered.wait, 30) for _ in range(64)]
+        try:
+            assert gateway.world.attempts("KEAD").submit(int, 7).result(timeout=5) == 7
+            assert sum(one.running() for one in stuck) == settings.deliver_threads
+        finally:
+            answered.set()
 
 
 # ── the partners' door ───────────────────────────────────────────────────────────────────────────────────────────────

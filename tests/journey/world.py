@@ -349,7 +349,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
         register=RtwFiles(Settings().schemas),
         channels=partners,
         retry=RetrySchedule(),
-        attempts=OneByOne(),
+        attempts=lambda partner: OneByOne(),
     )
     return Scene(replace(world, **parts), clock, partners, folder / "in")
 
