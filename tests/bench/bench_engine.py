@@ -46,8 +46,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def run() -> tuple[Figure, ...]:
     """Deliveries a second by workers and partners; what four workers gain; the wait without a broker."""
     with stage.home() as home, filled(home, CASES) as site:
-        fast = {n: _rounds(site, n, 0.0) for n in (1, 2, 4)}
-        slow = {n: _rounds(site, n, SLOW_S) for n in (2, 4)}
+        fast = {n: rounds(site, n, 0.0) for n in (1, 2, 4)}
+        slow = {n: rounds(site, n, SLOW_S) for n in (2, 4)}
         waits = _waits(site)
         by_hand, empty = _by_hand(site)
     two = Figure("deliveries, 2 workers", "/s", fast[2], target=LEAST_PER_S)
@@ -87,7 +87,8 @@ def _engine(site: Site, workers: int, delay_s: float, *, broken: bool = False) -
 
 
 # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _rounds(site: Site, workers: int, delay_s: float) -> tuple[float, ...]:
+def rounds(site: Site, workers: int, delay_s: float) -> tuple[float, ...]:
+    """Deliveries a second of so many workers, round by round, with partners that take so long."""
     with _engine(site, workers, delay_s):
         _drained(site, ROUND // 9)  # connections, prepared statements
         return tuple(_drained(site, ROUND) for _ in range(ROUNDS))
