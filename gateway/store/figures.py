@@ -55,6 +55,10 @@ FIGURES = (
     Figure("unscreened_cases", "gateway_cases_unscreened", (), "cases that changed and are not judged yet"),
     Figure("updates_waiting", "gateway_writeback_waiting", (), "updates that are in no file to COMWEL yet"),
     Figure("oldest_update", "gateway_writeback_oldest_waiting_seconds", (), "since the oldest of them was made"),
+    Figure("log_pending", "gateway_log_pending_leaves", (), "acts that are not in the exchange log's tree yet"),
+    Figure("oldest_leaf", "gateway_log_oldest_pending_seconds", (), "since the oldest of them was committed"),
+    Figure("log_leaves", "gateway_log_leaves", (), "leaves in the tree, over all logs"),
+    Figure("last_checkpoint", "gateway_log_checkpoint_timestamp_seconds", (), "when its head was last signed"),
     Figure("key_expiry", "gateway_key_expiry_timestamp_seconds", ("owner",), "until when an owner has a valid key"),
     Figure("database_size", "gateway_database_size_bytes", (), "the database on its disk"),
 )

@@ -107,6 +107,22 @@ select count(*) from rtw_update where file_seq is null;
 -- name: figure_oldest_update
 select coalesce(extract(epoch from now() - min(at)), 0)::float8 from rtw_update where file_seq is null;
 
+-- name: figure_log_pending
+-- Leaves that are committed and not in the tree yet.
+select count(*) from xlog_pending;
+
+-- name: figure_oldest_leaf
+select coalesce(extract(epoch from now() - min(created_at)), 0)::float8 from xlog_pending;
+
+-- name: figure_log_leaves
+select coalesce(sum(size), 0)::float8 from xlog_head;
+
+-- name: figure_last_checkpoint
+-- When the open log last signed its head, in seconds since 1970; missing while it never did.
+select extract(epoch from c.created_at)::float8 from xlog_head h
+cross join lateral (select created_at from xlog_checkpoint c where c.shard = h.shard order by size desc limit 1) c
+where h.closed_at is null;
+
 -- name: figure_key_expiry
 -- Until when the last valid key of each owner is valid, in seconds since 1970.
 select owner, extract(epoch from max(not_after))::float8 from partner_key where revoked_at is null group by owner;

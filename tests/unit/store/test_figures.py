@@ -183,6 +183,33 @@ def test_files_records_cases_and_keys_are_counted(postgres_store: PostgresStore,
     assert seen["gateway_key_expiry_timestamp_seconds"] == {("keis",): until.timestamp()}
 
 
+def test_what_the_exchange_log_owes_is_counted_with_its_age(
+    postgres_store: PostgresStore, books: psycopg.Connection
+) -> None:
+    books.execute("delete from xlog_pending")
+    for ago in (30, 400):
+        books.execute(
+            "insert into xlog_pending (event_id, leaf, created_at) values (%s, 'x', now() - make_interval(secs => %s))",
+            (uuid7(), ago),
+        )
+    signed = datetime(2026, 11, 25, tzinfo=UTC)
+    for shard, size, closed in ((1, 5, signed), (2, 7, None)):
+        books.execute(
+            "insert into xlog_head (shard, origin, vkey, size, root, closed_at) values (%s, %s, 'k', %s, %s, %s)",
+            (shard, f"log/{shard}", size, bytes(32), closed),
+        )
+        for n in range(2):
+            books.execute(
+                "insert into xlog_checkpoint (shard, size, root, note, created_at) values (%s, %s, %s, 'n', %s)",
+                (shard, size - n, bytes(32), signed + timedelta(hours=shard - n)),
+            )
+    seen = read(postgres_store)
+    assert seen["gateway_log_pending_leaves"] == {(): 2}
+    assert seen["gateway_log_oldest_pending_seconds"][()] == pytest.approx(400, abs=5)
+    assert seen["gateway_log_leaves"] == {(): 12}
+    assert seen["gateway_log_checkpoint_timestamp_seconds"] == {(): (signed + timedelta(hours=2)).timestamp()}
+
+
 def test_the_offset_of_the_clocks_has_a_sign(postgres_store: PostgresStore) -> None:
     for ahead in (-7.0, 0.0, 4.0):
         readings = PostgresFigures(postgres_store, lambda: now() + timedelta(seconds=ahead)).read(TODAY, [])  # noqa: B023
