@@ -63,6 +63,7 @@ class Ground:
         there = self.folder / copy
         shutil.copytree(home, there)
         place = Place(in_database(self.server, copy), there, theirs.getsockname()[1], ours.getsockname()[1], **more)
+        _run(place.database, "update delivery set next_at = now(), first_at = now()")  # its patience begins now
         careless.allow(place.careless, place.database)
         try:
             yield place, theirs
@@ -137,7 +138,7 @@ def add_notes(gateway: Gateway) -> None:
         first = [unit.outbox.find_message(row["mid"]) for row in unit.outbox.report()]
         notes = [_note(gateway, row, n) for row in first if row for n in range(1, NOTES + 1)]
         unit.outbox.enqueue(notes)
-        unit.commit(gateway.world.event("notes.added", "test"))
+        unit.commit(gateway.world.event("referral.prepared", "vocational-rehab", counts={"messages": len(notes)}))
 
 
 def _note(gateway: Gateway, row: MessageRow, n: int) -> MessageRow:

@@ -22,7 +22,7 @@ from tests.faults.partner import Manners, partners
 from tests.faults.place import LEASE_S, PARTNERS, Place
 from tests.faults.sender import Habits, sender
 
-PATIENCE_S = 120.0
+PATIENCE_S = 400.0
 MOST_ROUNDS = 12
 SURVIVOR_RESTS_S = 0.4
 """The one who is not killed leaves most of the work to the others."""
