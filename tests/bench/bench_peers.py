@@ -11,6 +11,7 @@ No targets: the figures say what the choice costs. A peer that takes millisecond
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -37,6 +38,7 @@ from tests.bench.languages import FHIRPATH, JSONATA, LIQUID, text
 
 JUDGES = FHIR.parents[1] / "tests" / "contract" / "javascript"
 PEERS = Path(__file__).parent / "peers"
+NODE = Path(sys.executable).parent / "node"  # of the wheel, whatever the machine has
 ROUNDS, NODE_S = 5, 0.2
 INPUT = {"s": SOURCE, "p": PARAMS, "sex": SEX, "kind": KINDS}
 Act = Callable[[], object]
@@ -133,6 +135,6 @@ def _node(folder: Path, **told: Any) -> dict[str, Any]:
     """What `time.mjs` of a folder says: microseconds by name, measured by node itself."""
     told |= {"rounds": ROUNDS, "seconds": NODE_S}
     asked = orjson.dumps(told)
-    done = subprocess.run(["node", "time.mjs"], input=asked, stdout=subprocess.PIPE, check=True, cwd=folder)
+    done = subprocess.run([NODE, "time.mjs"], input=asked, stdout=subprocess.PIPE, check=True, cwd=folder)
     found: dict[str, Any] = orjson.loads(done.stdout)
     return found
