@@ -23,12 +23,11 @@ from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, longest_sile
 from tests.faults.sender import Habits, sender
 
 Weather = Sequence[tuple[Toxic, ...]]
-"""Toxics, one set after the other, each for a third of a second, over and over."""
-CHANGES_S = 0.3
+"""Toxics, one set after the other, each for a tenth of a second, over and over."""
+CHANGES_S = 0.1
 
 CALM: Weather = ((),)
 STORM: Weather = (
-    (),
     (Toxic("reset_peer", "up"),),
     (Toxic("limit_data", "up", size=1500),),
     (Toxic("limit_data", "down", size=300),),
@@ -38,6 +37,7 @@ STORM: Weather = (
     (Toxic("latency", "down", seconds=0.1),),
     (Toxic("bandwidth", "up", size=20_000),),
     (Toxic("down"),),
+    (),
 )
 SLICED: Weather = ((Toxic("slicer", "up", size=16, seconds=0.001),),)
 

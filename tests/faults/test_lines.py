@@ -55,13 +55,13 @@ def test_a_signed_no_is_final_and_others_go_on(ground: Ground) -> None:
 def test_connections_that_break_in_every_way_cost_no_message_going_out(ground: Ground) -> None:
     found, _ = lines.outbound(ground, "storm", weather=STORM)
     assert_nothing_is_wrong(found)
-    assert found.hits["cut"] > 3
+    assert found.hits["cut"] > 0
 
 
 def test_connections_that_break_in_every_way_cost_no_message_coming_in(ground: Ground) -> None:
     found, _ = lines.inbound(ground, "storm", Habits(patience_s=1.0), STORM)
     assert_nothing_is_wrong(found)
-    assert found.hits["cut"] > 3
+    assert found.hits["cut"] > 0
 
 
 def test_requests_that_come_in_small_slices_are_all_understood(ground: Ground) -> None:
