@@ -697,6 +697,23 @@ class Retention(Protocol):
     def holds(self) -> Sequence[HoldRow]: ...
 
 
+class ActsAsked(NamedTuple):
+    """Which acts: of a case, with a partner, from `since` to before `until` (aware); what is None does not matter."""
+
+    case_no: str | None = None
+    partner: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class KeptEvent(NamedTuple):
+    """An act as it was kept: its number in the order of acts, and when."""
+
+    number: int
+    at: datetime
+    event: AuditEvent
+
+
 class Unit(Protocol):
     """One transaction. Everything in it happens together or not at all."""
 
@@ -713,6 +730,10 @@ class Unit(Protocol):
 
     def end_work(self, kind: str, partner: str, at: datetime) -> None:
         """What this kind of item about this partner called for is over."""
+        ...
+
+    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
+        """The acts asked for, in their order."""
         ...
 
     def counts(self) -> Mapping[str, int]:

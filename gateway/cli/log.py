@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from gateway.assembly import open_books
+from gateway.assembly import KST, assemble, open_books
 from gateway.config import read_settings
 from gateway.exchange_log.findings import CHECKS
+from gateway.journey.account import account
+from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 
-app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export")
+app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; acts as FHIR")
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
@@ -88,6 +91,26 @@ def export(
         _json([{"log": head.folder, "size": head.size} for head in written])
     for head in written if not as_json else ():
         typer.echo(f"{folder / head.folder}: {head.size} leaves")
+
+
+@app.command()
+def events(
+    by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
+    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
+    case: Annotated[str | None, typer.Option(help="acts on this case")] = None,
+    partner: Annotated[str | None, typer.Option(help="acts with this partner")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="from this Korean day on")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
+) -> None:
+    """Acts by case, partner and period as FHIR AuditEvents (IHE BALP), one JSON object a line."""
+    asked = ActsAsked(
+        case, partner.upper() if partner else None, since and since.replace(tzinfo=KST),
+        until and until.replace(tzinfo=KST) + timedelta(days=1),
+    )  # fmt: skip
+    with assemble(read_settings()) as gateway:
+        for event in account(gateway.world, asked, by=by, purpose=purpose):
+            sys.stdout.buffer.write(orjson.dumps(event) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 @app.command()

@@ -30,7 +30,7 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset({"message.explained"})
+READS = frozenset({"message.explained", "acts.exported"})
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "handover.taken",

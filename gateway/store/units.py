@@ -28,8 +28,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from gateway import ports
 from gateway.errors import Interfered, OutOfScope, StoreUnavailable
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.ports import (
+    ActsAsked,
     AttemptRow,
     CaseChange,
     CaseRow,
@@ -42,6 +43,7 @@ from gateway.ports import (
     HoldRow,
     InboxRow,
     JudgedRow,
+    KeptEvent,
     KeyRow,
     LegRow,
     LineRow,
@@ -516,6 +518,10 @@ class PostgresUnit:
     def end_work(self, kind: str, partner: str, at: datetime) -> None:
         _SQL.end_work(self._c, kind=kind, partner=partner, at=at)
 
+    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
+        found = _SQL.events(self._c, **asked._asdict())
+        return [KeptEvent(number, at, _event(*columns)) for number, at, *columns in found]
+
     def counts(self) -> Mapping[str, int]:
         return dict(_SQL.counts(self._c))
 
@@ -528,6 +534,12 @@ class PostgresUnit:
         for event in events:
             log.info(event.act, **_line(event))
         self._observer.acted(events)
+
+
+def _event(act: str, actor: str, purpose: str, verdict: str, *rest: Any) -> AuditEvent:
+    code, case_no, ref_no, partner, mid, subject, counts = rest
+    ids = (code, case_no, ref_no, partner, mid, subject)
+    return AuditEvent(act, actor, purpose, Verdict(verdict), *ids, counts or {})
 
 
 def _line(event: AuditEvent) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import count
 from typing import Any
 
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.leaf import ACTS
 from gateway.ports import (
+    ActsAsked,
     AttemptRow,
     CaseChange,
     CaseRow,
@@ -28,6 +30,7 @@ from gateway.ports import (
     HoldRow,
     InboxRow,
     JudgedRow,
+    KeptEvent,
     LegRow,
     LineRow,
     MessageRow,
@@ -42,6 +45,7 @@ from gateway.ports import (
     WorkItem,
 )
 
+_NUMBERS = count(1)
 TERMINAL = {"completed", "failed", "rejected", "cancelled", "entered-in-error"}
 
 
@@ -84,7 +88,7 @@ class Shelf:
     lines: dict[str, LineRow] = field(default_factory=dict)
     replays: dict[str, ReplayRow] = field(default_factory=dict)
     work: list[WorkItem] = field(default_factory=list)
-    events: list[AuditEvent] = field(default_factory=list)
+    events: list[KeptEvent] = field(default_factory=list)
     days: dict[str, date] = field(default_factory=dict)
     holds: dict[str, HoldRow] = field(default_factory=dict)
 
@@ -109,7 +113,7 @@ class Shelf:
             lines={k: v for k, v in self.lines.items() if k == partner},
             replays={k: v for k, v in self.replays.items() if v.partner == partner},
             work=[row for row in self.work if row.partner == partner],
-            events=[row for row in self.events if row.partner == partner],
+            events=[row for row in self.events if row.event.partner == partner],
         )
 
     def merge(self, before: Shelf, after: Shelf) -> None:
@@ -712,6 +716,16 @@ class MemoryUnit:
             if (item.kind, item.partner, item.done_at) == (kind, partner, None):
                 self.shelf.work[n] = item._replace(done_at=at)
 
+    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
+        return [
+            one
+            for one in self.shelf.events
+            if asked.case_no in (None, one.event.case_no)
+            and asked.partner in (None, one.event.partner)
+            and (asked.since is None or one.at >= asked.since)
+            and (asked.until is None or one.at < asked.until)
+        ]
+
     def counts(self) -> Mapping[str, int]:
         s = self.shelf
         found = {
@@ -730,7 +744,7 @@ class MemoryUnit:
             raise ValueError("a unit commits once, with one audit event per act")
         if any(event.act not in ACTS for event in events):
             raise LeafInvalid("an act that is not in the list")
-        self.shelf.events += events
+        self.shelf.events += [KeptEvent(next(_NUMBERS), _now(), event) for event in events]
         self.committed = True
 
 

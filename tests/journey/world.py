@@ -624,7 +624,7 @@ def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
             "subject",
             "counts",
         )
-        return [{n: getattr(e, n) for n in names} for e in s.events]
+        return [{n: getattr(e, n) for n in names} for e in (kept.event for kept in s.events)]
     shelves: dict[str, Any] = {
         "handover_file": s.files.values(), "quarantined_record": s.quarantined, "case_record": s.cases.values(),
         "parked_record": s.parked.values(), "screening": s.screenings, "referral": s.referrals.values(),

@@ -7,6 +7,14 @@ values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
 -- name: end_work!
 update work_item set done_at = :at where kind = :kind and partner = :partner and done_at is null;
 
+-- name: events
+-- Acts in their order: of a case, with a partner, in a period; what is null does not matter.
+select id, at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts
+from audit_event
+where (:case_no::text is null or case_no = :case_no) and (:partner::text is null or partner = :partner)
+  and (:since::timestamptz is null or at >= :since) and (:until::timestamptz is null or at < :until)
+order by id;
+
 -- name: counts
 -- How many of what there is; the funnel of the demo and `gateway status`.
 select 'cases', count(*) from case_record where facts is not null
