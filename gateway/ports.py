@@ -527,8 +527,8 @@ class Outbox(Protocol):
         """Give leases back untried."""
         ...
 
-    def finish(self, finishes: Sequence[Finish]) -> int:
-        """End attempts; returns how many still held their fence."""
+    def finish(self, finishes: Sequence[Finish]) -> Set[str]:
+        """End attempts; returns the ids of the messages whose fence still held: only they are as the finish says."""
         ...
 
     def cancel(self, case_no: str, partner: str) -> Sequence[str]:

@@ -222,8 +222,10 @@ def _finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], u
         finishes = [_outcome(world, t) for t in all_tried]
         _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
         unit.outbox.release(untried)
-        unit.outbox.finish(finishes)
-        unit.add_work([w for t, f in zip(all_tried, finishes, strict=True) if (w := _work(t, f))])
+        held = unit.outbox.finish(finishes)
+        unit.add_work(
+            [w for t, f in zip(all_tried, finishes, strict=True) if f.attempt.mid in held and (w := _work(t, f))]
+        )
         events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
         turned = _mind_line(world, unit, partner, all_tried) if all_tried or claims[0].probe else []
         for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):

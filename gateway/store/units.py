@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
@@ -288,12 +288,17 @@ class Outbox(_Part):
         rows = [{"partner": c.message.partner, "mid": c.message.mid, "fence": c.fence} for c in claims]
         _SQL.release(self._c, rows)
 
-    def finish(self, finishes: Sequence[Finish]) -> int:
-        rows = [f.attempt._asdict() | {"state": f.state, "next_at": f.next_at} for f in finishes]
-        _SQL.add_attempt(self._c, rows)
+    def finish(self, finishes: Sequence[Finish]) -> Set[str]:
+        if not finishes:
+            return frozenset()
+        _SQL.add_attempts(self._c, **_arrays(AttemptRow._fields, [f.attempt for f in finishes]))
         _keep_receipts(self._c, [f.receipt for f in finishes if f.receipt])
-        held: int = _SQL.finish_delivery(self._c, rows)
-        return held
+        names = ("partners", "mids", "fences", "states", "next_ats", "error_classes")
+        rows = [
+            (f.attempt.partner, f.attempt.mid, f.attempt.fence, f.state, f.next_at, f.attempt.error_class)
+            for f in finishes
+        ]
+        return {mid for (mid,) in _SQL.finish_deliveries(self._c, **_arrays(names, rows))}
 
     def cancel(self, case_no: str, partner: str) -> Sequence[str]:
         return [mid for (mid,) in _SQL.cancel_unsent(self._c, case_no=case_no, partner=partner)]

@@ -395,9 +395,9 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_old_holder_changes_nothing(s
         unit.commit(EVENT)
     with store.unit() as unit:
         assert [c.fence for c in unit.outbox.claim("KEIS", "new", 9, 30.0)] == [2]
-        assert unit.outbox.finish([finish(uid("m1"), 1, "dead")]) == 0
+        assert unit.outbox.finish([finish(uid("m1"), 1, "dead")]) == set()
         assert unit.outbox.waiting() == {"KEIS": 1}
-        assert unit.outbox.finish([finish(uid("m1"), 2, "delivered", receipt=True)]) == 1
+        assert unit.outbox.finish([finish(uid("m1"), 2, "delivered", receipt=True)]) == {uid("m1")}
         assert unit.outbox.waiting() == {}
         told = next(iter(unit.outbox.report()))
         assert (told["state"], told["receipt"], told["attempts"]) == ("delivered", "accepted", 1)

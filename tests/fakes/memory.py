@@ -6,7 +6,7 @@ One unit at a time; leaving it without commit puts everything back. Locks are no
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -378,8 +378,8 @@ class Outbox(_Part):
             if d.fence == c.fence and d.state == "leased":
                 d.state, d.lease_until = "ready", None
 
-    def finish(self, finishes: Sequence[Finish]) -> int:
-        held = 0
+    def finish(self, finishes: Sequence[Finish]) -> Set[str]:
+        held = set()
         for f in finishes:
             a = f.attempt
             if not any((x.partner, x.mid, x.fence) == (a.partner, a.mid, a.fence) for x in self.s.attempts):
@@ -390,7 +390,7 @@ class Outbox(_Part):
             if d.fence == a.fence and d.state == "leased":
                 d.state, d.attempts, d.next_at = f.state, d.attempts + 1, f.next_at
                 d.error_class, d.lease_until, d.crashes = a.error_class, None, 0
-                held += 1
+                held.add(a.mid)
         return held
 
     def cancel(self, case_no: str, partner: str) -> Sequence[str]:

@@ -350,6 +350,7 @@ def test_a_worker_that_wakes_up_too_late_changes_nothing(scene: Scene, late: Any
     assert (row["state"], row["fence"], row["attempts"]) == ("delivered", 2, 1)
     assert scene.legs(a_case().case_no)["KEIS"].state == "requested|delivered"
     assert [r["decision"] for r in scene.rows("receipt")] == ["accepted"]
+    assert scene.rows("work_item") == []
 
 
 def test_when_the_lease_would_not_outlast_the_attempt_it_is_given_back_untried(scene: Scene) -> None:

@@ -60,19 +60,23 @@ returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.se
           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
           (select probe from line), d.crashes, clock_timestamp();
 
--- name: finish_delivery*!
--- Only the holder of the fence may end an attempt.
-update delivery set state = :state, attempts = attempts + 1, next_at = :next_at, error_class = :error_class,
+-- name: finish_deliveries
+-- Only the holder of the fence may end an attempt; returns the messages of those who were.
+update delivery d set state = f.state, attempts = attempts + 1, next_at = f.next_at, error_class = f.error_class,
        lease_owner = null, lease_until = null, crashes = 0
-where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
+from unnest(:partners::text[], :mids::uuid[], :fences::int[], :states::text[], :next_ats::timestamptz[],
+            :error_classes::text[]) as f (partner, mid, fence, state, next_at, error_class)
+where d.partner = f.partner and d.mid = f.mid and d.fence = f.fence and d.state = 'leased'
+returning d.mid::text;
 
 -- name: release*!
 update delivery set state = 'ready', lease_owner = null, lease_until = null
 where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
 
--- name: add_attempt*!
+-- name: add_attempts!
 insert into attempt (partner, mid, fence, phase, http_status, result, error_class, began_at, ended_at)
-values (:partner, :mid, :fence, :phase, :http_status, :result, :error_class, :began_at, :ended_at)
+select * from unnest(:partner::text[], :mid::uuid[], :fence::int[], :phase::text[], :http_status::int[],
+                     :result::text[], :error_class::text[], :began_at::timestamptz[], :ended_at::timestamptz[])
 on conflict do nothing;
 
 -- name: cancel_unsent
