@@ -36,7 +36,7 @@ LONGEST_S = {
     "fhir": 15,
     "intake": 95,
     "refer": 35,
-    "loop": 70,
+    "loop": 140,
     "engine": 250,
     "inbound": 90,
     "memory": 70,

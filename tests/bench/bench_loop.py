@@ -21,7 +21,7 @@ from gateway.worker.embedded import Runner
 from tests.bench import stage
 from tests.bench.figure import Figure
 
-CASES = 240
+CASES = 600
 COORDINATORS = 100_000  # nobody waits for a seat
 ROUNDS = 3
 LEAST_PER_S = 80
