@@ -32,7 +32,7 @@ from tests.bench.engine import Site, filled, process, until
 from tests.bench.figure import Figure, Floor
 from tests.bench.naive import TABLE
 
-ROUND = 900
+ROUND = 700
 ROUNDS = 2
 CASES = 5_200
 SLOW_S = 0.05
