@@ -9,13 +9,13 @@ It refuses to delete or overwrite anything.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway import wholefile
 from gateway.errors import TotalsMismatch, WrongLength
 
 DONE, ERR = "done", "err"
@@ -111,26 +111,10 @@ def frames(path: Path, size: int, longest: int) -> Iterator[bytes]:
             at = end
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` is either absent, old, or wholly new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def deliver(path: Path, data: bytes, records: int) -> str:
     """Write a data file, its `.sum` and, last, its `.done`. Returns the SHA-256 of the data file in hex."""
     sha256 = hashlib.sha256(data).hexdigest()
-    write_atomically(path, data)
-    write_atomically(path.with_suffix(".sum"), f"{sha256} {len(data)} {records}\n".encode())
-    write_atomically(path.with_suffix(".done"), b"")
+    wholefile.write(path, data)
+    wholefile.write(path.with_suffix(".sum"), f"{sha256} {len(data)} {records}\n".encode())
+    wholefile.write(path.with_suffix(".done"), b"")
     return sha256

@@ -23,6 +23,7 @@ from adapters.comwel import files
 from adapters.comwel.layout import Layout
 from adapters.comwel.synthetic_cases import Invented, business_number, invent, months_later
 from adapters.comwel.synthetic_edges import EDGES, Edge, consent, withdrawn_at
+from gateway import wholefile
 
 _LAYOUT = Path(__file__).resolve().parents[2] / "schemas" / "comwel" / "a1" / "layout.json"
 _MODULUS = 10**15
@@ -150,8 +151,8 @@ def write(directory: Path, night: Night) -> Night:
     stem = f"{night.base:%Y%m%d}_{night.file_seq:05d}"
     entries = [orjson.dumps(c.entry) for c in night.cases if c.entry]
     labels = {"base": night.base.isoformat(), "cases": night.labels}
-    files.write_atomically(directory / "expected.json", orjson.dumps(labels, option=orjson.OPT_INDENT_2))
-    files.write_atomically(directory / f"RHB_JC_{stem}.ndjson", b"".join(line + b"\n" for line in entries))
+    wholefile.write(directory / "expected.json", orjson.dumps(labels, option=orjson.OPT_INDENT_2))
+    wholefile.write(directory / f"RHB_JC_{stem}.ndjson", b"".join(line + b"\n" for line in entries))
     files.deliver(directory / f"RHB_CASE_{stem}.dat", file_bytes(night), len(night.cases))
     return night
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway import wholefile
 from gateway.errors import LogStopped
 from gateway.exchange_log import proof, tree
 from gateway.exchange_log.audit import AuditEvent
@@ -23,7 +24,7 @@ from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
 from gateway.ports import Ids, WorkItem
-from gateway.store.publisher import CHECKPOINT, Publisher, must_continue, newest_note, write, write_log, write_terms
+from gateway.store.publisher import CHECKPOINT, Publisher, must_continue, newest_note, write_log, write_terms
 from gateway.store.self_check import self_check
 from gateway.store.sequencer import Head, Sequencer, hashes_of, tile_reader
 from gateway.store.statements import STATEMENTS as _SQL
@@ -145,8 +146,8 @@ class ExchangeLog:
                 write_terms(folder / head.folder, head)
                 for tile in new_tiles(0, head.size) if entries else ():
                     if tile.level == 0:
-                        write(folder / head.folder / tile.bundle, _bundle(connection, head, tile))
-                write(folder / head.folder / CHECKPOINT, newest_note(connection, head).encode())
+                        wholefile.write(folder / head.folder / tile.bundle, _bundle(connection, head, tile))
+                wholefile.write(folder / head.folder / CHECKPOINT, newest_note(connection, head).encode())
         return heads
 
     @contextmanager

@@ -12,10 +12,10 @@ does not continue it: a database older than its own files was restored from a ba
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway import wholefile
 from gateway.errors import LogStopped, NoteInvalid, ProofInvalid
 from gateway.exchange_log import tiles, tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
@@ -52,7 +52,7 @@ class Publisher:
         before = self._before(head, hashes_of(connection, head))
         write_log(folder, before.size if before else 0, head.size, tile_reader(connection, head.shard))
         write_terms(folder, head)
-        write(folder / CHECKPOINT, signed.encode())
+        wholefile.write(folder / CHECKPOINT, signed.encode())
         return True
 
     def _is_ahead(self, head: Head) -> bool:
@@ -87,13 +87,13 @@ def newest_note(connection: Connection, head: Head) -> str:
 def write_log(folder: Path, old: int, new: int, read: Callable[[Tile], bytes]) -> None:
     """Write the tiles that a log of `new` leaves has and one of `old` has not."""
     for tile in tiles.new_tiles(old, new):
-        write(folder / tile.path, read(tile))
+        wholefile.write(folder / tile.path, read(tile))
 
 
 def write_terms(folder: Path, head: Head) -> None:
     """Write the key of a log, and whom to believe about it."""
-    write(folder / KEY, f"{head.vkey}\n".encode())
-    write(folder / POLICY, f"log {head.vkey}\nquorum none\n".encode())
+    wholefile.write(folder / KEY, f"{head.vkey}\n".encode())
+    wholefile.write(folder / POLICY, f"log {head.vkey}\nquorum none\n".encode())
 
 
 def published(folder: Path, key: Verifier) -> Checkpoint | None:
@@ -118,22 +118,6 @@ def must_continue(head: Head, before: Checkpoint, hashes: tree.Hashes) -> None:
         tree.check_consistency(before.size, before.root, head.size, head.root, proof)
     except ProofInvalid:
         raise LogStopped(f"{head.folder} does not begin with what was published of it") from None
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even after a power failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _text(path: Path) -> str | None:

@@ -12,6 +12,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -36,7 +37,7 @@ from adapters.partners.pretend.dialects.keis import KEIS
 from adapters.partners.pretend.dialects.trn import TRN
 from adapters.partners.pretend.scripts import Kind
 from adapters.partners.pretend.story import Check, Event, Job
-from gateway import assembly
+from gateway import assembly, wholefile
 from gateway.config import Settings
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.strict_json import dumps, reread
@@ -425,7 +426,7 @@ def write_night(
     stem = f"{base:%Y%m%d}_{seq:05d}"
     told = [orjson.dumps(c.entry) + b"\n" for c in entries if c.entry]
     if told:
-        synthetic.files.write_atomically(folder / f"RHB_JC_{stem}.ndjson", b"".join(told))
+        wholefile.write(folder / f"RHB_JC_{stem}.ndjson", b"".join(told))
     path = folder / f"RHB_CASE_{stem}.dat"
     if cases:
         data = edit(_with_original(synthetic.file_bytes(night), original))
@@ -660,3 +661,19 @@ def assert_nothing_personal(scene: Scene, *cases: Invented, texts: Sequence[str]
     for case in cases or (a_case(),):
         for word in words_of(case):
             assert word not in everything
+
+
+@contextmanager
+def dying_at_commit(database: str) -> Iterator[None]:
+    """A database that ends the connection of whoever commits an act, for as long as the block lasts."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "create function die() returns trigger language plpgsql security definer as "
+            "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
+        )
+        connection.execute(
+            "create constraint trigger die after insert on audit_event deferrable initially deferred "
+            "for each row execute function die()"
+        )
+        yield
+        connection.execute("drop trigger die on audit_event")

@@ -236,7 +236,7 @@ def test_what_was_committed_and_not_published_is_published_by_the_next_round(
         raise OSError(28, "no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "write", full)
+        patch.setattr(publisher.wholefile, "write", full)
         with pytest.raises(OSError, match="no space"):
             log.round()
     assert opened(log).checkpoint.size == 1
