@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,8 @@ import orjson
 import psycopg
 import pytest
 
-from gateway.cli.partners import free_port
-from gateway.cli.supervisor import answers
 from gateway.telemetry.fields import FIELDS, cleared
-from tests.faults.stage import Stage, set_up, wait_for
+from tests.faults.stage import Stage, set_up
 
 PHONE, RRN = "010-1234-5678", "880101-1234567"
 MID = "019acdef-1234-7abc-8def-001122334455"
@@ -65,12 +62,9 @@ def knock_badly(door: str) -> None:
 
 
 def test_a_night_leaves_lines_of_json_with_ids_and_without_people(stage: Stage) -> None:
-    port = free_port()
-    stage.env["GATEWAY_PORT"] = str(port)
     stage.start_broker()
     stage.start_workers("worker")
-    stage.start("door", sys.executable, "-m", "gateway", "serve", "--door-only")
-    wait_for("the door is open", lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
+    port = stage.start_door()
     stage.hand_over()
     stage.until_quiet()
     knock_badly(f"http://127.0.0.1:{port}")

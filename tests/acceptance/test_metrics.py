@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.cli.partners import free_port
-from gateway.cli.supervisor import answers
 from tests.faults.stage import PARTNERS, Stage, set_up, wait_for
 
 Numbers = dict[tuple[str, ...], float]
@@ -46,11 +44,10 @@ def book(stage: Stage, sql: str) -> Numbers:
 
 
 def test_what_is_scraped_is_what_the_books_say(stage: Stage) -> None:
-    door, at_door, at_worker = free_port(), free_port(), free_port()
+    at_door, at_worker = free_port(), free_port()
     stage.start_broker()
-    stage.env |= {"GATEWAY_PORT": str(door), "GATEWAY_METRICS_PORT": str(at_door)}
-    stage.start("door", sys.executable, "-m", "gateway", "serve", "--door-only")
-    wait_for("the door is open", lambda: answers(f"http://127.0.0.1:{door}/health/ready"))
+    stage.env["GATEWAY_METRICS_PORT"] = str(at_door)
+    door = stage.start_door()
     stage.env["GATEWAY_METRICS_PORT"] = str(at_worker)
     with stage.stuck("KEIS"):
         stage.start_workers("worker")

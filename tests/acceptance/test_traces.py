@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,10 +15,8 @@ import psycopg
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from gateway.cli.partners import free_port
-from gateway.cli.supervisor import answers
 from gateway.telemetry.fields import cleared
-from tests.faults.stage import Stage, set_up, wait_for
+from tests.faults.stage import Stage, set_up
 
 RRN = "880101-1234567"
 
@@ -92,12 +89,10 @@ def stage(home: Path, database: str) -> Iterator[Stage]:
 def test_one_trace_runs_from_the_referral_through_celery_to_the_partner_and_back(
     stage: Stage, collector: Collector
 ) -> None:
-    port = free_port()
-    stage.env |= {"GATEWAY_TRACES_URL": collector.url, "GATEWAY_PORT": str(port)}
+    stage.env["GATEWAY_TRACES_URL"] = collector.url
     stage.start_broker()
     stage.start_workers("worker")
-    stage.start("door", sys.executable, "-m", "gateway", "serve", "--door-only")
-    wait_for("the door is open", lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
+    port = stage.start_door()
     stage.hand_over()
     stage.until_quiet()
     # a partner reports at the door's process, with the traceparent of the attempt that brought the referral

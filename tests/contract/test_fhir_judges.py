@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from gateway.documents.fhir.rules import FhirRules
+from tests.documents import resources
 
 ROOT = Path(__file__).resolve().parents[2]
 FHIR = ROOT / "schemas" / "fhir"
@@ -30,18 +30,6 @@ BASE = "https://gateway.example/fhir/r4/strict/"
 def _read(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = orjson.loads(path.read_bytes())
     return document
-
-
-def _resources(value: Any) -> Iterator[dict[str, Any]]:
-    """A document's resources, the outermost first."""
-    if isinstance(value, dict):
-        if "resourceType" in value:
-            yield value
-        for child in value.values():
-            yield from _resources(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _resources(child)
 
 
 GOOD = {p.stem: _read(p) for p in sorted((FHIR / "good").glob("*.json"))}
@@ -100,8 +88,8 @@ def test_what_other_readers_of_the_schemas_refuse_we_refuse_and_what_they_accept
     rules: FhirRules, javascript: Any
 ) -> None:
     documents = [GOOD, OURS, BAD]
-    resources = [r for docs in documents for d in docs.values() for r in _resources(d) if r["resourceType"] in KNOWN]
-    assert len(resources) > 150
+    found = [r for docs in documents for d in docs.values() for r in resources(d) if r["resourceType"] in KNOWN]
+    assert len(found) > 150
     registry: Registry[Any] = Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in SCHEMAS)
     checks = {
         s["$id"].removeprefix(BASE): Draft202012Validator(
@@ -109,10 +97,10 @@ def test_what_other_readers_of_the_schemas_refuse_we_refuse_and_what_they_accept
         )
         for s in SCHEMAS
     }
-    python = [checks[r["resourceType"]].is_valid(r) for r in resources]
-    assert [verdict["ajv"] for verdict in javascript(resources)] == python
-    assert all(rules.accepts_form(r) for r, accepted in zip(resources, python, strict=True) if accepted)
-    refused = [r for r, accepted in zip(resources, python, strict=True) if not accepted]
+    python = [checks[r["resourceType"]].is_valid(r) for r in found]
+    assert [verdict["ajv"] for verdict in javascript(found)] == python
+    assert all(rules.accepts_form(r) for r, accepted in zip(found, python, strict=True) if accepted)
+    refused = [r for r, accepted in zip(found, python, strict=True) if not accepted]
     assert len(refused) > 20
     assert all(rules.check(r) for r in refused)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
 from gateway import errors
 from gateway.referrals.states import Business
+from tests.documents import objects
 
 ROOT = Path(__file__).resolve().parents[2]
 FHIR = ROOT / "schemas" / "fhir"
@@ -23,16 +23,6 @@ CODES = {name: {c["code"] for c in system["concept"]} for name, system in SYSTEM
 OURS = "https://gateway.example/fhir/CodeSystem/"
 # Systems of others, or too large to ship: industries, occupations, diagnoses.
 NOT_SHIPPED = {"industry-sj", "ksic-11", "keco", "ksco-8", "kcd-9"}
-
-
-def _walk(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        for child in value.values():
-            yield from _walk(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _walk(child)
 
 
 DOCUMENTS = {
@@ -85,7 +75,7 @@ def test_every_concept_has_an_english_designation_and_the_count_is_right() -> No
 
 @pytest.mark.parametrize("name", list(DOCUMENTS))
 def test_every_code_of_ours_in_a_document_exists(name: str) -> None:
-    for coding in _walk(DOCUMENTS[name]):
+    for coding in objects(DOCUMENTS[name]):
         system = str(coding.get("system", ""))
         short = system.removeprefix(OURS)
         if not system.startswith(OURS) or short in NOT_SHIPPED:
@@ -96,7 +86,7 @@ def test_every_code_of_ours_in_a_document_exists(name: str) -> None:
 @pytest.mark.parametrize("name", list(DOCUMENTS))
 def test_every_identifier_of_ours_in_a_document_is_registered_and_has_its_form(name: str) -> None:
     known = {i["system"]: i for i in IDENTIFIERS["identifiers"]}
-    for identifier in _walk(DOCUMENTS[name]):
+    for identifier in objects(DOCUMENTS[name]):
         system = str(identifier.get("system", ""))
         if "/fhir/sid/" in system and system.startswith("https://gateway.example/"):
             pattern = known[system].get("pattern", "")

@@ -26,6 +26,7 @@ from redis import Redis
 from gateway.assembly import Gateway, RealClock, assemble, make_night
 from gateway.cli.demo import Report, compare
 from gateway.cli.partners import PretendPartners, free_port
+from gateway.cli.running import answers
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings, environment
 from gateway.journey.intake import take_in
@@ -77,6 +78,13 @@ class Stage:
         self.start("beat", sys.executable, "-m", "gateway", "beat")
         for name in names:
             wait_for(f"{name} works", (self.home / f"{name}.alive").exists)
+
+    def start_door(self) -> int:
+        """A door in a process of its own, beside the test's; returns its port once it is ready."""
+        self.env["GATEWAY_PORT"] = str(port := free_port())
+        self.start("door", sys.executable, "-m", "gateway", "serve", "--door-only")
+        wait_for("the door is open", lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
+        return port
 
     def kill(self, name: str) -> None:
         """kill -9."""

@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import orjson
-import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
@@ -33,6 +32,7 @@ from tests.journey.world import (
     a_mid,
     again,
     assert_nothing_personal,
+    dying_at_commit,
     event_of,
     inbound,
     key_of,
@@ -529,19 +529,8 @@ def test_when_the_database_dies_at_commit_there_is_no_receipt_and_nothing_is_sto
     one = letter(leg, Kind.ACCEPT, 1)
     jws = seal(one, real.clock.now())
     before, events = real.dump(), len(real.events())
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(
-            "create function die() returns trigger language plpgsql security definer as "
-            "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
-        )
-        connection.execute(
-            "create constraint trigger die after insert on audit_event deferrable initially deferred "
-            "for each row execute function die()"
-        )
-    with pytest.raises(StoreUnavailable):
+    with dying_at_commit(database), pytest.raises(StoreUnavailable):
         real.hear(one, jws=jws)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("drop trigger die on audit_event")
     assert (real.dump(), len(real.events())) == (before, events)
     reply = real.hear(one, jws=jws)
     assert (reply.status, real.leg(leg.ref_no).status) == (200, "accepted")

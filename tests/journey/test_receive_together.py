@@ -6,7 +6,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
@@ -18,6 +17,7 @@ from tests.journey.world import (
     Scene,
     a_case,
     a_mid,
+    dying_at_commit,
     event_of,
     inbound,
     letter,
@@ -151,19 +151,8 @@ def test_when_the_database_dies_at_commit_nobody_gets_a_receipt_and_nothing_is_s
     legs = real.referred(a_case())
     before = real.dump()
     sent = [inbound(real, letter(leg, Kind.ACCEPT, 1)) for leg in legs.values()]
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(
-            "create function die() returns trigger language plpgsql security definer as "
-            "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
-        )
-        connection.execute(
-            "create constraint trigger die after insert on audit_event deferrable initially deferred "
-            "for each row execute function die()"
-        )
-    with pytest.raises(StoreUnavailable):
+    with dying_at_commit(database), pytest.raises(StoreUnavailable):
         together(real, *sent)
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("drop trigger die on audit_event")
     assert real.dump() == before
     assert [r.status for r in together(real, *sent)] == [200, 200, 200]
 

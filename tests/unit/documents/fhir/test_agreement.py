@@ -16,22 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.documents.fhir.rules import FhirRules
+from tests.documents import resources
 
 FHIR = Path(__file__).parents[4] / "schemas" / "fhir"
 
 
-def _resources(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if "resourceType" in value and value["resourceType"] != "Bundle":
-            yield value
-        for child in value.values():
-            yield from _resources(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _resources(child)
-
-
-RESOURCES = [r for p in sorted((FHIR / "good").glob("*.json")) for r in _resources(orjson.loads(p.read_bytes()))]
+RESOURCES = [
+    r
+    for p in sorted((FHIR / "good").glob("*.json"))
+    for r in resources(orjson.loads(p.read_bytes()))
+    if r["resourceType"] != "Bundle"
+]
 VALUES = st.sampled_from(
     [
         None,
