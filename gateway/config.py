@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     poison_after: int = Field(
         default=3, ge=2, description="a message is dead when this many attempts in a row died without a result"
     )
-    deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner")
+    deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner and process")
 
     env: Literal["production", "test"] = Field(default="production", description="test: failpoints may be set")
     failpoint: str = Field(
