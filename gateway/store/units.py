@@ -64,6 +64,8 @@ from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
 WHOLE_JOURNEY = "*"
+SLICE = 256
+"""How many rows of a night go in one statement."""
 NOTHING = ""
 """The scope of a transaction that needs no rows."""
 
@@ -80,6 +82,11 @@ def _rows(make: Callable[..., Row], found: Iterable[tuple[Any, ...]]) -> list[Ro
 
 def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in rows]
+
+
+def _slices(rows: Sequence[Row], size: int = SLICE) -> Iterator[Sequence[Row]]:
+    """Rows a few hundred at a time: as arrays they are in memory three times over while they are sent."""
+    return (rows[at : at + size] for at in range(0, len(rows), size))
 
 
 def _arrays(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
@@ -178,8 +185,9 @@ class Caseload(_Part):
         return _rows(SeatRow, _SQL.seats_held(self._c))
 
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
-        _SQL.add_screenings(self._c, **_arrays(ScreeningRow._fields, rows))
-        _SQL.mark_screened(self._c, [{"case_no": r.case_no, "revision": r.revision} for r in rows])
+        for some in _slices(rows):
+            _SQL.add_screenings(self._c, **_arrays(ScreeningRow._fields, some))
+            _SQL.mark_screened(self._c, **_arrays(("case_nos", "revisions"), [(r.case_no, r.revision) for r in some]))
 
     def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
         found = _rows(ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))
@@ -264,8 +272,9 @@ def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> Non
     if len(messages) == 1:
         _SQL.add_message(connection, **(messages[0]._asdict() | {"fields": list(messages[0].fields)}))
         return
-    fields = _lines(message.fields for message in messages)
-    _SQL.add_messages(connection, **(_arrays(_MESSAGE_COLUMNS, messages) | {"fields": fields}))
+    for some in _slices(messages, SLICE // 4):  # a message is up to 30 kB
+        fields = _lines(message.fields for message in some)
+        _SQL.add_messages(connection, **(_arrays(_MESSAGE_COLUMNS, some) | {"fields": fields}))
 
 
 class Outbox(_Part):

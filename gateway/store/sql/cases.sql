@@ -73,8 +73,10 @@ select distinct on (case_no) case_no, revision, ruleset, gate, score, contributi
        capacity, business_date, decided_at
 from screening where case_no = any(:case_nos) order by case_no, id desc;
 
--- name: mark_screened*!
-update case_record set screened = :revision where case_no = :case_no and screened < :revision;
+-- name: mark_screened!
+update case_record c set screened = s.revision
+from unnest(:case_nos::text[], :revisions::int[]) as s (case_no, revision)
+where c.case_no = s.case_no and c.screened < s.revision;
 
 -- name: to_refer
 -- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
