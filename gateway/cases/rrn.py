@@ -41,6 +41,7 @@ _FULL_YEAR = re.compile(r"(?<![\da])(19|20)(\d\d)-?(\d\d)-?(\d\d)-{0,2}([1-8])\d
 _PART_BY_PART = re.compile(  # 88 01 01 1234567: a date in parts, the rest in one, even if that ends like a telephone
     r"(?<!\d)(?<!\d-)(\d\d)([ \-/]{1,3})(\d\d)\2(\d\d)([ \-/]{1,3})([1-8])\d{6}(?!\d|-\d)"
 )
+_IN_FOURS = re.compile(r"(?<!\d)(?<!\d-)(\d{4})([ \-/]{1,3})(\d{4})\2(\d{4})\2(\d)(?!\d|-\d)")  # 0001 1530 0000 0
 _INNOCENT = tuple(
     re.compile(pattern)
     for pattern in (
@@ -169,6 +170,10 @@ def _numbers(reading: Reading) -> Iterator[tuple[int, int]]:
     for match in _PART_BY_PART.finditer(classes):
         year, _, month, day, last, s = match.groups()
         if _plausible(year + month + day + s) and not _is_amount(last, classes[match.end() :]):
+            yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
+    for match in _IN_FOURS.finditer(classes):  # two of the four may look like 1588-1234
+        first, between, second, third, last = match.groups()
+        if _plausible(first + second + third + last) and not _is_amount(between, classes[match.end() :]):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for pattern in _INNOCENT:
         classes = pattern.sub(_blank, classes)
