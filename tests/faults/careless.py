@@ -34,8 +34,8 @@ CONTROLS = {
     ),
     "no-fence": Control(
         "whoever ends an attempt last decides",
-        "where partner = :partner and mid = :mid and fence = :fence and state = 'leased';\n\n-- name: release",
-        "where partner = :partner and mid = :mid;\n\n-- name: release",
+        "where d.partner = f.partner and d.mid = f.mid and d.fence = f.fence and d.state = 'leased'",
+        "where d.partner = f.partner and d.mid = f.mid",
     ),
     "get-then-put": Control(
         "a message id is looked up, then written",

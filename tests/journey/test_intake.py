@@ -472,11 +472,11 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_lost(scene: Sce
     assert [t.verdict for t in pick_up(scene.world)] == ["unchanged"]
 
 
-def test_the_engine_finds_what_is_dropped_while_it_runs(quick: Scene) -> None:
-    with Runner(quick.world, partners=(), pause_s=0.01):
-        write_night(quick.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
+def test_the_engine_finds_what_is_dropped_while_it_runs(real: Scene) -> None:
+    with Runner(real.world, partners=(), pause_s=0.01):
+        write_night(real.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
         deadline = monotonic() + 10
-        while not (quick.folder / "done").exists() and monotonic() < deadline:
+        while not (real.folder / "done").exists() and monotonic() < deadline:
             sleep(0.01)
-    assert _lying(quick.folder)[0] == "done/RHB_CASE_20261123_00001.dat"
-    assert len(quick.rows("case_record")) == 1
+    assert _lying(real.folder)[0] == "done/RHB_CASE_20261123_00001.dat"
+    assert len(real.rows("case_record")) == 1
