@@ -79,6 +79,14 @@ def compare(
 
 
 @app.command()
+def keys(as_json: AsJson = False) -> None:
+    """The public key of every log, a line each, and of the next year's: what auditors and witnesses are given."""
+    with _log() as log:
+        found = log.keys()
+    _json(found) if as_json else typer.echo("\n".join(found))
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(file_okay=False)],
     entries: Annotated[bool, typer.Option("--entries", help="the leaves too; for auditors only")] = False,

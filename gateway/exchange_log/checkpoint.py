@@ -46,7 +46,7 @@ class Opened(NamedTuple):
 def parse(text: str) -> Checkpoint:
     """Read the text of a checkpoint; nothing is verified. Raises NoteInvalid."""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
+    if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]) or int(lines[1]) >= 1 << 63:
         raise NoteInvalid("not the three lines of a checkpoint")
     try:
         root = b64decode(lines[2], validate=True)

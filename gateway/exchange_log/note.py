@@ -120,6 +120,12 @@ def open_note(note: str, trusted: Iterable[Verifier]) -> Note:
     return Note(text, tuple(found.values()))
 
 
+def lines_of(note: str, by: Verifier) -> list[str]:
+    """The signature lines of one key as they stand; nothing is verified. Raises NoteInvalid."""
+    whole = zip(note.rpartition("\n\n")[2].split("\n"), split(note)[1], strict=False)
+    return [f"{line}\n" for line, (name, key_id, _) in whole if (name, key_id) == (by.name, by.key_id)]
+
+
 def split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     """Text, and (name, key id, signature) of each line; nothing is verified yet. Raises NoteInvalid."""
     text, gap, rest = note.rpartition("\n\n")

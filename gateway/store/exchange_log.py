@@ -62,7 +62,7 @@ class ExchangeLog:
         self, store: PostgresStore, folder: Path, prefix: str, signer: Callable[[str], Signer], ids: Ids
     ) -> None:
         self._store, self.publisher = store, Publisher(folder)
-        self._signer = signer
+        self._prefix, self._signer = prefix, signer
         self._sequencer = Sequencer(prefix, signer, ids, self.publisher.guard)
 
     def round(self) -> int:
@@ -106,6 +106,14 @@ class ExchangeLog:
         open_checkpoint(previous, self._signer(origin).verifier)
         with self._store.transaction() as connection:
             return self._sequencer.open_next(connection, previous)
+
+    def keys(self) -> list[str]:
+        """The keys of all logs, this year's and the next one's before they are opened: for who is to watch them."""
+        with self.reading() as connection:
+            known = {str(row[1]): str(row[2]) for row in _SQL.heads(connection)}
+            year = _SQL.moment(connection, shard=0)[0].year
+        soon = (f"{self._prefix}/{one}" for one in (year, year + 1))
+        return [*known.values(), *(self._signer(origin).verifier.vkey for origin in soon if origin not in known)]
 
     def findings(self) -> Iterator[Finding]:
         """What the self-check finds; nothing when all is well."""

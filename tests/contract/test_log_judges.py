@@ -1,11 +1,13 @@
 """A log that a journey wrote, judged by tools that nobody here wrote: Go's sumdb, made for Go's own module log, reads
-checkpoint, tiles and proofs; OpenSSL checks the signature. Both also refuse what they must refuse."""
+checkpoint, cosignature, tiles and proofs; OpenSSL checks the signature. Both also refuse what they must refuse."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -16,10 +18,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from adapters.witnesses.own import home as home_of_witness
+from adapters.witnesses.own.memory import Memory
+from adapters.witnesses.own.witness import Witness
 from gateway.assembly import assemble, make_night
 from gateway.config import Settings
 from gateway.exchange_log import note
 from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.witnessing import Submission
 from gateway.journey.explain import explain
 from gateway.journey.intake import take_in
 from gateway.journey.refer import refer
@@ -29,6 +35,7 @@ from tests.journey.world import TODAY, knowledge
 
 JUDGE = ROOT / ".venv" / "log-judge"
 PROVEN = 200
+AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 class Published(NamedTuple):
@@ -76,8 +83,10 @@ def seen(journey: Published, tmp_path: Path) -> Published:
     return journey._replace(folder=tmp_path / "log")
 
 
-def judged(log: Published, vkey: str, told: list[tuple[int, bytes]]) -> subprocess.CompletedProcess[str]:
-    said = [f"{index}={leaf.decode()}" for index, leaf in told]
+def judged(
+    log: Published, vkey: str, told: list[tuple[int, bytes]], *witnesses: Verifier
+) -> subprocess.CompletedProcess[str]:
+    said = [*(f"cosigned={w.vkey}" for w in witnesses), *(f"{index}={leaf.decode()}" for index, leaf in told)]
     command = [str(JUDGE), str(log.folder), vkey, str(log.older), *said]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -113,6 +122,44 @@ def test_go_refuses_another_key_and_another_checkpoint(seen: Published) -> None:
     checkpoint = seen.folder / "checkpoint"
     checkpoint.write_text(checkpoint.read_text().replace(f"\n{len(seen.leaves)}\n", f"\n{len(seen.leaves) - 1}\n"))
     assert judged(seen, seen.vkey, []).returncode == 1
+
+
+def cosigned(log: Published, home: Path) -> Verifier:
+    """Let a witness of ours cosign what is published; returns its key."""
+    log_key, cosigner = Verifier.parse(log.vkey), home_of_witness.signer(home, "witness.example/w1")
+    with closing(Memory(home / "cosigned.db")) as memory:
+        witness = Witness(cosigner, memory, lambda: {log_key.name: log_key}, lambda: AT)
+        checkpoint = log.folder / "checkpoint"
+        said = witness.add_checkpoint(Submission(0, [], checkpoint.read_text()).to_bytes())
+    assert said.status == 200
+    checkpoint.write_text(checkpoint.read_text() + said.body)
+    return cosigner.verifier
+
+
+def test_go_reads_the_cosignature_of_our_witness_beside_the_signature_of_the_log(
+    seen: Published, tmp_path: Path
+) -> None:
+    witness = cosigned(seen, tmp_path / "witness")
+    said = judged(seen, seen.vkey, drawn(seen)[:3], witness)
+    assert (said.returncode, "3 leaves proven, 1 witnesses" in said.stdout) == (0, True)
+
+
+def test_go_refuses_a_cosignature_that_is_missing_of_another_key_or_over_another_root(
+    seen: Published, tmp_path: Path
+) -> None:
+    without = (seen.folder / "checkpoint").read_text()
+    witness = cosigned(seen, tmp_path / "witness")
+    other = home_of_witness.signer(tmp_path / "other", witness.name)
+    text = without.partition("\n\n")[0]
+    elsewhere = other._replace(private=home_of_witness.signer(tmp_path / "witness", witness.name).private)
+    forged = without + elsewhere.sign(f"{text}x\n", AT)
+    for checkpoint, trusted in (
+        (without, witness),
+        ((seen.folder / "checkpoint").read_text(), other.verifier),
+        (forged, witness),
+    ):
+        (seen.folder / "checkpoint").write_text(checkpoint)
+        assert judged(seen, seen.vkey, [], trusted).returncode == 1
 
 
 @pytest.mark.parametrize("tampered", [False, True])

@@ -1,12 +1,17 @@
 // A second reader of a published log, made of Go's own sumdb: it shares no line with the gateway.
 //
-//	judge FOLDER VKEY OLD INDEX…
+//	judge FOLDER VKEY OLD [cosigned=WITNESS]… INDEX=LEAF…
 //
 // FOLDER is what the gateway publishes, OLD an older checkpoint file of the same log. Both checkpoints are opened with
-// the key, the newer is proven to begin with the older, and every INDEX is proven to hold the leaf hash of its tile.
+// the key, the newer is proven to begin with the older, and every INDEX is proven to hold the hash of its LEAF. WITNESS
+// is the key of a witness that must have cosigned the checkpoint of FOLDER.
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,12 +47,43 @@ func must(err error) {
 	}
 }
 
+// witness verifies a cosignature (C2SP tlog-cosignature, Ed25519), which sumdb does not know by itself.
+type witness struct {
+	name string
+	key  []byte // 0x04 and the public key
+}
+
+func newWitness(vkey string) witness {
+	parts := strings.SplitN(vkey, "+", 3)
+	key, err := base64.StdEncoding.DecodeString(parts[2])
+	must(err)
+	return witness{parts[0], key}
+}
+
+func (w witness) Name() string { return w.name }
+
+func (w witness) KeyHash() uint32 {
+	hash := sha256.Sum256(append([]byte(w.name+"\n"), w.key...))
+	return binary.BigEndian.Uint32(hash[:])
+}
+
+func (w witness) Verify(msg, sig []byte) bool {
+	if len(w.key) != 33 || w.key[0] != 4 || len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	said := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(sig), msg)
+	return ed25519.Verify(w.key[1:], []byte(said), sig[8:])
+}
+
 // head opens a checkpoint; the three lines are read by hand, since sumdb's own tree heads have another first line.
-func head(path string, keys note.Verifiers) tlog.Tree {
+func head(path string, keys ...note.Verifier) tlog.Tree {
 	signed, err := os.ReadFile(path)
 	must(err)
-	opened, err := note.Open(signed, keys)
+	opened, err := note.Open(signed, note.VerifierList(keys...))
 	must(err)
+	if len(opened.Sigs) != len(keys) {
+		must(fmt.Errorf("signed by %d of %d keys", len(opened.Sigs), len(keys)))
+	}
 	lines := strings.Split(opened.Text, "\n")
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	must(err)
@@ -60,8 +96,11 @@ func main() {
 	log := folder(os.Args[1])
 	key, err := note.NewVerifier(os.Args[2])
 	must(err)
-	keys := note.VerifierList(key)
-	now, old := head(filepath.Join(string(log), "checkpoint"), keys), head(os.Args[3], keys)
+	keys, told := []note.Verifier{key}, os.Args[4:]
+	for len(told) > 0 && strings.HasPrefix(told[0], "cosigned=") {
+		keys, told = append(keys, newWitness(strings.TrimPrefix(told[0], "cosigned="))), told[1:]
+	}
+	now, old := head(filepath.Join(string(log), "checkpoint"), keys...), head(os.Args[3], key)
 	hashes := tlog.TileHashReader(now, log)
 
 	root, err := tlog.TreeHash(now.N, hashes)
@@ -73,7 +112,7 @@ func main() {
 	must(err)
 	must(tlog.CheckTree(grown, now.N, now.Hash, old.N, old.Hash))
 
-	for _, text := range os.Args[4:] {
+	for _, text := range told {
 		index, leaf, _ := strings.Cut(text, "=")
 		n, err := strconv.ParseInt(index, 10, 64)
 		must(err)
@@ -81,5 +120,5 @@ func main() {
 		must(err)
 		must(tlog.CheckRecord(proof, now.N, now.Hash, n, tlog.RecordHash([]byte(leaf))))
 	}
-	fmt.Printf("%d leaves, root %s, begins with %d, %d leaves proven\n", now.N, now.Hash, old.N, len(os.Args)-4)
+	fmt.Printf("%d leaves, root %s, begins with %d, %d leaves proven, %d witnesses\n", now.N, now.Hash, old.N, len(told), len(keys)-1)
 }

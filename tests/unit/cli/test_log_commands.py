@@ -66,6 +66,14 @@ def test_a_log_in_order_is_said_to_be_in_order(say: Say) -> None:
     assert (code, said["findings"], said["logs"][0]["size"]) == (0, [], 301)
 
 
+def test_who_is_to_watch_the_log_is_given_the_key_of_the_next_year_in_time(say: Say, home: Path) -> None:
+    code, found = say("keys")
+    now, soon = map(Verifier.parse, found)
+    year = int(now.name.rpartition("/")[2])
+    assert (code, now, soon.name) == (0, key(home), now.name.replace(str(year), str(year + 1)))
+    assert say("keys") == (0, found)
+
+
 def test_what_does_not_add_up_is_said_in_words(say: Say, database: str) -> None:
     with psycopg.connect(database, options="-c app.partner=*") as attacker:
         attacker.execute("set session_replication_role = replica")
