@@ -34,24 +34,27 @@ from gateway.cases.legal_basis import LegalBases
 from gateway.cases.retention import Retention
 from gateway.cases.ruleset import RuleSet
 from gateway.config import Settings
+from gateway.delivery import hours
 from gateway.delivery.breaker import Patience
+from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
-from gateway.errors import KeyRefused, NotFit, SettingsInvalid, StoreUnavailable
+from gateway.errors import DataFileInvalid, KeyRefused, NotFit, Place, SettingsInvalid, StoreUnavailable
 from gateway.exchange_log.note import LOG, Signer
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
+from gateway.partners.profile import Profile
 from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ExchangeLog
-from gateway.store.figures import PostgresFigures
+from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import PHASES, current, migrate, require_fit
@@ -219,7 +222,8 @@ class Gateway:
     def figures(self) -> Sequence[Reading]:
         """How things stand, for those who watch; never raises StoreUnavailable."""
         clock = self.world.clock
-        return PostgresFigures(self.store, clock.now).read(clock.today(), sorted(self.world.channels))
+        found = PostgresFigures(self.store, clock.now).read(clock.today(), sorted(self.world.channels))
+        return [*found, Reading(*CALENDARS, [((c.id,), c.end.timestamp()) for c in self.world.know.calendars.values()])]
 
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
         """Why no message could be taken in or sent now, in sentences; none when the gateway is ready."""
@@ -252,6 +256,8 @@ def clock_of(settings: Settings) -> Clock:
 def know(settings: Settings) -> Knowledge:
     """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
     schemas, mappings = settings.schemas, settings.mappings
+    partners = profiles.load_all(mappings / "partners", schemas)
+    calendars = hours.load_all(mappings / "rules" / "calendar", schemas)
     known = Knowledge(
         catalogue=Catalogue.load(mappings, schemas, tests=True),
         schemas=Schemas.load(schemas),
@@ -259,13 +265,23 @@ def know(settings: Settings) -> Knowledge:
         rules=RuleSet.load(newest(mappings / "rules" / "screening"), schemas),
         caseloads=caseload.load_all(mappings / "rules" / "caseload", schemas),
         bases=LegalBases.load(newest(mappings / "rules" / "legal-basis"), schemas),
-        profiles=profiles.load_all(mappings / "partners", schemas),
+        profiles=partners,
         rtw=RtwDefinition.load(newest(mappings / "measures" / "rtw")),
         employed=Definitions.load(mappings / "measures" / "employment"),
         retention=Retention.load(newest(mappings / "rules" / "retention"), schemas),
+        calendars=calendars,
+        hours=_opening_hours(partners, calendars),
     )
     gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
     return known
+
+
+def _opening_hours(partners: Mapping[str, Profile], calendars: Mapping[str, Calendar]) -> dict[str, OpeningHours]:
+    """The hours of those partners that keep any. Raises DataFileInvalid for a calendar that nobody wrote."""
+    kept = {partner.id: partner.hours for partner in partners.values() if partner.hours}
+    if unknown := sorted({h.calendar for h in kept.values()} - calendars.keys()):
+        raise DataFileInvalid(f"hours: there is no calendar {', '.join(unknown)}", place=Place(file="rules/calendar"))
+    return {p: OpeningHours(h.days, h.opens, h.closes, calendars[h.calendar]) for p, h in kept.items()}
 
 
 def make_night(folder: Path, cases: int, seed: int, base: date) -> None:

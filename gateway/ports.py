@@ -531,6 +531,10 @@ class Outbox(Protocol):
         """End attempts; returns the ids of the messages whose fence still held: only they are as the finish says."""
         ...
 
+    def postpone(self, partner: str, until: datetime) -> int:
+        """Make what is due before `until` due then; returns how much. Days of what was never tried count from then."""
+        ...
+
     def cancel(self, case_no: str, partner: str) -> Sequence[str]:
         """Block what is still unsent for this case and partner; returns the message ids."""
         ...
@@ -621,6 +625,14 @@ class Inbox(Protocol):
 
     def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
         """Held messages of these legs with the partner's seq, in its order."""
+        ...
+
+    def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
+        """Case, leg, partner and id of what is held since before this moment and has no open work of this kind."""
+        ...
+
+    def end_missing(self, kind: str, at: datetime) -> int:
+        """End the work of this kind whose message is not held any more; returns how much."""
         ...
 
     def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None: ...

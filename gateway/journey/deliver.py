@@ -3,8 +3,9 @@
 Rules: SQL alone remembers; a message is leased before it is tried and finished only by who still holds the fence; order
 is kept per (partner, case); consent and legal basis are asked again at the moment of sending; a message is delivered
 when the partner's signed receipt is verified and stored, not earlier; a partner that cannot take anything is left alone
-(`gateway.delivery.breaker`), and its messages wait without using up attempts; a message that kills whoever tries it is
-given up, and takes nobody with it: suspects are tried alone.
+(`gateway.delivery.breaker`), and so is one outside its service hours (`gateway.delivery.hours`): its messages wait
+without using up attempts; a message that kills whoever tries it is given up, and takes nobody with it: suspects are
+tried alone.
 Refuses to change a message: the bytes and the manifest are those of the first attempt.
 """
 
@@ -75,12 +76,15 @@ class Tried(NamedTuple):
 
 def deliver(world: World, partner: str, worker: str) -> int:
     """Try one batch for one partner; returns how many messages were tried."""
+    # 0 outside the partner's service hours nothing is tried
     # 1 lease due messages, head of line per case; a single one as a probe when the line is open and a probe is due
     # 2 ask permission again, now; what may not leave is blocked, and what killed whoever tried it is dead
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
     with ExitStack() as while_tried:
         asked_at = world.clock.now()
+        if (opens_at := _opens_at(world, partner, asked_at)) > asked_at:
+            return _postpone(world, partner, opens_at)  # 0
         with world.store.unit(partner) as unit:
             claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
             if not claims:
@@ -105,6 +109,21 @@ def deliver(world: World, partner: str, worker: str) -> int:
         return len(refused) + len(tried)
 
 
+# ── service hours ────────────────────────────────────────────────────────────────────────────────────────────────────
+def _opens_at(world: World, partner: str, now: datetime) -> datetime:
+    hours = world.know.hours.get(partner)
+    return hours.next_open(now) if hours else now
+
+
+def _postpone(world: World, partner: str, until: datetime) -> int:
+    """A closed partner is not tried, and nobody need ask why its messages wait. Returns 0: nothing was tried."""
+    with world.store.unit(partner) as unit:
+        if moved := unit.outbox.postpone(partner, until):
+            unit.commit(world.event("delivery.postponed", PURPOSE, partner=partner, counts={"messages": moved}))
+    return 0
+
+
+# ── may it be tried? ─────────────────────────────────────────────────────────────────────────────────────────────────
 def _require_same_time(world: World, asked_at: datetime, claim: Claim) -> None:
     """A signature dated by a clock that is wrong is refused over there, and what it says of the time is not true."""
     allowed = world.limits.clocks_apart_s

@@ -27,6 +27,8 @@ ROW_SCHEMA = "urn:comwel:schema:rtw-row:1.0.0"
 MOST = 500
 FILE_ROWS = 5_000
 NONCES_KEPT = timedelta(minutes=15)
+MISSING = "report-missing"
+MISSING_AFTER = timedelta(hours=24)
 
 
 def track(world: World) -> int:
@@ -34,8 +36,9 @@ def track(world: World) -> int:
     # 1 retention checks whose day has come are due
     # 2 legs that changed are judged anew; what is new becomes an update
     # 3 updates are put into a file to COMWEL, and the file is written
-    # and nonces too old to be replayed are forgotten
+    # and nonces too old to be replayed are forgotten, and reports that wait in vain are shown to a person
     forget_nonces(world)
+    mind_missing(world)
     return fall_due(world) + judge_changed(world) + write_back(world)
 
 
@@ -57,6 +60,17 @@ def forget_nonces(world: World) -> None:
         gone = unit.inbox.forget_nonces(world.clock.now() - NONCES_KEPT)
         if gone:
             unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
+
+
+def mind_missing(world: World) -> None:
+    """A report that has waited a day for an earlier one is shown to a person, until that one has come."""
+    now = world.clock.now()
+    with world.store.unit() as unit:
+        come = unit.inbox.end_missing(MISSING, now)
+        late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
+        if late or come:
+            unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
+            unit.commit(world.event("reports.missed", PURPOSE, counts={"waiting": len(late), "come": come}))
 
 
 def _settled(world: World) -> datetime:

@@ -18,6 +18,7 @@ from gateway.cases.legal_basis import LegalBases
 from gateway.cases.retention import Retention
 from gateway.cases.ruleset import RuleSet
 from gateway.delivery.breaker import Patience
+from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
@@ -62,6 +63,8 @@ class Knowledge:
     rtw: RtwDefinition
     employed: Definitions
     retention: Retention
+    calendars: Mapping[str, Calendar]
+    hours: Mapping[str, OpeningHours]  # of partners that do not take messages at any time
 
 
 @dataclass(frozen=True, slots=True)

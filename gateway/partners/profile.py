@@ -11,6 +11,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +19,23 @@ from gateway import datafile
 from gateway.errors import DataFileInvalid, Place
 from gateway.partners.dialect import Dialect
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
 
 class Pace(NamedTuple):
     """How messages are brought across."""
 
     attempt_timeout_s: int
     max_in_flight: int
+
+
+class Hours(NamedTuple):
+    """When it takes messages: working days (0 is Monday) of a calendar, from `opens` to `closes` on its wall clock."""
+
+    calendar: str
+    days: frozenset[int]
+    opens: time
+    closes: time
 
 
 class Clocks(NamedTuple):
@@ -58,6 +70,7 @@ class Profile:
     response: Dialect
     delivery: Pace
     clocks: Clocks
+    hours: Hours | None  # None: at any time
 
     @classmethod
     def load(cls, path: Path, schemas: Path) -> Profile:
@@ -68,6 +81,8 @@ class Profile:
         raw = datafile.load(path, schemas / "meta" / "partner-1.json")
         profile = cls._of(raw, raw["purposes"]["vocational-rehab"])
         findings = _beyond(profile, schemas / "comwel" / "dictionary.csv")
+        if profile.hours and profile.hours.opens >= profile.hours.closes:
+            findings.append("hours: they end before they begin; hours past midnight are not known")
         if path.parent.name != profile.iss:
             findings.append(f"a profile lies in the folder of its name on the wire, {profile.iss}")
         if findings:
@@ -97,6 +112,7 @@ class Profile:
             response=Dialect.of(raw["response"]),
             delivery=Pace(**raw["delivery"]),
             clocks=Clocks(**raw["clocks"]),
+            hours=_hours(raw["hours"]) if "hours" in raw else None,
         )
 
 
@@ -108,6 +124,11 @@ def load_all(folder: Path, schemas: Path) -> Mapping[str, Profile]:
         if twice := sorted(name for name, n in count.items() if n > 1):
             raise DataFileInvalid(f"two partners share the {what} {', '.join(twice)}", place=Place(file=folder.name))
     return {p.id: p for p in profiles}
+
+
+def _hours(raw: Mapping[str, Any]) -> Hours:
+    days = frozenset(_DAYS.index(day) for day in raw["days"])
+    return Hours(raw["calendar"], days, time.fromisoformat(raw["opens"]), time.fromisoformat(raw["closes"]))
 
 
 def _beyond(profile: Profile, dictionary: Path) -> list[str]:

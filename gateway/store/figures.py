@@ -63,6 +63,7 @@ FIGURES = (
     Figure("database_size", "gateway_database_size_bytes", (), "the database on its disk"),
 )
 UP = ("gateway_database_up", (), "whether the database answers")
+CALENDARS = ("gateway_calendar_end_timestamp_seconds", ("calendar",), "until when the days of a calendar are known")
 CLOCK = ("gateway_database_clock_offset_seconds", (), "our clock minus the database's")
 
 

@@ -297,6 +297,9 @@ class Outbox(_Part):
         rows = [{"partner": c.message.partner, "mid": c.message.mid, "fence": c.fence} for c in claims]
         _SQL.release(self._c, rows)
 
+    def postpone(self, partner: str, until: datetime) -> int:
+        return int(_SQL.postpone(self._c, partner=partner, until=until))
+
     def finish(self, finishes: Sequence[Finish]) -> Set[str]:
         if not finishes:
             return frozenset()
@@ -420,6 +423,12 @@ class Inbox(_Part):
 
     def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
         return [(seq, _message(tuple(row))) for seq, *row in _SQL.held(self._c, ref_nos=list(ref_nos))]
+
+    def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
+        return list(_SQL.missing(self._c, kind=kind, before=before, limit=limit))
+
+    def end_missing(self, kind: str, at: datetime) -> int:
+        return len(list(_SQL.end_missing(self._c, kind=kind, at=at)))
 
     def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
         _keep_receipts(self._c, rows)

@@ -412,6 +412,25 @@ def test_a_released_lease_may_be_taken_at_once_and_counts_no_attempt(store: Stor
         assert [(c.fence, c.attempts) for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [(2, 0)]
 
 
+def test_what_is_due_is_postponed_and_what_was_never_tried_counts_its_days_from_then(store: Store) -> None:
+    then, far = NOW + timedelta(hours=1), NOW + timedelta(days=365_000)
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(n, case_no=f"2026000100000{n}") for n in (1, 2, 3)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        claims = {c.message.mid: c for c in unit.outbox.claim("KEIS", "w", 3, 30.0)}
+        unit.outbox.finish([finish(uid("m1"), 1, "ready")])
+        unit.outbox.release([claims[uid("m2")]])
+        assert unit.outbox.postpone("KEAD", then) == 0
+        assert unit.outbox.postpone("KEIS", then) == 2  # the third is being tried right now
+        again = unit.outbox.claim("KEIS", "w", 3, 30.0)
+        assert {c.message.mid: c.first_at for c in again} == {uid("m1"): NOW, uid("m2"): then}
+        unit.outbox.release(again)
+        assert unit.outbox.postpone("KEIS", far) == 2
+        assert unit.outbox.claim("KEIS", "w", 3, 30.0) == []
+        assert unit.outbox.waiting() == {"KEIS": 3}
+
+
 def test_a_message_whose_lease_ran_out_is_suspect_and_comes_alone(store: Store) -> None:
     with store.unit() as unit:
         unit.outbox.enqueue([message(n, case_no=f"2026000100000{n}") for n in (1, 2, 3)])
@@ -631,6 +650,25 @@ def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: 
         unit.inbox.add([incoming(2)])
         assert [(n, m.mid) for n, m in unit.inbox.held([leg().ref_no])] == [(n, uid(f"in{n}")) for n in (3, 4, 5)]
         assert unit.inbox.held(["R20261123-0000099"]) == []
+
+
+def test_what_is_held_too_long_is_missed_until_somebody_looks_and_over_when_it_is_not_held(store: Store) -> None:
+    late = NOW + timedelta(seconds=1)
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(1)])
+        unit.inbox.add([incoming(3, "held"), incoming(4, "held"), incoming(2, "refused")])
+        assert unit.inbox.missing("missed", NOW, 9) == []
+        found = [(leg().case_no, leg().ref_no, "KEIS", uid(f"in{n}")) for n in (3, 4)]
+        assert sorted(unit.inbox.missing("missed", late, 9)) == sorted(found)
+        assert len(unit.inbox.missing("missed", late, 1)) == 1
+        unit.add_work([WorkItem("missed", None, *one, NOW) for one in found])
+        assert unit.inbox.missing("missed", late, 9) == []
+        assert len(unit.inbox.missing("other", late, 9)) == 2
+        assert unit.inbox.end_missing("missed", late) == 0
+        unit.inbox.settle("KEIS", uid("in3"), "applied", None)
+        assert unit.inbox.end_missing("missed", late) == 1
+        assert unit.inbox.end_missing("missed", late) == 0
+        assert unit.inbox.missing("missed", late, 9) == []
 
 
 def test_a_nonce_is_used_once_per_partner(store: Store) -> None:

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.cli.main import ALONE
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import Reading
-from gateway.store.figures import CLOCK, FIGURES, UP
+from gateway.store.figures import CALENDARS, CLOCK, FIGURES, UP
 from gateway.telemetry.metrics import Metrics, Standing
 
 FOLDER = Path(__file__).resolve().parents[2] / "gateway" / "operations"
@@ -49,7 +49,8 @@ def scraped() -> dict[str, set[str]]:
     metrics.answered("outcomes", 200, 1.0)
     metrics.woken("wake")
     standing = [Reading(f.name, f.labels, f.says, [(f.labels, 1.0)]) for f in FIGURES]
-    metrics.registry.register(Standing(lambda: [Reading(*UP, [((), 1.0)]), Reading(*CLOCK, [((), 0.0)]), *standing]))
+    standing += [Reading(*UP, [((), 1.0)]), Reading(*CLOCK, [((), 0.0)]), Reading(*CALENDARS, [(("KR",), 0.0)])]
+    metrics.registry.register(Standing(lambda: standing))
     found = {name: set(labels) for name, labels in PROMETHEUS_OWN.items()}
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
         for sample in family.samples:

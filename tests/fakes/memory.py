@@ -378,6 +378,18 @@ class Outbox(_Part):
             if d.fence == c.fence and d.state == "leased":
                 d.state, d.lease_until = "ready", None
 
+    def postpone(self, partner: str, until: datetime) -> int:
+        now = _now()
+        due = [
+            d
+            for d in self.s.deliveries.values()
+            if d.message.partner == partner and d.next_at < until
+            and (d.state == "ready" or (d.state == "leased" and d.lease_until is not None and d.lease_until < now))
+        ]  # fmt: skip
+        for d in due:
+            d.next_at, d.first_at = until, d.first_at if d.attempts else until
+        return len(due)
+
     def finish(self, finishes: Sequence[Finish]) -> Set[str]:
         held = set()
         for f in finishes:
@@ -525,6 +537,24 @@ class Inbox(_Part):
     def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
         rows = [r for r in self.s.inbox.values() if r.ref_no in ref_nos and r.state == "held"]
         return [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in sorted(rows, key=lambda r: r.seq or 0)]
+
+    def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
+        shown = {w.mid for w in self.s.work if w.kind == kind and not w.done_at}
+        late = [r for r in self.s.inbox.values() if r.state == "held" and r.at < before and r.mid not in shown]
+        legs = self.s.legs
+        return [
+            (legs[r.ref_no].case_no if r.ref_no in legs else None, r.ref_no or "", r.partner, r.mid)
+            for r in sorted(late, key=lambda r: r.at)[:limit]
+        ]
+
+    def end_missing(self, kind: str, at: datetime) -> int:
+        held = {(r.partner, r.mid) for r in self.s.inbox.values() if r.state == "held"}
+        over = [
+            n for n, w in enumerate(self.s.work) if w.kind == kind and not w.done_at and (w.partner, w.mid) not in held
+        ]
+        for n in over:
+            self.s.work[n] = self.s.work[n]._replace(done_at=at)
+        return len(over)
 
     def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
         for row in rows:

@@ -603,7 +603,7 @@ def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
     if table == "delivery":
         return [
             {"partner": d.message.partner, "mid": d.message.mid, "case_no": d.message.case_no, "seq": d.message.seq,
-             "state": d.state, "attempts": d.attempts, "next_at": d.next_at, "fence": d.fence,
+             "state": d.state, "attempts": d.attempts, "next_at": d.next_at, "first_at": d.first_at, "fence": d.fence,
              "crashes": d.crashes, "error_class": d.error_class}
             for d in s.deliveries.values()
         ]  # fmt: skip

@@ -42,6 +42,21 @@ select i.seq, m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, 
 from inbox i join message m on m.partner = i.partner and m.direction = 'in' and m.mid = i.mid
 where i.ref_no = any(:ref_nos) and i.state = 'held' order by i.seq;
 
+-- name: missing
+-- Held messages that came before a moment and that nobody has been asked to look at.
+select l.case_no, i.ref_no, i.partner, i.mid::text
+from inbox i left join leg l using (ref_no)
+where i.state = 'held' and i.at < :before
+  and not exists (select 1 from work_item w where w.kind = :kind and w.mid = i.mid and w.done_at is null)
+order by i.at limit :limit;
+
+-- name: end_missing
+-- What is not held any more needs nobody to look at it.
+update work_item w set done_at = :at
+where w.kind = :kind and w.done_at is null
+  and not exists (select 1 from inbox i where i.partner = w.partner and i.mid = w.mid and i.state = 'held')
+returning w.mid::text;
+
 -- name: keep_receipts!
 insert into receipt (partner, direction, mid, jws, decision, code, at)
 select partner, direction, mid, jws, decision, code, at from json_populate_recordset(null::receipt, :rows)

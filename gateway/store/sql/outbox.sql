@@ -79,6 +79,19 @@ select * from unnest(:partner::text[], :mid::uuid[], :fence::int[], :phase::text
                      :result::text[], :error_class::text[], :began_at::timestamptz[], :ended_at::timestamptz[])
 on conflict do nothing;
 
+-- name: postpone$
+-- What would be due while a partner takes nothing is due when it does; what was never tried counts its days from then.
+with due as (
+    select partner, mid from delivery
+    where partner = :partner and next_at < :until
+      and (state = 'ready' or (state = 'leased' and lease_until < now()))
+    for update skip locked
+), moved as (
+    update delivery d set next_at = :until, first_at = case when d.attempts = 0 then :until else d.first_at end
+    from due where d.partner = due.partner and d.mid = due.mid
+    returning 1
+) select count(*) from moved;
+
 -- name: cancel_unsent
 -- Block what has not been delivered; what is being sent right now keeps its fence and its fate.
 update delivery set state = 'blocked', error_class = 'cancelled'

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import time
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import DataFileInvalid
-from gateway.partners.profile import Profile, load_all
+from gateway.partners.profile import Hours, Profile, load_all
 
 ROOT = Path(__file__).parents[3]
 PARTNERS, SCHEMAS = ROOT / "mappings" / "partners", ROOT / "schemas"
@@ -40,6 +41,9 @@ def test_three_partners_are_known_by_id_wire_name_and_code() -> None:
         ("code: KE", "code: KEI"),
         ("code: KE", "code: KE\ncode: KD"),
         ("max_in_flight: 4", "max_in_flight: 0"),
+        ("delivery:", 'hours: {calendar: KR, days: [mon], opens: "20:00", closes: "08:00"}\ndelivery:'),  # over
+        ("delivery:", 'hours: {calendar: KR, days: [], opens: "08:00", closes: "20:00"}\ndelivery:'),  # never
+        ("delivery:", 'hours: {calendar: KR, days: [mon], opens: "8:00", closes: "20:00"}\ndelivery:'),
         ("partner: KEIS", "partner: ABC"),  # no column of its own
         ("iss: keis", "iss: kead"),  # in somebody else's folder
     ],
@@ -65,3 +69,13 @@ def test_two_partners_cannot_share_a_code(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_data_fault(tmp_path: Path) -> None:
     with pytest.raises(DataFileInvalid):
         Profile.load(tmp_path / "profile.yaml", SCHEMAS)
+
+
+def test_a_partner_takes_messages_at_any_time_or_in_its_hours(tmp_path: Path) -> None:
+    text = (PARTNERS / "keis" / "profile.yaml").read_text("utf-8")
+    path = tmp_path / "keis" / "profile.yaml"
+    path.parent.mkdir()
+    hours = 'hours: {calendar: KR, days: [mon, fri], opens: "08:00", closes: "20:30"}\n'
+    path.write_text(text + hours, "utf-8")
+    assert Profile.load(PARTNERS / "keis" / "profile.yaml", SCHEMAS).hours is None
+    assert Profile.load(path, SCHEMAS).hours == Hours("KR", frozenset({0, 4}), time(8), time(20, 30))
