@@ -346,7 +346,7 @@ def assemble(
             migrate(url)
         require_fit(url)
         seen = observer or Unobserved()
-        store = PostgresStore(url, _leaves(settings, random), observer=seen)
+        store = PostgresStore(url, _leaves(settings, random), observer=seen, idle_s=settings.unit_idle_s)
         stack.callback(store.close)
         used = clock or clock_of(settings)
         shelf = KeyShelf(PostgresKeys(store), used)

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     poison_after: int = Field(
         default=3, ge=2, description="a message is dead when this many attempts in a row died without a result"
     )
+    unit_idle_s: float = Field(
+        default=60.0,
+        ge=1,
+        description="a transaction whose process says nothing for this long is undone by the database, in seconds",
+    )
     deliver_threads: int = Field(default=4, ge=1, le=64, description="deliveries in flight per partner and process")
 
     env: Literal["production", "test"] = Field(default="production", description="test: failpoints may be set")

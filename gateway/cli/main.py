@@ -324,15 +324,19 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
 @status.command("cases")
 def status_cases(ndjson: AsLines = False, as_json: AsJson = False) -> None:
     """A line a case: record verdict with reason, screening, legs."""
-    with _gateway() as gateway, gateway.store.unit() as unit:
-        _print_rows(unit.cases.report(), ndjson=ndjson, as_json=as_json)
+    with _gateway() as gateway:
+        with gateway.store.unit() as unit:
+            rows = list(unit.cases.report())
+        _print_rows(rows, ndjson=ndjson, as_json=as_json)
 
 
 @status.command("exchanges")
 def status_exchanges(ndjson: AsLines = False, as_json: AsJson = False) -> None:
     """A line a message, out or in."""
-    with _gateway() as gateway, gateway.store.unit() as unit:
-        _print_rows(unit.outbox.report(), ndjson=ndjson, as_json=as_json)
+    with _gateway() as gateway:
+        with gateway.store.unit() as unit:
+            rows = list(unit.outbox.report())
+        _print_rows(rows, ndjson=ndjson, as_json=as_json)
 
 
 @keys.command("add")
@@ -388,9 +392,9 @@ def settings(as_json: AsJson = False) -> None:
     console().print(table)
 
 
-def _print_rows(rows: Iterator[Mapping[str, Any]], *, ndjson: bool, as_json: bool) -> None:
+def _print_rows(rows: Sequence[Mapping[str, Any]], *, ndjson: bool, as_json: bool) -> None:
     if as_json and not ndjson:
-        _print_json(list(rows))
+        _print_json(rows)
         return
     out = sys.stdout.buffer
     for row in rows:

@@ -68,6 +68,14 @@ SLICE = 256
 """How many rows of a night go in one statement."""
 NOTHING = ""
 """The scope of a transaction that needs no rows."""
+PATIENCE_S, AWAY_S = 10.0, 0.1
+"""How long a connection is waited for; and when the last one broke or did not come: partners are told soon."""
+CONNECT_S, RECONNECT_S = 5.0, 2.0
+"""For how long one connection, and the pool by itself, try; a pool that waited ever longer would miss the return."""
+IDLE_S = 60.0
+"""Twice a lease; between two statements of a unit lie milliseconds, in the largest file a second."""
+ALONE = "30min"
+"""Whoever does an act alone says nothing for as long as that takes, which in a large night is minutes."""
 
 log = structlog.get_logger()
 
@@ -571,6 +579,9 @@ def _line(event: AuditEvent) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(event, name))}
 
 
+_MAY_BE_SILENT = f"set local idle_in_transaction_session_timeout = '{ALONE}'".encode()
+
+
 @lru_cache(maxsize=256)
 def _opening(scope: str) -> bytes:
     """Begin and say for whom, in one round trip: the scope ends with the transaction."""
@@ -583,18 +594,34 @@ def _configure(connection: Connection) -> None:
     connection.prepared_max = 250  # more than there are statements
 
 
+class _Pool(ConnectionPool[Connection]):
+    """Connections, and whether the last attempt to work on one failed."""
+
+    away = False
+
+
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    PoolTimeout,
+)
+
+
 @contextmanager
-def _connected(pool: ConnectionPool[Connection], scope: str) -> Iterator[Connection]:
+def _connected(pool: _Pool, scope: str) -> Iterator[Connection]:
     """A connection of the pool in a transaction of this scope; leaving commits.
 
     Raises StoreUnavailable when there is none, when it breaks or only reads, and OutOfScope when row-level security
     refuses a row.
     """
     try:
-        with pool.connection() as connection:
+        with pool.connection(AWAY_S if pool.away else PATIENCE_S) as connection:
             connection.execute(_opening(scope), prepare=False)
+            pool.away = False
             yield connection
-    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout):
+    except _AWAY:
+        pool.away = True
         raise StoreUnavailable from None
     except psycopg.errors.InsufficientPrivilege:
         raise OutOfScope from None
@@ -615,17 +642,30 @@ class PostgresStore:
     """See `ports.Store`. Holds a pool; `close` gives it back."""
 
     def __init__(
-        self, conninfo: str, leaves: Leaves, *, most: int = 16, observer: ports.Observer | None = None
+        self,
+        conninfo: str,
+        leaves: Leaves,
+        *,
+        most: int = 16,
+        observer: ports.Observer | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._leaves, self._observer = leaves, observer or ports.Unobserved()
         options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
+        options += f" -c idle_in_transaction_session_timeout={idle_s * 1000:.0f}"
         # we say ourselves: begin; and every statement is one of a file, worth planning once
-        session = {"options": options, "autocommit": True, "prepare_threshold": 0}
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            conninfo, min_size=1, max_size=most, open=False, kwargs=session, configure=_configure, timeout=10.0
+        session = {"options": options, "autocommit": True, "prepare_threshold": 0, "connect_timeout": int(CONNECT_S)}
+        self._pool = _Pool(
+            conninfo,
+            min_size=1,
+            max_size=most,
+            open=False,
+            kwargs=session,
+            configure=_configure,
+            reconnect_timeout=RECONNECT_S,
         )
         try:
-            self._pool.open(wait=True, timeout=10.0)
+            self._pool.open(wait=True, timeout=PATIENCE_S)
         except PoolTimeout:
             self._pool.close()
             raise StoreUnavailable from None
@@ -643,6 +683,7 @@ class PostgresStore:
     @contextmanager
     def alone(self, act: str) -> Iterator[bool]:
         with _connected(self._pool, NOTHING) as connection:  # the lock ends with this transaction, or this process
+            connection.execute(_MAY_BE_SILENT, prepare=False)
             mine, began = bool(_SQL.hold_alone(connection, act=act)), time.perf_counter()
             yield mine
             if mine:

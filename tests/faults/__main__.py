@@ -67,7 +67,7 @@ def run(hits: int, cases: int, wanted: set[str]) -> Iterator[Shown]:
     """Every row, one after the other, on one PostgreSQL of its own."""
     with home_folder() as home, embedded_postgres(home) as url, home_folder() as folder:
         make_template(url)
-        ground = Ground(url, folder, cases)
+        ground = Ground(url, folder, cases, home)
         for row in ROWS:
             if not wanted or row.number in wanted:
                 yield show(row, ground, row.wanted or hits)

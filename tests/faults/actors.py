@@ -16,6 +16,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import structlog
+
 from adapters.partners import egress
 from gateway import failpoint
 from gateway.cli.serving import Door
@@ -24,13 +26,14 @@ from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import judge_changed
-from gateway.telemetry.logs import log_from
+from gateway.telemetry.logs import log_from, where
 from tests.bench.stage import staffed
 from tests.faults import careless
 from tests.faults.place import PARTNERS, Place, bound
 from tests.journey.world import knowledge
 
 KNOWN = staffed(knowledge(), 100_000)
+log = structlog.get_logger()
 WIRE = ("request.half-sent", "request.sent")
 """Points inside an attempt, on the wire: no verb passes there, so the connection itself is made to pass them."""
 
@@ -43,11 +46,17 @@ def begin(place: Place) -> None:
     careless.be(place.careless)
 
 
+def ready() -> None:
+    """Say that this process has begun its work."""
+    os.write(2, b'{"event": "actor.ready"}\n')
+
+
 def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
     """Deliver to every partner, one thread a partner, until killed; rest so long after every batch."""
     begin(place)
     with place.gateway(KNOWN, failpoint=_for_verbs(point)) as gateway:
         _arm_the_wire(point)
+        ready()
         world, name = gateway.world, f"w{os.getpid()}"
         for partner in PARTNERS:
             act = partial(deliver, world, partner, f"{name}-{partner}")
@@ -55,13 +64,13 @@ def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
         threading.Event().wait()
 
 
-def sleeper(place: Place) -> None:
-    """Deliver to the first partner, but stop where an answer is judged, as by SIGSTOP, until somebody wakes it."""
+def sleeper(place: Place, bed: str = "attempt.judged") -> None:
+    """Deliver to the first partner, but stop at a point, as by SIGSTOP, until somebody wakes it."""
     begin(place)
     once = threading.Lock()
 
     def reached(point: str) -> None:
-        if point == "attempt.judged" and once.acquire(blocking=False):
+        if point == bed and once.acquire(blocking=False):
             os.kill(os.getpid(), signal.SIGSTOP)
 
     with place.gateway(KNOWN, reached=reached) as gateway:
@@ -88,15 +97,20 @@ def door(place: Place, point: str) -> None:
     listening = bound(place.door_port)
     listening.listen(2048)
     with place.gateway(KNOWN, failpoint=point) as gateway, Door(gateway, listening):
+        ready()
         threading.Event().wait()
 
 
 def _again(act: Callable[[], int], rest_s: float = 0.0) -> None:
+    """Round after round, as an engine does it: what nobody foresaw is said, and found in what was said."""
     while True:
+        done = 0
         try:
             done = act()
-        except GatewayError:
-            done = 0
+        except GatewayError as error:
+            log.warning("round.failed", code=error.code)
+        except Exception as error:  # noqa: BLE001 - as the engines do
+            log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
         time.sleep(rest_s if done else 0.05)
 
 

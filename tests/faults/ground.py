@@ -51,6 +51,7 @@ class Ground:
     server: str
     folder: Path
     cases: int
+    home: Path | None = None  # of a server of our own, to which things may happen
     templates: dict[str, tuple[str, Path]] = field(default_factory=dict)
 
     @contextmanager
@@ -64,6 +65,8 @@ class Ground:
         shutil.copytree(home, there)
         place = Place(in_database(self.server, copy), there, theirs.getsockname()[1], ours.getsockname()[1], **more)
         _run(place.database, "update delivery set next_at = now(), first_at = now()")  # its patience begins now
+        if self.home:
+            _run(self.server, "checkpoint")  # or the sequences that were copied would give numbers twice after a crash
         careless.allow(place.careless, place.database)
         try:
             yield place, theirs

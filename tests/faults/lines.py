@@ -13,20 +13,27 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tests.faults import actors, books
-from tests.faults.books import Books
+from tests.faults.books import Books, Row
 from tests.faults.crew import crew_at
 from tests.faults.ground import Ground
 from tests.faults.partner import Manners, partners
-from tests.faults.place import PARTNERS
+from tests.faults.place import PARTNERS, Place
 from tests.faults.proxy import Proxy, Toxic
-from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, longest_silence, result
+from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, longest_silence, result, said
 from tests.faults.sender import Habits, sender
+from tests.faults.trouble import Trouble
 
 Weather = Sequence[tuple[Toxic, ...]]
 """Toxics, one set after the other, each for a tenth of a second, over and over."""
 CHANGES_S = 0.1
 
 CALM: Weather = ((),)
+UNAVAILABLE = frozenset({503})
+"""What the door may say while the database is away, if it says when to come again."""
+TROUBLED_REST_S = 0.4
+"""After every batch, so that there is work before, during and after what happens."""
+REFUSES_S, RECOVERS_S = 1.0, 5.0
+"""How soon it says so, and how soon after its return something goes across again."""
 STORM: Weather = (
     (Toxic("reset_peer", "up"),),
     (Toxic("limit_data", "up", size=1500),),
@@ -57,8 +64,14 @@ class Forecast:
         return True
 
 
-def outbound(ground: Ground, what: str, manners: Manners = Manners(), weather: Weather = CALM) -> tuple[Result, Books]:  # noqa: B008
-    """Two workers deliver to partners with these manners, in this weather."""
+def outbound(
+    ground: Ground,
+    what: str,
+    manners: Manners = Manners(),  # noqa: B008 - immutable
+    weather: Weather = CALM,
+    trouble: Trouble | None = None,
+) -> tuple[Result, Books]:
+    """Two workers deliver to partners with these manners, in this weather, and the database has this trouble."""
     began = time.monotonic()
     with ExitStack() as stack:
         place, theirs = stack.enter_context(ground.place("referred", retry_scale=0.002))
@@ -68,18 +81,26 @@ def outbound(ground: Ground, what: str, manners: Manners = Manners(), weather: W
         watch = Watch(place)
         stack.callback(watch.close)
         crew.hire("partners", partners, lambda: (theirs, manners))
+        meanwhile = stack.enter_context(_Meanwhile(place, trouble))
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("",))
-        crew.until("everything is over", lambda: forecast.look() and not watch.left(), PATIENCE_S)
+        crew.until("everything is over", lambda: forecast.look() and meanwhile.over() and not watch.left(), PATIENCE_S)
         messages = watch.count("select count(*) from message where direction = 'out'")
         found = result(what, crew, began, messages, place.lease_s + watch.longest_s)
         both = books.read(place.database, place.partners)
         found.hits.update({"cut": proxy.cut, **counted(both)})
+        meanwhile.judge(found, both)
         return found, both
 
 
-def inbound(ground: Ground, what: str, habits: Habits = Habits(), weather: Weather = CALM) -> tuple[Result, Books]:  # noqa: B008
-    """Two doors take in what partners bring with these habits, in this weather."""
+def inbound(
+    ground: Ground,
+    what: str,
+    habits: Habits = Habits(),  # noqa: B008 - immutable
+    weather: Weather = CALM,
+    trouble: Trouble | None = None,
+) -> tuple[Result, Books]:
+    """Two doors take in what partners bring with these habits, in this weather, and the database has this trouble."""
     began = time.monotonic()
     with ExitStack() as stack:
         place, _ = stack.enter_context(ground.place("delivered"))
@@ -88,15 +109,70 @@ def inbound(ground: Ground, what: str, habits: Habits = Habits(), weather: Weath
         crew, forecast = stack.enter_context(crew_at(place)), Forecast(proxy, weather)
         watch = Watch(place)
         stack.callback(watch.close)
+        meanwhile = stack.enter_context(_Meanwhile(place, trouble))
         for name in ("door-1", "door-2"):
             crew.hire(name, actors.door, lambda: ("",))
         crew.hire("sender", sender, lambda: (habits,))
-        crew.until("every letter has its receipt", lambda: forecast.look() and brought(place), PATIENCE_S)
+        crew.until(
+            "every letter has its receipt", lambda: forecast.look() and meanwhile.over() and brought(place), PATIENCE_S
+        )
         letters = watch.count("select count(*) from message where direction = 'in'")
-        found = result(what, crew, began, letters, longest_silence(place))
+        allowed = UNAVAILABLE if trouble else frozenset[int]()
+        found = result(what, crew, began, letters, longest_silence(place), allowed=allowed)
         both = books.read(place.database, place.partners)
         found.hits.update({"cut": proxy.cut, **counted(both)})
+        meanwhile.judge(found, both)
         return found, both
+
+
+class _Meanwhile:
+    """Lets the trouble begin when both processes work and messages go across; judges what it did. A context manager."""
+
+    def __init__(self, place: Place, trouble: Trouble | None) -> None:
+        self._place = place
+        self._journals = [home / "journal.ndjson" for home in place.partners.iterdir()]
+        self._trouble, self._quiet, self._ready = trouble, self._written(), self._begun()
+
+    def __enter__(self) -> _Meanwhile:
+        if self._trouble:
+            self._trouble.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._trouble:
+            self._trouble.__exit__()
+
+    def _written(self) -> int:
+        return sum(journal.stat().st_size for journal in self._journals if journal.exists())
+
+    def _begun(self) -> int:
+        return len(said(self._place, b"actor.ready"))
+
+    def over(self) -> bool:
+        """Whether there is nothing left to happen."""
+        if self._trouble is None:
+            return True
+        if self._written() > self._quiet and self._begun() > self._ready + 1:
+            self._trouble.begin()
+        return self._trouble.over
+
+    def _noticeable(self, line: Row) -> float:
+        """Since when the door could have known: the request was there, and the database was away."""
+        assert self._trouble
+        return max(line["at"], *(began for began, _ in self._trouble.spans if began < line["at"] + line["took"]))
+
+    def judge(self, found: Result, both: Books) -> None:
+        """Was a no said in time, and did everything go on in time?"""
+        if self._trouble is None:
+            return
+        found.hits["happened"] = len(self._trouble.spans)
+        no = [line for line in answers(both) if line.get("status") in UNAVAILABLE]
+        found.hits["refused"] = len(no)
+        took = (line["at"] + line["took"] - self._noticeable(line) for line in no)
+        found.findings.broken.extend(f"503 was said after {s:.1f} s" for s in took if s > REFUSES_S)
+        found.recovery_s = max((recovered_s(both, end) for _, end in self._trouble.spans), default=0.0)
+        if found.recovery_s > RECOVERS_S:
+            found.findings.stuck.append(f"nothing went across for {found.recovery_s:.1f} s after the database was back")
 
 
 # ── what the books say besides ───────────────────────────────────────────────────────────────────────────────────────
@@ -106,6 +182,20 @@ def counted(found: Books) -> Counter[str]:
     counts = Counter(line["what"] for line in written)
     counts["early"] = sum(line.get("status") == 202 for line in written)
     return counts + Counter(d["state"] for d in found.ours["deliveries"])
+
+
+def answers(found: Books) -> list[Row]:
+    """What the door said to every letter."""
+    return [line for lines in found.theirs.values() for line in lines if line["what"] == "answer"]
+
+
+def recovered_s(found: Books, since: float) -> float:
+    """How long it took from then until a message went across; nothing when none was left."""
+    heard = (line["at"] + line["took"] for line in answers(found) if line.get("receipt"))
+    taken = (
+        line["at"] for lines in found.theirs.values() for line in lines if line["what"] in ("received", "duplicate")
+    )
+    return min((at - since for at in itertools.chain(heard, taken) if at > since), default=0.0)
 
 
 def waits(found: Books) -> Iterator[float]:

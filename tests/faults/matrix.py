@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import lines, rounds
+from tests.faults import full_disk, lines, rounds
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
 from tests.faults.lines import SLICED, STORM
 from tests.faults.partner import Manners
 from tests.faults.rounds import IN, OUT, Result
-from tests.faults.sender import Habits
+from tests.faults.sender import SLOWLY, Habits
+from tests.faults.trouble import Server, Trouble, server_of
 
 
 class Row(NamedTuple):
@@ -41,6 +42,25 @@ def _going_out(manners: Manners, weather: lines.Weather, ground: Ground, _: int)
 
 def _coming_in(habits: Habits, weather: lines.Weather, ground: Ground, _: int) -> Result:
     return lines.inbound(ground, str(habits), habits, weather)[0]
+
+
+def _troubled(way: str, acts: Callable[[Server], Sequence[Callable[[], None]]], ground: Ground, _: int) -> Result:
+    trouble = Trouble(acts(server_of(ground)))
+    if way == "out":
+        return lines.outbound(ground, "trouble", trouble=trouble)[0]
+    return lines.inbound(ground, "trouble", SLOWLY, trouble=trouble)[0]
+
+
+def _stops(server: Server) -> Sequence[Callable[[], None]]:
+    return [partial(server.stop, 1.0)] * 10
+
+
+def _freezes(server: Server) -> Sequence[Callable[[], None]]:
+    return [partial(server.freeze, 20.0)]
+
+
+def _reads_only(server: Server) -> Sequence[Callable[[], None]]:
+    return [partial(server.read_only, 10.0)]
 
 
 class Hasty(NamedTuple):
@@ -78,10 +98,21 @@ def _control(name: str, ground: Ground, _: int) -> Result:
     return found
 
 
+WAYS = ("out", "in")
 STILL: lines.Weather = lines.CALM
 ROWS = (
     *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
     *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),
+    *(Row("6", f"PostgreSQL is stopped, {way}", partial(_troubled, way, _stops), "happened", 10) for way in WAYS),
+    *(Row("7", f"PostgreSQL stands still, {way}", partial(_troubled, way, _freezes), "happened", 1) for way in WAYS),
+    Row(
+        "7", "a worker stands still inside a transaction",
+        lambda ground, _: rounds.frozen_inside(ground, "frozen inside"), "held asleep", 1,
+    ),
+    Row(
+        "8", "PostgreSQL's disk is full", lambda ground, _: full_disk.in_a_room_of_its_own(ground.cases), "refused", 20
+    ),
+    Row("8", "PostgreSQL only reads", partial(_troubled, "in", _reads_only), "refused", 20),
     Row("9", "partners answer 500, 503, 429, three in ten", partial(_going_out, Manners(busy=300), STILL), "busy", 500),
     Row("10", "partners take it and say nothing", partial(_going_out, Manners(deaf=300), STILL), "duplicate", 200),
     Row(

@@ -32,6 +32,7 @@ class Place:
     lease_s: float = LEASE_S
     attempt_s: float = ATTEMPT_S
     retry_scale: float = 0.02
+    idle_s: float = 60.0
     careless: str = ""  # which negative control holds here
     front_port: int = 0  # where partners find our door, when something stands before it
 
@@ -62,6 +63,7 @@ class Place:
             "lease_s": self.attempt_s + 5,
             "settle_s": 0.0,
             "retry_scale": self.retry_scale,
+            "unit_idle_s": self.idle_s,
             "poison_after": 1000,  # who dies here dies of us, not of the message
             "deliver_batch": BATCH,
             "env": "test",

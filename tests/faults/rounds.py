@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import orjson
 import psycopg
 
 from tests.faults import actors, books, checker
@@ -24,6 +25,8 @@ from tests.faults.sender import Habits, sender
 
 PATIENCE_S = 400.0
 MOST_ROUNDS = 12
+IDLE_S = 1.5
+"""What `GATEWAY_UNIT_IDLE_S` is where somebody stands still inside a transaction."""
 SURVIVOR_RESTS_S = 0.4
 """The one who is not killed leaves most of the work to the others."""
 RECOVERY_S = LEASE_S + 2
@@ -121,23 +124,33 @@ class Watch:
     """Looks at the outbox while a round goes on: is it quiet, and how long has an ended lease been nobody's?"""
 
     def __init__(self, place: Place) -> None:
+        self._place = place
         self._connection = psycopg.connect(place.database, autocommit=True)
         self.longest_s = 0.0
 
     def left(self) -> int:
-        """Deliveries that are not over."""
-        row = self._connection.execute(
+        """Deliveries that are not over; one, as far as we know, while the database cannot be asked."""
+        left, idle_s = self._row(
             "select count(*), coalesce(max(extract(epoch from now() - lease_until)), 0)::float"
             " from delivery where state in ('ready', 'leased')"
-        ).fetchone()
-        assert row is not None
-        self.longest_s = max(self.longest_s, row[1])
-        return int(row[0])
+        ) or (1, 0.0)
+        self.longest_s = max(self.longest_s, idle_s)
+        return int(left)
 
     def count(self, sql: str) -> int:
-        """One number."""
-        row = self._connection.execute(sql).fetchone()  # type: ignore[call-overload]
-        return int(row[0])
+        """One number; -1 while the database cannot be asked."""
+        row = self._row(sql)
+        return int(row[0]) if row else -1
+
+    def _row(self, sql: str) -> tuple[Any, ...] | None:
+        for _ in range(2):  # the first time one hears that the connection has gone
+            try:
+                if self._connection.closed:
+                    self._connection = psycopg.connect(self._place.database, autocommit=True)
+                return self._connection.execute(sql).fetchone()  # type: ignore[call-overload, no-any-return]
+            except psycopg.OperationalError:
+                self._connection.close()
+        return None
 
     def close(self) -> None:
         """Give the connection back."""
@@ -211,6 +224,28 @@ def inbound(
         return result(what, crew, began, letters, longest_silence(place))
 
 
+def frozen_inside(ground: Ground, what: str) -> Result:
+    """A worker stands still for good in the middle of a transaction: its rows are locked, and skipped by all others."""
+    began = time.monotonic()
+    with ground.place("referred", idle_s=IDLE_S) as (place, theirs), crew_at(place) as crew:
+        watch = Watch(place)
+        crew.hire("partners", partners, lambda: (theirs,))
+        crew.hire("sleeper", actors.sleeper, lambda: ("delivery.written",))
+        crew.until("the sleeper sleeps", lambda: _stopped(crew.pid("sleeper")), PATIENCE_S)
+        asleep = watch.count("select count(*) from delivery where lease_owner like 'sleeper%'")
+        for name in ("worker-1", "worker-2"):
+            crew.hire(name, actors.worker, lambda: ("",))
+        crew.until("everything is delivered, while it sleeps", lambda: not watch.left(), IDLE_S + place.lease_s + 30)
+        assert _stopped(crew.pid("sleeper"))
+        os.kill(crew.pid("sleeper"), signal.SIGCONT)
+        crew.until("the sleeper has found out", lambda: bool(said(place, b"GW-STORE")), PATIENCE_S)
+        messages = watch.count("select count(*) from message where direction = 'out'")
+        watch.close()
+        found = result(what, crew, began, messages, place.lease_s + watch.longest_s)
+        found.hits["held asleep"] = asleep
+        return found
+
+
 def overslept(ground: Ground, what: str, careless: str = "") -> Result:
     """A worker is stopped with answers in its hands; when it wakes, its leases have ended and others have delivered.
 
@@ -260,9 +295,24 @@ def longest_silence(place: Place) -> float:
     return max((later - earlier for earlier, later in pairwise(answered)), default=0.0)
 
 
-def result(what: str, crew: Crew, began: float, messages: int, recovery_s: float) -> Result:
-    """Judge the books of a round that is over."""
+def unforeseen(place: Place) -> list[str]:
+    """What processes said about errors that nobody foresaw."""
+    found = map(orjson.loads, said(place, b'.broken"'))
+    return sorted({f"{one['event']}: {one['error']} {one['at']}" for one in found})
+
+
+def said(place: Place, what: bytes) -> list[bytes]:
+    """The lines with this in them that the processes of a round have said so far."""
+    lines = place.said.read_bytes().splitlines() if place.said.exists() else []
+    return [line for line in lines if what in line]
+
+
+def result(
+    what: str, crew: Crew, began: float, messages: int, recovery_s: float, *, allowed: frozenset[int] = frozenset()
+) -> Result:
+    """Judge the books of a round that is over; `allowed` as in `checker.check`."""
     hits, place = crew.hits(), crew.place
     crew.tend()
-    findings = checker.check(books.read(place.database, place.partners))
+    findings = checker.check(books.read(place.database, place.partners), allowed=allowed)
+    findings.broken.extend(unforeseen(place))
     return Result(what, findings, hits, crew.killed, messages, recovery_s, time.monotonic() - began)

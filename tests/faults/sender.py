@@ -48,6 +48,10 @@ class Habits(NamedTuple):
     patience_s: float = TIMEOUT_S
 
 
+SLOWLY = Habits(side=1, again=1000, again_after_s=0.08, fetch=0, patience_s=15.0)
+"""Letters for some seconds, so that there is work before, during and after what happens."""
+
+
 def write_letters(place: Place, legs: Sequence[LegRow]) -> int:
     """The shortest good story of every leg, sealed and journalled; returns how many letters."""
     count = 0

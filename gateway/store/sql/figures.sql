@@ -127,6 +127,10 @@ where h.closed_at is null;
 -- Until when the last valid key of each owner is valid, in seconds since 1970.
 select owner, extract(epoch from max(not_after))::float8 from partner_key where revoked_at is null group by owner;
 
+-- name: figure_writable
+-- As a transaction would begin now; this one only reads because we said so.
+select (not (pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean))::integer;
+
 -- name: figure_database_size
 select pg_database_size(current_database())::float8;
 
