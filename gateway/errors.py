@@ -327,6 +327,14 @@ class ReplayRefused(JourneyRefused):
     sentence, remedy = "this replay is not allowed", "make a plan, and let a second officer execute it within a day"
 
 
+class ReconcileRefused(JourneyRefused):
+    code = "LOOP-BOOKS"
+    sentence, remedy = (
+        "the books cannot be compared like this",
+        "name a partner with an address and a day that has begun",
+    )
+
+
 # ── delivery, by phase ───────────────────────────────────────────────────────────────────────────────────────────────
 class DeliveryFailed(GatewayError):
     """Bringing a message across failed; the phase decides what happens next."""

@@ -364,6 +364,49 @@ class HoldRow(NamedTuple):
     since: datetime
 
 
+class BookedRow(NamedTuple):
+    """A message as our books have it: `direction` out|in, `state` as `gateway.sealing.lists.State`."""
+
+    mid: str
+    jws_sha256: bytes
+    direction: str
+    state: str
+
+
+class ReconciliationRow(NamedTuple):
+    """One list that we gave a partner about a day, and the list it answered with.
+
+    `day` is the Korean day on which the messages were sealed. Until `theirs` has been compared it is asked again at
+    `next_at`, for `why`. `settled`: the whole day, nothing under way, no difference.
+    """
+
+    list_id: str
+    partner: str
+    day: date
+    ours: str
+    stated_at: datetime
+    next_at: datetime
+    theirs: str | None = None
+    compared_at: datetime | None = None
+    tries: int = 0
+    why: str | None = None
+    waiting: int = 0
+    differing: int = 0
+    settled: bool = False
+
+
+class DifferenceRow(NamedTuple):
+    """A message on which our books and a partner's differ; `what` as `gateway.sealing.comparison.What`."""
+
+    partner: str
+    mid: str
+    direction: str
+    what: str
+    day: date
+    found_at: datetime
+    gone_at: datetime | None = None
+
+
 class KeyRow(NamedTuple):
     """A public key and its validity."""
 
@@ -709,6 +752,45 @@ class Retention(Protocol):
     def holds(self) -> Sequence[HoldRow]: ...
 
 
+class Reconciliation(Protocol):
+    """Our books, the lists exchanged about them, and the differences that were found."""
+
+    def booked(self, partner: str, since: datetime, until: datetime) -> Sequence[BookedRow]:
+        """Messages with a partner whose manifests were sealed in [since, until), by id.
+
+        Of those out, what was leased once at least: before that nobody but us can know of them.
+        """
+        ...
+
+    def days_due(self, partner: str, last: date, now: datetime, most: int) -> Sequence[date]:
+        """Days that are not settled and whose time it is to ask (again), oldest first.
+
+        From the day of the first message to the partner, but not more than `most` days before `last`, to `last`.
+        """
+        ...
+
+    def newest(self, partner: str, day: date | None = None) -> ReconciliationRow | None:
+        """The newest list that we gave the partner, about that day or any."""
+        ...
+
+    def last_answer(self, partner: str) -> str | None:
+        """The newest list of the partner's that was compared."""
+        ...
+
+    def keep(self, row: ReconciliationRow) -> None:
+        """Keep a new list, or what became of one; the lists themselves never change."""
+        ...
+
+    def differ(self, partner: str, day: date, found: Sequence[DifferenceRow], at: datetime) -> Sequence[DifferenceRow]:
+        """Let the open differences of a day be exactly these; returns what changed: new ones, and those gone by now.
+
+        A difference that was open before stays as it was.
+        """
+        ...
+
+    def open_differences(self, partner: str) -> Sequence[DifferenceRow]: ...
+
+
 class ActsAsked(NamedTuple):
     """Which acts: of a case, with a partner, from `since` to before `until` (aware); what is None does not matter."""
 
@@ -737,11 +819,12 @@ class Unit(Protocol):
     inbox: Inbox
     facts: Facts
     retention: Retention
+    reconciliation: Reconciliation
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 
-    def end_work(self, kind: str, partner: str, at: datetime) -> None:
-        """What this kind of item about this partner called for is over."""
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
+        """What this kind of item about this partner (and this message, if given) called for is over."""
         ...
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
@@ -827,10 +910,23 @@ class Answer(NamedTuple):
     detail: str
 
 
+class Said(NamedTuple):
+    """What a partner said when it was asked: `phase` before|attempt|after; `body` None unless all of it came."""
+
+    phase: str
+    status: int | None
+    body: bytes | None
+    detail: str
+
+
 class PartnerChannel(Protocol):
     """A way of reaching one partner. Never raises for anything a partner can do."""
 
     def send(self, message: Outgoing) -> Answer: ...
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """Bring a statement, and take the statement it is answered with, of `most` bytes."""
+        ...
 
     def close(self) -> None: ...
 

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.partners import answers
 from adapters.partners.line import Failure, Line
 from gateway.partners.dialect import Dialect
-from gateway.ports import Answer, Outgoing
+from gateway.ports import Answer, Outgoing, Said
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 
@@ -26,6 +26,10 @@ class FhirRest:
         """Make one attempt and read what came back."""
         heard = self._line.post(message, "application/fhir+json")
         return heard.answer() if isinstance(heard, Failure) else answers.read(heard, self._dialect, self._meaning)
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """Bring a statement, and take the one it is answered with."""
+        return self._line.ask(message, most)
 
     def close(self) -> None:
         """Close the kept-alive connections."""

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.partners import answers
 from adapters.partners.line import Failure, Line
 from gateway.partners.dialect import Dialect
-from gateway.ports import Answer, Outgoing
+from gateway.ports import Answer, Outgoing, Said
 
 
 class JsonRest:
@@ -24,6 +24,10 @@ class JsonRest:
         """Make one attempt and read what came back."""
         heard = self._line.post(message, "application/json")
         return heard.answer() if isinstance(heard, Failure) else answers.read(heard, self._dialect, self._meaning)
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """Bring a statement, and take the one it is answered with."""
+        return self._line.ask(message, most)
 
     def close(self) -> None:
         """Close the kept-alive connections."""

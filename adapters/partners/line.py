@@ -1,8 +1,9 @@
 """One attempt over HTTP: the exact bytes and headers out, an answer or the phase of the failure back.
 
-Rules: one POST, no redirect followed, nothing sent twice; at most 256 kB of the answer are read. A refusal to begin is
-phase `before`, a partner that cannot be reached or does not answer in time is phase `attempt`, an answer of any kind is
-`after`, even one that broke off: its headers may carry the receipt. Never raises for anything a partner can do.
+Rules: one POST, no redirect followed, nothing sent twice; at most 256 kB of the answer are read, of a list that was
+asked for as much as was agreed. A refusal to begin is phase `before`, a partner that cannot be reached or does not
+answer in time is phase `attempt`, an answer of any kind is `after`, even one that broke off: its headers may carry the
+receipt. Never raises for anything a partner can do.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import httpx2
 
 from adapters.partners.answers import LARGEST, Heard
 from adapters.partners.egress import CONNECT_S, AddressRefused, Egress, Network, Resolver
-from gateway.ports import Answer, Outgoing
+from gateway.ports import Answer, Outgoing, Said
 
 
 class Failure(NamedTuple):
@@ -63,8 +64,15 @@ class Line:
         steps = {"connect": CONNECT_S, "read": attempt_s, "write": attempt_s, "pool": CONNECT_S}
         self._extensions = {"timeout": steps}
 
-    def post(self, message: Outgoing, accept: str) -> Heard | Failure:
-        """Make one attempt."""
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """Make one attempt, and give the whole answer, up to `most` bytes."""
+        heard = self.post(message, message.content_type, most)
+        if isinstance(heard, Failure):
+            return Said(heard.phase, None, None, heard.detail)
+        return Said("after", heard.status, heard.body, f"HTTP {heard.status}{heard.flaw and ', '}{heard.flaw}")
+
+    def post(self, message: Outgoing, accept: str, most: int = LARGEST) -> Heard | Failure:
+        """Make one attempt; of an answer that is larger than `most` bytes there is no body."""
         headers = {"Accept": accept, "Accept-Encoding": "identity", **message.headers}
         try:
             request = httpx2.Request(
@@ -73,7 +81,7 @@ class Line:
             with self._egress.attempt(self._attempt_s, plain=request.url.scheme == "http"):
                 answer = self._egress.handle_request(request)
                 try:
-                    return _heard(answer)
+                    return _heard(answer, most)
                 finally:
                     answer.close()
         except _RAISED as error:
@@ -90,15 +98,15 @@ def _url(text: str) -> httpx2.URL:
     return httpx2.URL(text)
 
 
-def _heard(answer: httpx2.Response) -> Heard:
+def _heard(answer: httpx2.Response, most: int) -> Heard:
     """Read the answer, as far as it comes and no further than allowed."""
     status, headers = answer.status_code, {k.lower(): v for k, v in answer.headers.items()}
     chunks, size = [], 0
     try:
         for chunk in answer.iter_raw():
             size += len(chunk)
-            if size > LARGEST:
-                return Heard(status, headers, None, "larger than 256 kB")
+            if size > most:
+                return Heard(status, headers, None, f"larger than {most >> 10} kB")
             chunks.append(chunk)
     except httpx2.TransportError:
         return Heard(status, headers, None, "broke off")

@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gateway.assembly import DEMO, make_night
+from gateway.assembly import DEMO, RealClock, make_night
+from gateway.cli import books
 from gateway.cli.engines import ENGINES, Engine, EngineName, Running, patiently
 from gateway.cli.pretend import PARTNERS, Sandbox, refuse_what_is_no_demo
 from gateway.cli.running import is_up
@@ -35,6 +36,8 @@ from gateway.store.exchange_log import ExchangeLog
 BASE = date(2026, 11, 23)
 STEP = timedelta(days=7)
 HORIZON = timedelta(days=460)
+SECOND_S = 1.0
+"""Manifests are dated to the second, and a list ends before the one that has not passed."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Report:
     until: date | None = None
     running: Running | None = None
     leaves: int = 0
+    listed: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -73,6 +77,7 @@ class Report:
             "funnel": [line._asdict() for line in funnel(self)],
             "counts": self.counts,
             "leaves": self.leaves,
+            "listed": self.listed,
             "partners": self.partners,
         }
 
@@ -92,8 +97,9 @@ def run(
     # 3 take the night in, screen, refer, deliver
     # 4 let business days pass until nobody has anything more to say
     # 5 take the same night in again: nothing changes
-    # 6 compare the books of both sides, and every act with its leaf in the exchange log
-    began = time.monotonic()
+    # 6 compare the books of both sides, by counting and by their signed lists
+    # 7 hold every act against its leaf in the exchange log
+    began, first = time.monotonic(), RealClock().today()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
     home = clean_home(settings.home)  # 1
@@ -113,7 +119,8 @@ def run(
             report.problems += _again(running, folder)  # 5
             _read(report, running)
             report.problems += compare(report)  # 6
-            verify(report, running.log)
+            reconcile(report, running, first)
+            verify(report, running.log)  # 7
             stage("stopping", None)
     report.seconds = time.monotonic() - began
     return report
@@ -217,6 +224,19 @@ def compare(report: Report) -> list[str]:
     if report.counts.get("updates waiting"):
         problems.append("return-to-work updates wait to be written back")
     return problems + _hold_against_labels(report)
+
+
+def reconcile(report: Report, engine: Engine, first: date) -> None:
+    """Exchange and compare signed lists of the real days that the demo took: what differs, as sentences."""
+    time.sleep(SECOND_S)
+    days = [first + timedelta(days=n) for n in range((RealClock().today() - first).days + 1)]
+    for found in patiently(lambda: engine.reconcile(days)):
+        report.listed += found.sent + found.taken
+        if found.why or found.waiting:
+            report.problems.append(books.sentence(found))
+        report.problems += [f"{found.partner}: message {d.mid} {d.direction}-{d.what}" for d in found.differences]
+    if report.listed < (known := sum(1 for e in report.exchanges if e["receipt"])):
+        report.problems.append(f"the signed lists name {report.listed} messages, and {known} have a receipt")
 
 
 def verify(report: Report, log: ExchangeLog) -> None:
@@ -340,6 +360,8 @@ def show(report: Report, console: Console) -> None:
             f"[green]all {report.leaves} leaves of the exchange log are in order: {len(CHECKS)} checks[/green]"
         )
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
+        signed = f"the signed lists of both sides agree about all {report.listed} of them"
+        console.print(f"[green]{signed}[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")

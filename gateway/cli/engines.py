@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
@@ -22,12 +22,14 @@ from gateway.cli.partners import Partners, PretendPartners
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.errors import GatewayError, StoreUnavailable
+from gateway.journey import reconcile
 from gateway.journey.deliver import deliver
 from gateway.journey.intake import Taken, take_in
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
 from gateway.ports import HandoverFile, Store
 from gateway.store.exchange_log import ExchangeLog
 from gateway.worker.rounds import quiet
@@ -70,6 +72,10 @@ class Engine(Protocol):
         """Let a business day begin here and at the partners; returns what each of them said."""
         ...
 
+    def reconcile(self, days: Sequence[date]) -> list[reconcile.Reconciled]:
+        """Exchange and compare the lists of real days with every partner."""
+        ...
+
 
 # ── one process ──────────────────────────────────────────────────────────────────────────────────────────────────────
 class Inline:
@@ -103,6 +109,10 @@ class Inline:
         self._clock.set_today(today)
         return self.partners.set_today(today)
 
+    def reconcile(self, days: Sequence[date]) -> list[reconcile.Reconciled]:
+        """In this process."""
+        return reconcile_all(self._world, days)
+
 
 @contextmanager
 def inline(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
@@ -132,7 +142,7 @@ class Full:
     def __init__(
         self, settings: Settings, books: Books, partners: Partners, clock: DayFile, hint: Callable[[], None]
     ) -> None:
-        self._inbox, self._clock, self._hint = settings.from_comwel(), clock, hint
+        self._settings, self._inbox, self._clock, self._hint = settings, settings.from_comwel(), clock, hint
         self.store: Store = books.store
         self.log = books.log
         self.partners = partners
@@ -158,6 +168,11 @@ class Full:
         said = self.partners.set_today(today)
         self._hint()
         return said
+
+    def reconcile(self, days: Sequence[date]) -> list[reconcile.Reconciled]:
+        """Beside the processes, as `gateway reconcile` does."""
+        with assemble(running.at_home(self._settings), clock=self._clock) as gateway:
+            return reconcile_all(gateway.world, days)
 
     def _rests(self) -> bool:
         return quiet(self.store, self._clock)
@@ -221,6 +236,12 @@ def patiently(ask: Callable[[], _T]) -> _T:
             if time.monotonic() > deadline:
                 raise
             time.sleep(LOOK_S)
+
+
+def reconcile_all(world: World, days: Sequence[date]) -> list[reconcile.Reconciled]:
+    """Every day with every partner that nobody else is at."""
+    found = (reconcile.reconcile(world, partner, day) for partner in sorted(world.channels) for day in days)
+    return [one for one in found if one]
 
 
 def _drop(night: Path, inbox: Path) -> list[str]:

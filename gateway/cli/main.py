@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
+from gateway.cli import books, maps, operating, pretend, retention, running, serving, standing, supervisor
 from gateway.cli import demo as demo_run
 from gateway.cli import log as log_commands
-from gateway.cli import maps, operating, pretend, retention, running, serving, standing, supervisor
 from gateway.cli.engines import EngineName
 from gateway.config import Settings, read_settings
 from gateway.errors import (
@@ -43,7 +43,7 @@ from gateway.telemetry.logs import log_from
 from gateway.telemetry.metrics import Metrics, Standing, served
 from gateway.worker import app as engine
 from gateway.worker.embedded import Runner
-from gateway.worker.rounds import INTAKE, JOURNEY
+from gateway.worker.rounds import INTAKE, JOURNEY, RECONCILE
 from gateway.worker.wake import BrokerWake
 
 log = structlog.get_logger()
@@ -126,9 +126,9 @@ def _watched(known: Knowledge | None = None, *, works: bool, woken: bool = False
     lines, now = log_from(logging.INFO), read_settings()
     shown: Mapping[str, Any] = {
         "log_lines_lost": lambda: lines.lost,
-        "rounds": ("deliver", "log", "check", *ALONE, *(("wake",) if woken else ())) if works else (),
+        "rounds": ("deliver", "log", "check", RECONCILE, *ALONE, *(("wake",) if woken else ())) if works else (),
         "alone": ALONE if works else (),
-        "tasks": ("wake", JOURNEY) if woken else (),
+        "tasks": ("wake", JOURNEY, RECONCILE) if woken else (),
     }
     with ExitStack() as stack:
         metrics = stack.enter_context(closing(_observer(now.traces_url, shown)))
@@ -279,6 +279,24 @@ def _broker(now: Settings) -> str:
     if now.broker_url is None:
         raise SettingsInvalid("GATEWAY_BROKER_URL is not set; `gateway run` and `gateway serve` need no broker")
     return now.broker_url
+
+
+@app.command()
+def reconcile(
+    partner: Annotated[str | None, typer.Option(help="with this partner; unset: with all")] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Korean day; unset: yesterday")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange signed lists of a day's messages with partners and compare them. Exit 1 when the books differ."""
+    with _gateway() as gateway:
+        found = list(books.reconciled(gateway.world, partner, day.date() if day else None))
+    if as_json:
+        _print_json([books.plain(one) for one in found])
+    for one in found if not as_json else ():
+        typer.echo(books.sentence(one))
+        for d in one.differences:
+            typer.echo(f"  {d.mid} {d.direction}-{d.what}")
+    raise typer.Exit(0 if all(one.agreed for one in found) else 1)
 
 
 @app.command()

@@ -6,12 +6,12 @@ Rules: only a home that is empty or marked as a demo's may have a business day o
 from __future__ import annotations
 
 from datetime import date
-from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.assembly import DEMO, DayFile, RealClock
 from gateway.cli.partners import free_port
+from gateway.cli.running import LOOPBACK
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 
@@ -37,7 +37,7 @@ def pretending(settings: Settings, door: str) -> Settings:
         update={
             "public_url": door,
             "partner_urls": urls,
-            "partner_networks": (ip_network("127.0.0.0/8"),),
+            "partner_networks": (LOOPBACK,),
             "attempt_timeout_s": ATTEMPT_TIMEOUT_S,
             "lease_s": LEASE_S,
             "retry_scale": 0.02,

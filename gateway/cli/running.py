@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import orjson
 from gateway.config import Settings, environment
 from gateway.errors import SettingsInvalid, StoreUnavailable
 
+LOOPBACK = ip_network("127.0.0.0/8")
 STOP_S = 40.0
 LOOK_S = 0.1
 DATABASE_AWAY = 3
@@ -46,11 +48,14 @@ def read_state(home: Path) -> dict[str, Any] | None:
 
 
 def at_home(settings: Settings) -> Settings:
-    """The settings of who visits a home: where it is up, with the database that runs there."""
+    """The settings of who visits a home: where it is up, with the database and the pretend partners that run there."""
     state = read_state(settings.home)
-    if settings.database_url or not state or not state.get("database_url") or not is_up(settings.home):
+    if not state or not is_up(settings.home):
         return settings
-    return settings.model_copy(update={"database_url": state["database_url"]})
+    found: dict[str, Any] = {"database_url": settings.database_url or state.get("database_url")}
+    if state["partners"] and not settings.partner_urls:
+        found |= {"partner_urls": state["partners"], "partner_networks": (LOOPBACK,)}
+    return settings.model_copy(update=found)
 
 
 def up(settings: Settings, *options: str) -> dict[str, Any]:

@@ -51,6 +51,8 @@ ACTS = LOG_ACTS | READS | {
     "message.received",
     "message.repeated",
     "nonces.forgotten",
+    "books.stated",
+    "books.compared",
     "outcomes.judged",
     "records.reviewed",
     "records.destroyed",

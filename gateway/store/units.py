@@ -32,11 +32,13 @@ from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.ports import (
     ActsAsked,
     AttemptRow,
+    BookedRow,
     CaseChange,
     CaseRow,
     CheckRow,
     Claim,
     DeadRow,
+    DifferenceRow,
     FactRow,
     Finish,
     HandoverFile,
@@ -51,6 +53,7 @@ from gateway.ports import (
     ParkedRow,
     QuarantinedRow,
     ReceiptRow,
+    ReconciliationRow,
     ReferralRow,
     ReplayRow,
     ScreeningRow,
@@ -528,6 +531,37 @@ class Retention(_Part):
         return _rows(HoldRow, _SQL.holds(self._c))
 
 
+class Reconciliation(_Part):
+    """See `ports.Reconciliation`."""
+
+    def booked(self, partner: str, since: datetime, until: datetime) -> Sequence[BookedRow]:
+        return _rows(BookedRow, _SQL.booked(self._c, partner=partner, since=since, until=until))
+
+    def days_due(self, partner: str, last: date, now: datetime, most: int) -> Sequence[date]:
+        return [day for (day,) in _SQL.days_due(self._c, partner=partner, last=last, now=now, most=most)]
+
+    def newest(self, partner: str, day: date | None = None) -> ReconciliationRow | None:
+        row = _SQL.newest_list(self._c, partner=partner, day=day)
+        return ReconciliationRow(*row) if row else None
+
+    def last_answer(self, partner: str) -> str | None:
+        found: str | None = _SQL.last_answer(self._c, partner=partner)
+        return found
+
+    def keep(self, row: ReconciliationRow) -> None:
+        _SQL.keep_list(self._c, **row._asdict())
+
+    def differ(self, partner: str, day: date, found: Sequence[DifferenceRow], at: datetime) -> Sequence[DifferenceRow]:
+        names = ("partner", "mid", "direction", "what", "day", "found_at")
+        new = _SQL.add_differences(self._c, **_arrays(names, [row[:6] for row in found])) if found else ()
+        keys = _arrays(("mids", "directions", "whats"), [row[1:4] for row in found])
+        gone = _SQL.end_differences(self._c, partner=partner, day=day, at=at, **keys)
+        return [*_rows(DifferenceRow, new), *_rows(DifferenceRow, gone)]
+
+    def open_differences(self, partner: str) -> Sequence[DifferenceRow]:
+        return _rows(DifferenceRow, _SQL.open_differences(self._c, partner=partner))
+
+
 class PostgresUnit:
     """One transaction; see `ports.Unit`."""
 
@@ -542,12 +576,13 @@ class PostgresUnit:
         self.inbox: ports.Inbox = Inbox(connection)
         self.facts: ports.Facts = Facts(connection)
         self.retention: ports.Retention = Retention(connection)
+        self.reconciliation: ports.Reconciliation = Reconciliation(connection)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))
 
-    def end_work(self, kind: str, partner: str, at: datetime) -> None:
-        _SQL.end_work(self._c, kind=kind, partner=partner, at=at)
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
+        _SQL.end_work(self._c, kind=kind, partner=partner, at=at, mid=mid)
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
         found = _SQL.events(self._c, **asked._asdict())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from gateway.ports import Answer, Observer, Outgoing, PartnerChannel
+from gateway.ports import Answer, Observer, Outgoing, PartnerChannel, Said
 
 
 class WatchedChannel:
@@ -20,6 +20,13 @@ class WatchedChannel:
             answer = self._channel.send(message._replace(headers={**message.headers, **told}) if told else message)
             self._observer.attempted(self._partner, answer.phase, time.perf_counter() - began)
         return answer
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """See `ports.PartnerChannel`."""
+        began = time.perf_counter()
+        said = self._channel.ask(message, most)
+        self._observer.attempted(self._partner, said.phase, time.perf_counter() - began)
+        return said
 
     def close(self) -> None:
         """See `ports.PartnerChannel`."""

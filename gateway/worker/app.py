@@ -2,6 +2,7 @@
 
     wake      one queue per partner, empty payload: deliver to it until nothing is due
     journey   by beat, every second: screen, withdraw, refer, track
+    reconcile by beat, every ten minutes: the lists of days that are due
 
 Rules: a task carries no data, only a name, so every message of the broker may get lost, come twice or late. Beside the
 tasks every worker runs the poller (`gateway.worker.embedded`): with the broker dead, each delivery is at most a second
@@ -27,14 +28,16 @@ from celery.bootsteps import StartStopStep
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
 
+from gateway.journey.reconcile import reconcile_due
 from gateway.journey.world import World
 from gateway.ports import Observer
 from gateway.worker.embedded import Runner
-from gateway.worker.rounds import JOURNEY, deliver_all, one_round, walk
+from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, walk
 
-WAKE_TASK, JOURNEY_TASK = "gateway.wake", "gateway.journey"
+WAKE_TASK, JOURNEY_TASK, RECONCILE_TASK = "gateway.wake", "gateway.journey", "gateway.reconcile"
 HINT_EXPIRES_S = 30
 JOURNEY_EVERY_S = 1.0
+RECONCILE_EVERY_S = 600.0
 POLL_S = 1.0
 SOCKET_S = 5.0
 CONNECT_S = 2.0
@@ -86,8 +89,11 @@ def build_app(broker_url: str, partners: Iterable[str], *, socket_s: float = SOC
         "max_retries": 1,
         "interval_start": 0,
     }
-    tick = {"task": JOURNEY_TASK, "schedule": JOURNEY_EVERY_S, "options": {"queue": JOURNEY, "expires": HINT_EXPIRES_S}}
-    app.conf.beat_schedule = {JOURNEY: tick}
+    to_walkers = {"queue": JOURNEY, "expires": HINT_EXPIRES_S}
+    app.conf.beat_schedule = {
+        JOURNEY: {"task": JOURNEY_TASK, "schedule": JOURNEY_EVERY_S, "options": to_walkers},
+        RECONCILE: {"task": RECONCILE_TASK, "schedule": RECONCILE_EVERY_S, "options": to_walkers},
+    }
     app.conf.beat_scheduler = f"{__name__}:Timetable"
     return app
 
@@ -116,6 +122,11 @@ def give_tasks(app: Celery, world: World, name: str, observer: Observer) -> None
         observer.woken(JOURNEY)
         while not world.stopping() and one_round(observer, JOURNEY, partial(walk, world)):
             pass
+
+    @app.task(name=RECONCILE_TASK, expires=HINT_EXPIRES_S)
+    def reconcile() -> None:
+        observer.woken(RECONCILE)
+        one_round(observer, RECONCILE, partial(reconcile_due, world))
 
 
 def work(

@@ -16,15 +16,17 @@ from dataclasses import replace
 import structlog
 
 from gateway.journey.deliver import deliver
+from gateway.journey.reconcile import reconcile_due
 from gateway.journey.world import World
 from gateway.ports import Observer, Unobserved
-from gateway.worker.rounds import collect, one_round, walk
+from gateway.worker.rounds import RECONCILE, collect, one_round, walk
 
 PAUSE_S = 0.2
 COLLECT_S = 2.0
 SPARE_S = 5.0
 """An attempt that is under way is waited for; then its outcome is to be committed, and a lease given back."""
 LOG_PAUSES_S = {"check": 60.0}
+RECONCILE_S = 60.0
 log = structlog.get_logger()
 
 
@@ -54,6 +56,7 @@ class Runner:
             *((f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0, pause_s) for p in deliveries),
             ("journey", self._journey, PAUSE_S, pause_s),
             ("intake", self._intake, PAUSE_S, max(pause_s, COLLECT_S)),
+            (RECONCILE, self._reconcile, PAUSE_S, RECONCILE_S),
             *((name, act, PAUSE_S, LOG_PAUSES_S.get(name, pause_s)) for name, act in world.log_rounds.items()),
         ]
         self._threads = [threading.Thread(target=self._loop, args=one, name=one[0], daemon=True) for one in rounds]
@@ -88,6 +91,9 @@ class Runner:
 
     def _intake(self) -> int:
         return collect(self._world)
+
+    def _reconcile(self) -> int:
+        return reconcile_due(self._world)
 
     def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""

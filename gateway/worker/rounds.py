@@ -24,7 +24,7 @@ from gateway.journey.world import World
 from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
-JOURNEY, INTAKE = "journey", "intake"
+JOURNEY, INTAKE, RECONCILE = "journey", "intake", "reconcile"
 VERBS = (screen_cases, withdraw, refer, track, destroy_daily)
 log = structlog.get_logger()
 

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
-from gateway.sealing import manifest, receipts
+from gateway.sealing import lists, manifest, receipts
 from gateway.sealing.keys import to_jwk
 from tests.unit.sealing.build import BODY, MID, NOW, key_of, manifest_of, receipt_of, record_of, ring, sealed, stated
+from tests.unit.sealing.test_lists import a_list
 
 
 def openssl(*arguments: str | Path) -> bytes:
@@ -51,6 +52,21 @@ def test_jwcrypto_reads_our_receipt() -> None:
     sent = sealed()
     payload = orjson.loads(read_by_jwcrypto(receipts.make(receipt_of(sent), key_of("kead")), "kead"))
     assert unpadded(payload["mjws_s256"]) == hashlib.sha256(sent.encode()).digest()
+
+
+def test_jwcrypto_reads_our_reconciliation_list() -> None:
+    ours = lists.make(a_list(), key_of("comwel"))
+    payload = orjson.loads(read_by_jwcrypto(ours, "comwel"))
+    assert [line.split(" ")[0] for line in payload["entries"]] == sorted(entry.mid for entry in a_list().entries)
+    assert payload["counts"] == {"in": 1, "out": 3}
+
+
+def test_we_check_a_reconciliation_list_that_jwcrypto_sealed() -> None:
+    ours = lists.make(a_list(), key_of("comwel"))
+    members = {**stated(ours), "iss": "kead", "aud": "comwel", "answers": lists.digest_list(ours)}
+    text = by_jwcrypto("kead", lists.TYP, orjson.dumps(members))
+    found = lists.check(text, keys=ring(), author="kead", audience="comwel", answers=ours, received=NOW)
+    assert found.entries == a_list().entries
 
 
 def test_we_open_a_manifest_that_jwcrypto_sealed() -> None:

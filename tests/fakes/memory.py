@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta, timezone
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -19,11 +20,13 @@ from gateway.exchange_log.leaf import ACTS
 from gateway.ports import (
     ActsAsked,
     AttemptRow,
+    BookedRow,
     CaseChange,
     CaseRow,
     CheckRow,
     Claim,
     DeadRow,
+    DifferenceRow,
     FactRow,
     Finish,
     HandoverFile,
@@ -37,6 +40,7 @@ from gateway.ports import (
     ParkedRow,
     QuarantinedRow,
     ReceiptRow,
+    ReconciliationRow,
     ReferralRow,
     ReplayRow,
     ScreeningRow,
@@ -44,6 +48,7 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
+from gateway.sealing import compact, manifest
 
 _NUMBERS = count(1)
 TERMINAL = {"completed", "failed", "rejected", "cancelled", "entered-in-error"}
@@ -91,6 +96,8 @@ class Shelf:
     events: list[KeptEvent] = field(default_factory=list)
     days: dict[str, date] = field(default_factory=dict)
     holds: dict[str, HoldRow] = field(default_factory=dict)
+    lists: dict[str, ReconciliationRow] = field(default_factory=dict)
+    differences: dict[tuple[str, str, str, str], DifferenceRow] = field(default_factory=dict)
 
     def seen_by(self, partner: str) -> Shelf:
         """What a unit for one partner sees; the objects are the same."""
@@ -112,6 +119,8 @@ class Shelf:
             rtw_files=self.rtw_files,
             lines={k: v for k, v in self.lines.items() if k == partner},
             replays={k: v for k, v in self.replays.items() if v.partner == partner},
+            lists={k: v for k, v in self.lists.items() if v.partner == partner},
+            differences={k: v for k, v in self.differences.items() if k[0] == partner},
             work=[row for row in self.work if row.partner == partner],
             events=[row for row in self.events if row.event.partner == partner],
         )
@@ -725,6 +734,70 @@ class Retention(_Part):
         s.parked = {k: p for k, p in s.parked.items() if p.case_no != case_no}
 
 
+class Reconciliation(_Part):
+    def booked(self, partner: str, since: datetime, until: datetime) -> Sequence[BookedRow]:
+        mine = sorted((m for m in self.s.messages.values() if m.partner == partner), key=lambda m: (m.mid, m.direction))
+        return [
+            BookedRow(m.mid, sha256(m.jws.encode()).digest(), m.direction, self._state(m))
+            for m in mine
+            if since <= _sealed_at(m.jws) < until and (m.direction == "in" or self.s.deliveries[m.partner, m.mid].fence)
+        ]
+
+    def _state(self, message: MessageRow) -> str:
+        receipt = self.s.receipts.get((message.partner, message.direction, message.mid))
+        if receipt and receipt.decision == "rejected":
+            return "rejected"
+        if message.direction == "in":
+            return "accepted"
+        if receipt:
+            return "delivered"
+        waits = self.s.deliveries[message.partner, message.mid].state in ("ready", "leased")
+        return "waiting" if waits else "given-up"
+
+    def days_due(self, partner: str, last: date, now: datetime, most: int) -> Sequence[date]:
+        sent = sorted((m.mid, m.at) for m in self.s.messages.values() if (m.partner, m.direction) == (partner, "out"))
+        if not sent:
+            return []
+        first = max(last - timedelta(days=most), _day(sent[0][1]))
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        rows = self._lists(partner)
+        return [d for d in days if not any(r.day == d and (r.settled or r.next_at > now) for r in rows)]
+
+    def _lists(self, partner: str) -> list[ReconciliationRow]:
+        return [row for row in self.s.lists.values() if row.partner == partner]
+
+    def newest(self, partner: str, day: date | None = None) -> ReconciliationRow | None:
+        found = [row for row in self._lists(partner) if day in (None, row.day)]
+        return found[-1] if found else None
+
+    def last_answer(self, partner: str) -> str | None:
+        return next((row.theirs for row in reversed(self._lists(partner)) if row.theirs), None)
+
+    def keep(self, row: ReconciliationRow) -> None:
+        before = self.s.lists.get(row.list_id, row)
+        self.s.lists[row.list_id] = row._replace(ours=before.ours, stated_at=before.stated_at)
+
+    def differ(self, partner: str, day: date, found: Sequence[DifferenceRow], at: datetime) -> Sequence[DifferenceRow]:
+        kept = self.s.differences
+        named = {(row.partner, row.mid, row.direction, row.what): row for row in found}
+        new = {k: row for k, row in named.items() if k not in kept or kept[k].gone_at}
+        gone = {
+            k: row._replace(gone_at=at)
+            for k, row in kept.items()
+            if (row.partner, row.day, row.gone_at) == (partner, day, None) and k not in named
+        }
+        kept |= new | gone
+        return [*new.values(), *gone.values()]
+
+    def open_differences(self, partner: str) -> Sequence[DifferenceRow]:
+        found = [row for row in self.s.differences.values() if row.partner == partner and row.gone_at is None]
+        return sorted(found, key=lambda row: (row.day, row.mid, row.direction, row.what))
+
+
+def _sealed_at(jws: str) -> datetime:
+    return manifest.read(compact.read(jws, typ=manifest.TYP).payload).made_at
+
+
 def _day(at: datetime) -> date:
     return at.astimezone(timezone(timedelta(hours=9))).date()
 
@@ -737,13 +810,14 @@ class MemoryUnit:
         self.outbox, self.inbox, self.facts = Outbox(shelf), Inbox(shelf), Facts(shelf)
         self.lines = Lines(shelf)
         self.retention = Retention(shelf)
+        self.reconciliation = Reconciliation(shelf)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
 
-    def end_work(self, kind: str, partner: str, at: datetime) -> None:
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
         for n, item in enumerate(self.shelf.work):
-            if (item.kind, item.partner, item.done_at) == (kind, partner, None):
+            if (item.kind, item.partner, item.done_at) == (kind, partner, None) and mid in (None, item.mid):
                 self.shelf.work[n] = item._replace(done_at=at)
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:

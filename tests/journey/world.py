@@ -49,7 +49,7 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import Knowledge, Limits, World
-from gateway.ports import Answer, LegRow, Outgoing
+from gateway.ports import Answer, LegRow, Outgoing, Said
 from gateway.sealing import http, manifest, receipts
 from gateway.sealing.keys import KeyRing, SigningKey, generate
 from gateway.sealing.manifest import Manifest
@@ -140,7 +140,13 @@ class Partner:
     sent: list[Outgoing] = field(default_factory=list)
     taken: dict[str, Manifest] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None
+    asked: list[Outgoing] = field(default_factory=list)
+    list_of: Callable[[Partner, Outgoing], Said] = lambda _, message: Said("attempt", None, None, "cannot connect")
     closed: bool = False
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        self.asked.append(message)
+        return self.list_of(self, message)
 
     def send(self, message: Outgoing) -> Answer:
         self.before()
@@ -574,7 +580,8 @@ def seal(
 TABLES = (
     "handover_file", "quarantined_record", "case_record", "case_history", "parked_record", "screening", "referral",
     "leg", "message", "delivery", "attempt", "receipt", "inbox", "nonce", "outcome_fact", "retention_check",
-    "rtw_update", "rtw_file", "work_item", "partner_line", "replay", "audit_event",
+    "rtw_update", "rtw_file", "work_item", "partner_line", "replay", "reconciliation", "reconciliation_difference",
+    "audit_event",
 )  # fmt: skip
 
 
@@ -632,7 +639,8 @@ def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
         "leg": s.legs.values(), "message": s.messages.values(), "attempt": s.attempts, "receipt": s.receipts.values(),
         "inbox": s.inbox.values(), "outcome_fact": s.facts, "retention_check": s.checks.values(),
         "rtw_update": s.updates.values(), "work_item": s.work, "partner_line": s.lines.values(),
-        "replay": s.replays.values(),
+        "replay": s.replays.values(), "reconciliation": s.lists.values(),
+        "reconciliation_difference": s.differences.values(),
     }  # fmt: skip
     return [row._asdict() for row in shelves[table]]
 

@@ -14,6 +14,7 @@ again, and both ways give the same desk (a test compares). Stories are not journ
     answered    the gateway's receipt for a report
     refused     the gateway refused a report for good
     resent      a report was sent again on purpose, and what the gateway said
+    listed      the gateway's list of a period (its digest), and ours in answer
 
 It refuses to know HTTP and dialects.
 """
@@ -146,6 +147,10 @@ class Desk:
         with self.lock:
             self._journal.append(line)
             self._apply(line)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Everything ever recorded, oldest first."""
+        return self._journal.lines()
 
     def heard(self, mid: str) -> Heard | None:
         """What was said about this message before."""

@@ -89,7 +89,7 @@ class Door:
         """
         # 1.
         try:
-            manifest, jws = self._prove(request)
+            manifest, jws = self.prove(request)
         except SealRefused as error:
             self._desk.record("unproven", code=error.code)
             return Judged(self._dialect.reply(Verdict.NOT_PROVEN, None, error.code))
@@ -118,12 +118,14 @@ class Door:
             ref_no=referral.ref_no if referral else None,
             sha256=hashlib.sha256(request.body).hexdigest(),
             mjws_s256=digest_jws(jws),
+            iat=manifest.iat,
             verdict=verdict,
             receipt=receipt,
         )
         return Judged(self._dialect.reply(verdict, receipt, ""), receipt, mishap, touched)
 
-    def _prove(self, request: Request) -> tuple[Manifest, str]:
+    def prove(self, request: Request) -> tuple[Manifest, str]:
+        """The manifest of a request that the gateway has sent us just now. Raises SealRefused."""
         now = self._seals.now()
         attempt = http.verify("POST", request.target, request.headers, request.body, keys=self._seals.gateway, now=now)
         manifest = open_sealed(

@@ -3,6 +3,7 @@
     POST /pretend/clock {"today": "YYYY-MM-DD"}   do everything due by that business date, wait for its receipts
     GET  /pretend/status                          counters
     GET  /.well-known/jwks.json                   our public keys
+    POST …/reconciliation                         the gateway's list of a period; answered with ours
     POST anything else                            a message from the gateway, judged by the door
 
 Every answer carries `X-Pretend-Partner`. Messages are judged one after the other on the event loop; reports are written
@@ -26,6 +27,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from adapters.partners.pretend import door, story
+from adapters.partners.pretend.books import Clerk
 from adapters.partners.pretend.desk import Desk, Task, Voice
 from adapters.partners.pretend.dialects import Dialect
 from adapters.partners.pretend.dialects.kead import KEAD
@@ -38,7 +40,8 @@ from adapters.partners.pretend.scripts import Mishap
 from adapters.partners.pretend.story import Story
 from gateway.documents import strict_json
 from gateway.documents.schemas import Schemas
-from gateway.errors import DocumentRefused
+from gateway.errors import DocumentRefused, SealRefused
+from gateway.sealing import lists
 
 DIALECTS = {d.id: d for d in (KEIS, KEAD, TRN)}
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
@@ -76,6 +79,7 @@ class Partner:
         voice = Voice(self._tell, self.dialect.speaks)
         self.desk = Desk(Journal(options.home / "journal.ndjson"), voice, options.base_date, now)
         self.door = door.Door(self.dialect, self.desk, schemas, seals)
+        self.clerk = Clerk(self.dialect.id, self.desk, seals)
         self.writer = Writer(self.dialect, self.desk, schemas, seals)
         ours = client_context(options.tls, options.partner) if options.tls else True
         self.postman = Postman(self.dialect, self.desk, seals, options.gateway, options.threads, ours)
@@ -221,6 +225,18 @@ def build(partner: Partner) -> FastAPI:
             return _json({"error": "the business clock does not run backwards"}, 409)
         return _json(await run_in_threadpool(partner.advance, today))
 
+    @app.post("/{path:path}/reconciliation")
+    async def reconciliation(request: Request) -> Response:
+        body = await _limited(request, lists.LONGEST)
+        if body is None:
+            return _json({"error": "larger than a list may be"}, 413)
+        try:
+            partner.door.prove(door.Request(_target(partner.options.base, request), request.headers, body))
+            answer = await run_in_threadpool(partner.clerk.answer, body.decode("ascii", "replace"))
+        except SealRefused as error:
+            return _json({"error": error.code}, error.status)
+        return Response(answer, 200, media_type=lists.CONTENT_TYPE)
+
     @app.post("/{path:path}")
     async def message(request: Request) -> Response:
         body = await _limited(request)
@@ -239,12 +255,12 @@ def build(partner: Partner) -> FastAPI:
     return app
 
 
-async def _limited(request: Request) -> bytes | None:
+async def _limited(request: Request, largest: int = LARGEST) -> bytes | None:
     """The body, or None as soon as it is larger than we take."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > LARGEST:
+        if size > largest:
             return None
         chunks.append(chunk)
     return b"".join(chunks)

@@ -107,6 +107,19 @@ select count(*) from rtw_update where file_seq is null;
 -- name: figure_oldest_update
 select coalesce(extract(epoch from now() - min(at)), 0)::float8 from rtw_update where file_seq is null;
 
+-- name: figure_book_differences
+-- Messages on which our books and a partner's differ.
+select p.partner, count(d.mid)
+from unnest(:partners::text[]) p (partner)
+left join reconciliation_difference d on d.partner = p.partner and d.gone_at is null group by p.partner;
+
+-- name: figure_books_in_vain
+-- How often in a row a partner was asked for its list and gave none.
+select p.partner, coalesce(r.tries, 0)
+from unnest(:partners::text[]) p (partner) left join lateral (
+    select tries * (theirs is null)::integer as tries from reconciliation r
+    where r.partner = p.partner order by no desc limit 1) r on true;
+
 -- name: figure_log_pending
 -- Leaves that are committed and not in the tree yet.
 select count(*) from xlog_pending;

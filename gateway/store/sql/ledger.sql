@@ -5,7 +5,8 @@ insert into work_item (kind, code, case_no, ref_no, partner, mid, at)
 values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
 
 -- name: end_work!
-update work_item set done_at = :at where kind = :kind and partner = :partner and done_at is null;
+update work_item set done_at = :at
+where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid) and done_at is null;
 
 -- name: events
 -- Acts in their order: of a case, with a partner, in a period; what is null does not matter.

@@ -228,6 +228,26 @@ def test_figures_cannot_write(postgres_store: PostgresStore) -> None:
         connection.execute("delete from nonce")
 
 
+def test_books_that_differ_and_lists_that_were_asked_for_in_vain_are_shown_per_partner(
+    postgres_store: PostgresStore, books: psycopg.Connection
+) -> None:
+    list_of = (
+        "insert into reconciliation (list_id, partner, day, ours, stated_at, next_at, theirs, compared_at, tries)"
+        " values (%s, %s, '2026-11-23', 'o', now(), now(), %s, case when %s then now() end, %s)"
+    )
+    for partner, theirs, tries in (("KEIS", None, 4), ("KEIS", "t", 5), ("KEAD", "t", 1), ("KEAD", None, 2)):
+        books.execute(list_of, (uuid7(), partner, theirs, theirs is not None, tries))
+    for gone in ("null", "now()"):
+        books.execute(
+            "insert into reconciliation_difference values (%s, %s, 'out', 'not-there', '2026-11-23', now(), "  # noqa: S608
+            f"{gone})",
+            ("KEIS", uuid7()),
+        )
+    seen = read(postgres_store)
+    assert seen["gateway_book_differences"] == {("KEIS",): 1, ("KEAD",): 0}
+    assert seen["gateway_books_asked_in_vain"] == {("KEIS",): 0, ("KEAD",): 2}
+
+
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.query)
 def test_no_figure_walks_a_table_that_grows(figure: figures.Figure, books: psycopg.Connection) -> None:
     query = getattr(figures._SQL, f"figure_{figure.query}").sql

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import SettingsInvalid
 from gateway.exchange_log.audit import AuditEvent
-from gateway.ports import Answer, Outgoing, Reading
+from gateway.ports import Answer, Outgoing, Reading, Said
 from gateway.telemetry.channel import WatchedChannel
 from gateway.telemetry.metrics import OTHER, Metrics, Standing, codes, served
 
@@ -50,6 +50,9 @@ class Silent:
 
     def send(self, message: Outgoing) -> Answer:
         return Answer("attempt", None, None, None, None, "")
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        return Said("attempt", None, None, "")
 
     def close(self) -> None:
         self.closed = True

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from gateway.errors import StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
-from gateway.ports import Answer, Outgoing
+from gateway.ports import Answer, Outgoing, Said
 from gateway.telemetry import traces
 from gateway.telemetry.channel import WatchedChannel
 from gateway.telemetry.traces import Traces
@@ -40,6 +40,9 @@ class Telling:
     def send(self, message: Outgoing) -> Answer:
         self.headers = dict(message.headers)
         return Answer("after", 200, None, "ok", None, NAME)
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        return Said("after", 200, b"", NAME)
 
     def close(self) -> None: ...
 

@@ -45,11 +45,12 @@ def test_there_is_one_queue_for_each_partner_and_one_for_the_journey() -> None:
 
 def test_beat_sends_the_journey_every_second_and_nothing_that_outlives_half_a_minute() -> None:
     app = engine.build_app(NOWHERE, PARTNERS)
-    [entry] = app.conf.beat_schedule.values()
-    assert (entry["task"], entry["schedule"]) == (engine.JOURNEY_TASK, 1.0)
-    assert entry["options"] == {"queue": "journey", "expires": 30}
+    entries = app.conf.beat_schedule
+    assert (entries["journey"]["task"], entries["journey"]["schedule"]) == (engine.JOURNEY_TASK, 1.0)
+    assert (entries["reconcile"]["task"], entries["reconcile"]["schedule"]) == (engine.RECONCILE_TASK, 600.0)
+    assert [entry["options"] for entry in entries.values()] == [{"queue": "journey", "expires": 30}] * 2
     timetable = engine.Timetable(app)
-    assert set(timetable.schedule) == {"journey"}
+    assert set(timetable.schedule) == {"journey", "reconcile"}
 
 
 def test_nothing_is_built_at_import() -> None:

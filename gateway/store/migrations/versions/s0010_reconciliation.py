@@ -1,0 +1,13 @@
+"""Reconciliation. The step itself is the SQL file beside this one."""
+
+from __future__ import annotations
+
+from gateway.store.migrate import run_step
+
+revision = "0010_reconciliation"
+down_revision = "0009_replays"
+
+
+def upgrade() -> None:
+    """Run the SQL file."""
+    run_step(revision)
