@@ -335,6 +335,11 @@ class ReconcileRefused(JourneyRefused):
     )
 
 
+class WorkRefused(JourneyRefused):
+    code = "LOOP-WORK"
+    sentence, remedy = "this work item cannot be ended by a word", "see `gateway work list`"
+
+
 # ── delivery, by phase ───────────────────────────────────────────────────────────────────────────────────────────────
 class DeliveryFailed(GatewayError):
     """Bringing a message across failed; the phase decides what happens next."""

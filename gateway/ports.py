@@ -356,6 +356,13 @@ class WorkItem(NamedTuple):
     done_at: datetime | None = None
 
 
+class OpenWork(NamedTuple):
+    """A work item that is not over, and the number by which people call it."""
+
+    number: int
+    item: WorkItem
+
+
 class HoldRow(NamedTuple):
     """A case of which nothing is destroyed, and why."""
 
@@ -825,6 +832,14 @@ class Unit(Protocol):
 
     def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
         """What this kind of item about this partner (and this message, if given) called for is over."""
+        ...
+
+    def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
+        """What is not over, of this kind or of all, oldest first."""
+        ...
+
+    def do_work(self, number: int, at: datetime) -> WorkItem | None:
+        """End one item; None when none that is open has this number."""
         ...
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
-from gateway.cli import books, maps, operating, pretend, retention, running, serving, standing, supervisor
+from gateway.cli import books, maps, operating, pretend, retention, running, serving, standing, supervisor, work
 from gateway.cli import demo as demo_run
 from gateway.cli import log as log_commands
 from gateway.cli.engines import EngineName
@@ -57,6 +57,7 @@ app.add_typer(keys, name="key")
 app.add_typer(operating.partners, name="partner")
 app.add_typer(operating.dead, name="dead")
 app.add_typer(operating.replays, name="replay")
+app.add_typer(work.app, name="work")
 app.add_typer(maps.app, name="map")
 app.add_typer(retention.app, name="retention")
 app.add_typer(log_commands.app, name="log")

@@ -30,7 +30,7 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset({"message.explained", "acts.exported"})
+READS = frozenset({"message.explained", "acts.exported", "work.listed"})
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "handover.taken",
@@ -60,6 +60,7 @@ ACTS = LOG_ACTS | READS | {
     "records.released",
     "reports.missed",
     "retention.due",
+    "work.done",
     "writeback.allocated",
     "writeback.written",
 }  # fmt: skip

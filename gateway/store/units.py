@@ -50,6 +50,7 @@ from gateway.ports import (
     LegRow,
     LineRow,
     MessageRow,
+    OpenWork,
     ParkedRow,
     QuarantinedRow,
     ReceiptRow,
@@ -583,6 +584,14 @@ class PostgresUnit:
 
     def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
         _SQL.end_work(self._c, kind=kind, partner=partner, at=at, mid=mid)
+
+    def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
+        found = _SQL.open_work(self._c, kind=kind, limit=limit)
+        return [OpenWork(number, WorkItem(*columns)) for number, *columns in found]
+
+    def do_work(self, number: int, at: datetime) -> WorkItem | None:
+        found = _SQL.do_work(self._c, number=number, at=at)
+        return WorkItem(*found) if found else None
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
         found = _SQL.events(self._c, **asked._asdict())

@@ -198,6 +198,22 @@ def test_a_kept_refusal_is_one_event_and_nothing_else(store: Store) -> None:
     assert counts["cases"] == 0
 
 
+def test_work_is_open_until_it_is_done_and_has_a_number_of_its_own(store: Store) -> None:
+    late, early = (
+        WorkItem(kind, None, None, None, "KEIS", None, at) for kind, at in (("b", NOW), ("a", NOW - timedelta(hours=1)))
+    )
+    with store.unit() as unit:
+        unit.add_work([late, early])
+        first, second = unit.open_work(None, 9)
+        assert (first.item, second.item) == (early, late)
+        assert unit.open_work(None, 1) == [first]
+        assert unit.open_work("b", 9) == [second]
+        assert unit.do_work(first.number, NOW) == early._replace(done_at=NOW)
+        assert unit.do_work(first.number, NOW) is None
+        assert unit.do_work(second.number + 99, NOW) is None
+        assert unit.open_work(None, 9) == [second]
+
+
 # ── hand-over ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def file(n: int = 1, status: str = "accepted") -> HandoverFile:
     return HandoverFile(uid(f"f{n}"), "A1", f"f{n}", DAY, n, "D", f"{n:064d}", status, None, 3, 1, NOW)

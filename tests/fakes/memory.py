@@ -37,6 +37,7 @@ from gateway.ports import (
     LegRow,
     LineRow,
     MessageRow,
+    OpenWork,
     ParkedRow,
     QuarantinedRow,
     ReceiptRow,
@@ -819,6 +820,16 @@ class MemoryUnit:
         for n, item in enumerate(self.shelf.work):
             if (item.kind, item.partner, item.done_at) == (kind, partner, None) and mid in (None, item.mid):
                 self.shelf.work[n] = item._replace(done_at=at)
+
+    def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
+        open_ = [OpenWork(n, w) for n, w in enumerate(self.shelf.work, start=1) if not w.done_at]
+        return sorted((o for o in open_ if kind in (None, o.item.kind)), key=lambda o: (o.item.at, o.number))[:limit]
+
+    def do_work(self, number: int, at: datetime) -> WorkItem | None:
+        if number not in {o.number for o in self.open_work(None, len(self.shelf.work))}:
+            return None
+        self.shelf.work[number - 1] = self.shelf.work[number - 1]._replace(done_at=at)
+        return self.shelf.work[number - 1]
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
         return [

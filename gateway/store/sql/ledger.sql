@@ -8,6 +8,14 @@ values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
 update work_item set done_at = :at
 where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid) and done_at is null;
 
+-- name: open_work
+select id, kind, code, case_no, ref_no, partner, mid::text, at, done_at
+from work_item where done_at is null and (:kind::text is null or kind = :kind) order by at, id limit :limit;
+
+-- name: do_work^
+update work_item set done_at = :at where id = :number and done_at is null
+returning kind, code, case_no, ref_no, partner, mid::text, at, done_at;
+
 -- name: events
 -- Acts in their order: of a case, with a partner, in a period; what is null does not matter.
 select id, at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts

@@ -5,7 +5,6 @@ All numbers here are invented: their tails were never issued, or their check dig
 
 from __future__ import annotations
 
-import timeit
 import unicodedata
 from datetime import date
 
@@ -299,18 +298,3 @@ def test_masking_gives_every_other_character_of_the_code_page_back_byte_for_byte
     valid = b" ".join(pair for pair in every if len(pair.decode("cp949", "replace")) == 1 and b"\x7f" not in pair)
     raw = b"880101-1234567 " + valid
     assert rrn.mask(raw) == b"******-******* " + valid
-
-
-def test_a_case_record_is_searched_in_a_few_dozen_microseconds() -> None:
-    record = {f"field{i}": f"값 {i}" for i in range(80)} | {
-        "caseId": "6f1c2d3e-1234-4123-8123-123456789012",
-        "caseNo": "20260001000001",
-        "matchToken": "33475e436fb9d3a13be9f3250e1ec611bc03fe82876ef99cec7e8fe6af39e9bc",
-        "addrText": "경기도 안산시 단원구 원포공원1로 101동 1203호",
-        "phone": ["01012345678"],
-        "consent": [{"purpose": "직업복귀 지원 의뢰와 결과 회신", "from": "2026-11-13", "until": "2028-11-23"}],
-        "counselling": [{"note": "요양 절차 안내", "date": "2026-10-14"}] * 2,
-        "provenance": [{"file": "RHB_CASE_20261123_00001.dat", "record": 1, "sha256": "ab" * 32}],
-    }
-    seconds = min(timeit.repeat(lambda: rrn.find_anywhere(record), number=20, repeat=5)) / 20
-    assert seconds < 200e-6, "five times the target, so that a busy machine does not fail the build"

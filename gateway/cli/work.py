@@ -1,0 +1,45 @@
+"""`gateway work …`: what people have to look at."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.assembly import assemble
+from gateway.config import read_settings
+from gateway.journey import work
+
+app = typer.Typer(no_args_is_help=True, help="what people have to look at")
+By = Annotated[str, typer.Option(help="id of the officer who looks, or did it")]
+
+
+@app.command("list")
+def list_open(
+    by: By,
+    kind: Annotated[str | None, typer.Option(help="of this kind only, e.g. not-placed")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+) -> None:
+    """What is open, oldest first: its number, why, and about whom. Looking is kept as an act."""
+    with assemble(read_settings()) as gateway:
+        found = work.look(gateway.world, by=by, kind=kind)
+    if as_json:
+        rows = [{"number": number, **item._asdict()} for number, item in found]
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    table = Table("number", "kind", "why", "case", "leg", "partner", "message", "since", box=None)
+    for number, item in found:
+        table.add_row(str(number), *(str(cell or "") for cell in item[:-2]), f"{item.at:%Y-%m-%d %H:%M}")
+    Console(width=None if sys.stdout.isatty() else 160).print(table if found else "nothing is open")
+
+
+@app.command()
+def done(number: Annotated[int, typer.Argument(help="its number in the list")], by: By) -> None:
+    """Say that an item is done; who said so is kept."""
+    with assemble(read_settings()) as gateway:
+        item = work.done(gateway.world, number, by=by)
+    typer.echo(f"{number}: {item.kind} is done")

@@ -1,0 +1,53 @@
+"""Work: what a person has to look at, and that person's word that it is done.
+
+Rules: looking is an act, and so is being done; an officer does both, by an id that stays. What is over when something
+happens (a line flows again, a missing report comes) ends by itself, never by a word.
+Refuses an officer without an id, and to end what is not open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.errors import WorkRefused
+from gateway.journey.deliver import QUEUEING
+from gateway.journey.gate import require_officer
+from gateway.journey.track import MISSING
+from gateway.journey.world import World
+from gateway.ports import OpenWork, WorkItem
+
+PURPOSE = "operations"
+MOST = 500
+ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING})
+
+
+def look(world: World, *, by: str, kind: str | None = None) -> Sequence[OpenWork]:
+    """What is open, of one kind or of all, oldest first, `MOST` at a time."""
+    require_officer(by)
+    with world.store.unit() as unit:
+        found = unit.open_work(kind, MOST)
+        unit.commit(replace(world.event("work.listed", PURPOSE, counts={"items": len(found)}), actor=by))
+    return found
+
+
+def done(world: World, number: int, *, by: str) -> WorkItem:
+    """End one item; returns it. Raises WorkRefused."""
+    require_officer(by)
+    with world.store.unit() as unit:
+        item = unit.do_work(number, world.clock.now())
+        if item is None:
+            raise WorkRefused(f"no open item has the number {number}")
+        if item.kind in ENDS_BY_ITSELF:
+            raise WorkRefused(f"{item.kind} ends by itself")
+        event = world.event(
+            "work.done",
+            PURPOSE,
+            subject=f"{item.kind}:{number}",
+            case_no=item.case_no,
+            ref_no=item.ref_no,
+            partner=item.partner,
+            mid=item.mid,
+        )
+        unit.commit(replace(event, actor=by))
+    return item
