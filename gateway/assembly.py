@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import secrets
 import threading
 import time
@@ -28,6 +29,7 @@ from adapters.comwel import synthetic
 from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
+from adapters.witnesses.http import HttpWitness
 from gateway import failpoint
 from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
@@ -42,8 +44,18 @@ from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
-from gateway.errors import DataFileInvalid, KeyRefused, NotFit, Place, SettingsInvalid, StoreUnavailable
+from gateway.errors import (
+    DataFileInvalid,
+    KeyRefused,
+    NoteInvalid,
+    NotFit,
+    Place,
+    SettingsInvalid,
+    StoreUnavailable,
+)
 from gateway.exchange_log.note import LOG, Signer
+from gateway.exchange_log.policy import NOBODY, Policy
+from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
@@ -59,6 +71,7 @@ from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secr
 from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.units import PostgresKeys, PostgresStore
+from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
 KST = ZoneInfo("Asia/Seoul")
@@ -361,7 +374,7 @@ def assemble(
             stack.callback(channel.close)
         crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in open_channels}
         chance = rng or Random(secrets.randbits(64))
-        log = _log(settings, store)
+        log = _log(settings, store, stack)
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
         world = World(
             store=store,
@@ -382,7 +395,8 @@ def assemble(
             patience=Patience().scaled(settings.retry_scale),
             attempts=crews.__getitem__,
             wake=wake,
-            log_rounds={"log": log.round, "check": log.nightly},
+            log_rounds={"log": log.round, "check": log.nightly}
+            | ({"witness": log.witnesses.round} if log.witnesses else {}),
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
         )
         gateway = Gateway(settings, world, store, shelf, public_url, seen, log)
@@ -412,19 +426,41 @@ def open_books(settings: Settings) -> Iterator[Books]:
         require_fit(url)
         store = PostgresStore(url, _leaves(settings, os.urandom), most=4)
         stack.callback(store.close)
-        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)), _log(settings, store))
+        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)), _log(settings, store, stack))
 
 
 def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
     return Leaves(Vault(vault_secret(settings.home / "keys", random), random), uuid7)
 
 
-def _log(settings: Settings, store: PostgresStore) -> ExchangeLog:
+def _log(settings: Settings, store: PostgresStore, stack: ExitStack) -> ExchangeLog:
+    policy = witness_policy(settings)
+    ways = {name: HttpWitness(one.url or "") for name, one in policy.witnesses.items()}
+    for way in ways.values():
+        stack.callback(way.close)
+
     @cache
     def signer(origin: str) -> Signer:
         return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
 
-    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7)
+    witnesses = Witnesses(store, policy, ways)
+    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses)
+
+
+def witness_policy(settings: Settings) -> Policy:
+    """Who cosigns, and how many are enough. Raises SettingsInvalid."""
+    if settings.witnesses is None:
+        return Policy(quorum=NOBODY)
+    try:
+        found = read_policy(settings.witnesses.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid("GATEWAY_WITNESSES: the file cannot be read") from None
+    except NoteInvalid as error:
+        raise SettingsInvalid(f"GATEWAY_WITNESSES: {error.detail}") from None
+    for one in found.witnesses.values():
+        if not re.match(r"https?://", one.url or "") or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", one.name):
+            raise SettingsInvalid("GATEWAY_WITNESSES: a witness needs an address, and a name of letters and digits")
+    return found
 
 
 def _in_flight(settings: Settings, known: Knowledge, partner: str) -> int:

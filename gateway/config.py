@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+/]+(/[^\s+/]+)*$",
         description="name of the exchange log in its checkpoints: where it is published, without https://",
     )
+    witnesses: Path | None = Field(
+        default=None,
+        description="file that names who cosigns the exchange log, and how many are enough (C2SP tlog-policy, with "
+        "addresses); unset: nobody",
+    )
     partner_urls: dict[str, str] = Field(
         default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
     )

@@ -946,6 +946,27 @@ class PartnerChannel(Protocol):
     def close(self) -> None: ...
 
 
+class WitnessAnswer(NamedTuple):
+    """What a witness answered; without a status it did not."""
+
+    status: int | None
+    body: str = ""
+
+
+class WitnessChannel(Protocol):
+    """A way to one witness of the exchange log. Never raises for anything a witness can do."""
+
+    def add_checkpoint(self, submission: bytes) -> WitnessAnswer:
+        """Ask for a cosignature (C2SP tlog-witness)."""
+        ...
+
+    def latest(self, origin: str) -> WitnessAnswer:
+        """The newest checkpoint of a log that the witness has cosigned."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Problem(NamedTuple):
     """A record that cannot be taken in, and why."""
 

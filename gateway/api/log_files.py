@@ -2,6 +2,7 @@
 
     /xlog                      which logs there are: name, key, size
     /xlog/<year>/checkpoint    text/plain, kept by nobody for longer than two seconds
+    /xlog/<year>/witnessed     the newest checkpoint that enough witnesses have cosigned
     /xlog/<year>/tile/…        application/octet-stream, never changes
     /xlog/<year>/log.vkey · /xlog/<year>/policy
 
@@ -26,7 +27,12 @@ from gateway.exchange_log.tiles import parse_path
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_SECONDS = "public, max-age=2"
 _LOG = re.compile(r"[0-9]{4}(?:\.[1-9][0-9]{0,3})?", re.ASCII)
-_TEXTS = {"checkpoint": FOR_SECONDS, "log.vkey": "public, max-age=3600", "policy": "public, max-age=3600"}
+_TEXTS = {
+    "checkpoint": FOR_SECONDS,
+    "witnessed": FOR_SECONDS,
+    "log.vkey": "public, max-age=3600",
+    "policy": "public, max-age=3600",
+}
 
 
 def routes(folder: Path) -> Iterable[Route]:

@@ -127,7 +127,9 @@ def _watched(known: Knowledge | None = None, *, works: bool, woken: bool = False
     lines, now = log_from(logging.INFO), read_settings()
     shown: Mapping[str, Any] = {
         "log_lines_lost": lambda: lines.lost,
-        "rounds": ("deliver", "log", "check", RECONCILE, *ALONE, *(("wake",) if woken else ())) if works else (),
+        "rounds": ("deliver", "log", "check", "witness", RECONCILE, *ALONE, *(("wake",) if woken else ()))
+        if works
+        else (),
         "alone": ALONE if works else (),
         "tasks": ("wake", JOURNEY, RECONCILE) if woken else (),
     }

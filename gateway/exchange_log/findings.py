@@ -32,6 +32,7 @@ class Check(StrEnum):
     BODY = "body"
     UNLOGGED = "unlogged"
     PROMISE = "promise"
+    COSIGNATURE = "cosignature"
     OUTSIDE = "outside"
 
 
@@ -64,8 +65,9 @@ CHECKS = {
         "an act that never took a number: only the other side's receipts and counters show it",
     ),
     Check.CLOCK: Explained(
-        "time goes forward: in a stream always, in the log by no more than 60 s backwards",
-        "a clock that is wrong and steady; cosignatures of witnesses have clocks of their own",
+        "time goes forward: in a stream always, in the log by no more than 60 s backwards; no leaf is dated later "
+        "than a witness saw it",
+        "a clock that is wrong and steady, as long as no witness, whose clock is its own, cosigns",
     ),
     Check.EVENT: Explained(
         "every act that auditors read is, to the letter, the one its leaf names and commits to",
@@ -83,9 +85,13 @@ CHECKS = {
         "no leaf waits longer than 60 s for its place",
         "leaves that were taken out of the queue: that is the check `sequence`",
     ),
+    Check.COSIGNATURE: Explained(
+        "every cosignature that is kept was made by the key of its witness, over exactly this checkpoint",
+        "whether that witness looks before it signs, and whose it is: ask several, in different hands",
+    ),
     Check.OUTSIDE: Explained(
-        "the log continues what was seen of it outside: published files, kept checkpoints",
-        "what nobody outside has kept",
+        "the log continues what was seen of it outside: published files, kept checkpoints, what witnesses have shown",
+        "what nobody outside has kept, or what witnesses who are away do not show",
     ),
 }
 
@@ -119,6 +125,11 @@ class Streams:
             yield Finding(Check.CLOCK, log, index, "it says it happened before something that stands above it")
         self._last[leaf.stream] = (leaf.seq, leaf.at)
         self._latest = max(self._latest or leaf.at, leaf.at)
+
+    def seen(self, log: str, size: int, at: datetime) -> Iterator[Finding]:
+        """A witness has seen the leaves so far, and said when."""
+        if self._latest and self._latest > at + TOLERANCE:
+            yield Finding(Check.CLOCK, log, size - 1, "up to here something says it happened after a witness saw it")
 
 
 def _counted(stream: str, before: int, found: int) -> str:

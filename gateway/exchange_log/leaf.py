@@ -33,6 +33,7 @@ LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
 READS = frozenset({"message.explained", "acts.exported", "work.listed"})
 ACTS = LOG_ACTS | READS | {
     "log.checked",
+    "witness.doubted",
     "handover.taken",
     "cases.screened",
     "referral.prepared",

@@ -40,6 +40,12 @@ class Policy:
     groups: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     quorum: str | None = None
 
+    def text(self, log: Verifier) -> str:
+        """The policy for one log, as whoever verifies reads it: keys only, no addresses."""
+        witnesses = (f"witness {one.name} {one.key.vkey}" for one in self.witnesses.values())
+        groups = (f"group {name} {needed} {' '.join(members)}" for name, (needed, members) in self.groups.items())
+        return "\n".join([f"log {log.vkey}", *witnesses, *groups, f"quorum {self.quorum}", ""])
+
     def enough(self, cosigned: Collection[Verifier]) -> bool:
         """Whether these witnesses are a quorum."""
         return self.quorum == NOBODY or self._stands(str(self.quorum), cosigned)

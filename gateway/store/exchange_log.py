@@ -24,12 +24,13 @@ from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
 from gateway.ports import Ids, WorkItem
-from gateway.store.publisher import CHECKPOINT, Publisher, must_continue, newest_note, write_log, write_terms
+from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
-from gateway.store.sequencer import Head, Sequencer, hashes_of, tile_reader
+from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tile_reader
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.units import WHOLE_JOURNEY, PostgresStore
+from gateway.store.witnesses import Witnesses, witnessed
 
 ACTOR = "gateway"
 CHECK_EVERY = timedelta(days=1)
@@ -59,20 +60,41 @@ class ExchangeLog:
     """The log of one database, published below `folder`."""
 
     def __init__(
-        self, store: PostgresStore, folder: Path, prefix: str, signer: Callable[[str], Signer], ids: Ids
+        self,
+        store: PostgresStore,
+        folder: Path,
+        prefix: str,
+        signer: Callable[[str], Signer],
+        ids: Ids,
+        witnesses: Witnesses | None = None,
     ) -> None:
-        self._store, self.publisher = store, Publisher(folder)
+        self.witnesses = witnesses or Witnesses(store)
+        self._store, self.publisher = store, Publisher(folder, self.witnesses.policy)
         self._prefix, self._signer = prefix, signer
-        self._sequencer = Sequencer(prefix, signer, ids, self.publisher.guard)
+        self._sequencer = Sequencer(prefix, signer, ids, self._guard)
+        self._looked = False
 
     def round(self) -> int:
         """Give pending leaves their place and publish; returns how many leaves. Raises LogStopped."""
+        if not self._looked:
+            self._look_around()
         with self._store.transaction() as connection:
             many = self._sequencer.round(connection)
         with self._store.transaction() as connection:
             connection.execute("set transaction isolation level repeatable read")
             self.publisher.round(connection)
         return many
+
+    def _look_around(self) -> None:
+        """Before this process appends for the first time: what have the witnesses seen?"""
+        for head in self.heads() if self.witnesses else ():
+            if head.open:
+                self.witnesses.look(head)
+        self._looked = True
+
+    def _guard(self, connection: Connection, head: Head) -> None:
+        self.publisher.guard(connection, head)
+        self.witnesses.guard(connection, head)
 
     def nightly(self) -> int:
         """Check the log once a day; what was found is an act of the log, and work for a person. Returns how many."""
@@ -128,10 +150,13 @@ class ExchangeLog:
             heads = {row[0]: Head(*row) for row in _SQL.heads(connection)}
             return [self._prove(connection, heads[row[0]], *row[1:]) for row in found if row]
 
-    @staticmethod
-    def _prove(connection: Connection, head: Head, index: int, raw: bytes) -> Proof:
-        path = tree.prove_inclusion(index, head.size, hashes_of(connection, head))
-        text = proof.write(raw, index, path, newest_note(connection, head))
+    def _prove(self, connection: Connection, head: Head, index: int, raw: bytes) -> Proof:
+        """Under the newest head that enough witnesses have cosigned, if it covers the leaf; else under the newest."""
+        size, signed = witnessed(connection, head, self.witnesses.policy) or (0, "")
+        if size <= index:
+            size, signed = head.size, newest_note(connection, head)
+        path = tree.prove_inclusion(index, size, hashes_of(connection, head._replace(size=size)))
+        text = proof.write(raw, index, path, signed)
         return Proof(read(raw), raw, head.origin, index, text)
 
     def compare(self, kept: str, vkey: str | None) -> Compared:
@@ -151,7 +176,8 @@ class ExchangeLog:
             heads = [Head(*row) for row in _SQL.heads(connection)]
             for head in heads:
                 write_log(folder / head.folder, 0, head.size, tile_reader(connection, head.shard))
-                write_terms(folder / head.folder, head)
+                write_terms(folder / head.folder, head, self.witnesses.policy)
+                write_witnessed(folder / head.folder, witnessed(connection, head, self.witnesses.policy))
                 for tile in new_tiles(0, head.size) if entries else ():
                     if tile.level == 0:
                         wholefile.write(folder / head.folder / tile.bundle, _bundle(connection, head, tile))

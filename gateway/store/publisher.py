@@ -1,9 +1,10 @@
 """The publisher: a log as files that any web server can serve (C2SP tlog-tiles), below `home/xlog/<year>`.
 
-    checkpoint        the newest signed head, with its cosignatures; written last
+    checkpoint        the newest signed head, with the cosignatures it has so far; written last
+    witnessed         the newest head that enough witnesses have cosigned, when there are witnesses
     tile/<level>/…    every full tile, and the partial ones of every published size
     log.vkey          the public key; auditors compare it with the one they were given
-    policy            whom to believe (C2SP tlog-policy): this log, and as yet no witness
+    policy            whom to believe (C2SP tlog-policy): this log, its witnesses, and how many of them are enough
 
 Rules: a file is complete the moment it has its name: temporary file, fsync, rename, fsync of the folder. Tiles are
 there before the checkpoint that needs them. What is published is never taken back, and never followed by something that
@@ -16,23 +17,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway import wholefile
-from gateway.errors import LogStopped, NoteInvalid, ProofInvalid
+from gateway.errors import LogStopped, NoteInvalid
 from gateway.exchange_log import tiles, tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.policy import Policy
 from gateway.exchange_log.tiles import Tile
-from gateway.store.sequencer import Head, hashes_of, tile_reader
+from gateway.store.sequencer import OLDER, Head, hashes_of, must_continue, tile_reader
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
+from gateway.store.witnesses import witnessed
 
-CHECKPOINT, KEY, POLICY = "checkpoint", "log.vkey", "policy"
+CHECKPOINT, WITNESSED, KEY, POLICY = "checkpoint", "witnessed", "log.vkey", "policy"
 
 
 class Publisher:
     """Publishes all logs of a database below one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, policy: Policy) -> None:
+        self.folder, self._policy = folder, policy
         self._seen: dict[str, tuple[str, Checkpoint]] = {}
 
     def guard(self, connection: Connection, head: Head) -> None:
@@ -47,11 +50,12 @@ class Publisher:
 
     def _publish(self, connection: Connection, head: Head) -> bool:
         signed, folder = newest_note(connection, head), self.folder / head.folder
+        write_witnessed(folder, witnessed(connection, head, self._policy))
         if _text(folder / CHECKPOINT) == signed or (not head.open and self._is_ahead(head)):
             return False
         before = self._before(head, hashes_of(connection, head))
         write_log(folder, before.size if before else 0, head.size, tile_reader(connection, head.shard))
-        write_terms(folder, head)
+        write_terms(folder, head, self._policy)
         wholefile.write(folder / CHECKPOINT, signed.encode())
         return True
 
@@ -71,11 +75,8 @@ class Publisher:
             must_continue(head, before, hashes)
             self._seen[head.origin] = (note, before)
         if before.size > head.size or (before.size == head.size and before.root != head.root):
-            raise LogStopped(_OLDER.format(head.folder, before.size, head.size))
+            raise LogStopped(OLDER.format(head.folder, before.size, head.size))
         return before
-
-
-_OLDER = "{} has {} leaves outside, and {} or others in the database"
 
 
 def newest_note(connection: Connection, head: Head) -> str:
@@ -90,10 +91,22 @@ def write_log(folder: Path, old: int, new: int, read: Callable[[Tile], bytes]) -
         wholefile.write(folder / tile.path, read(tile))
 
 
-def write_terms(folder: Path, head: Head) -> None:
+def write_terms(folder: Path, head: Head, policy: Policy) -> None:
     """Write the key of a log, and whom to believe about it."""
-    wholefile.write(folder / KEY, f"{head.vkey}\n".encode())
-    wholefile.write(folder / POLICY, f"log {head.vkey}\nquorum none\n".encode())
+    _write_new(folder / KEY, f"{head.vkey}\n")
+    _write_new(folder / POLICY, policy.text(Verifier.parse(head.vkey)))
+
+
+def write_witnessed(folder: Path, found: tuple[int, str] | None) -> None:
+    """Write the newest checkpoint that has its quorum."""
+    if found:
+        _write_new(folder / WITNESSED, found[1])
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write what is not there already: each file costs two syncs."""
+    if _text(path) != text:
+        wholefile.write(path, text.encode())
 
 
 def published(folder: Path, key: Verifier) -> Checkpoint | None:
@@ -107,17 +120,6 @@ def _open(name: str, note: str, key: Verifier) -> Checkpoint:
         return open_checkpoint(note, key).checkpoint
     except NoteInvalid:
         raise LogStopped(f"what is published as {name} is not signed by its key") from None
-
-
-def must_continue(head: Head, before: Checkpoint, hashes: tree.Hashes) -> None:
-    """Raise LogStopped unless the log as it is begins with the log as it was seen outside."""
-    if before.size > head.size:
-        raise LogStopped(_OLDER.format(head.folder, before.size, head.size))
-    try:
-        proof = tree.prove_consistency(before.size, head.size, hashes)
-        tree.check_consistency(before.size, before.root, head.size, head.root, proof)
-    except ProofInvalid:
-        raise LogStopped(f"{head.folder} does not begin with what was published of it") from None
 
 
 def _text(path: Path) -> str | None:

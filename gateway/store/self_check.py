@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams
 from gateway.exchange_log.leaf import Leaf
-from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
 from gateway.store.leaves import CaseKey, Vault, leaf_of
-from gateway.store.publisher import must_continue, published
-from gateway.store.sequencer import Head, hashes_of
+from gateway.store.publisher import published
+from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
@@ -38,14 +37,14 @@ def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[F
     """Everything that does not add up, log by log; nothing when all is well."""
     streams = Streams()
     heads = [Head(*row) for row in _SQL.heads(connection)]
-    for head, follower in zip(heads, [*heads[1:], None], strict=True):
+    for head in heads:
         yield from _one_log(connection, head, streams, vault)
-        yield from _outside(connection, head, follower, folder)
+        yield from _outside(connection, head, folder)
     yield from _rest(connection)
 
 
 def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault) -> Iterator[Finding]:
-    signed = _Signed(connection, head)
+    signed = _Signed(connection, head, streams)
     edge, tiles = Edge(), _Tiles(connection, head)
     for first, batch in _entries(connection, head.shard):
         if first != edge.size:
@@ -89,10 +88,10 @@ def _read(head: Head, index: int, raw: bytes) -> Leaf | Finding:
 
 
 class _Signed:
-    """The checkpoints of a log, in order, beside the tree that grows."""
+    """The checkpoints of a log with their cosignatures, in order, beside the tree that grows."""
 
-    def __init__(self, connection: Connection, head: Head) -> None:
-        self._head, self._key = head, Verifier.parse(head.vkey)
+    def __init__(self, connection: Connection, head: Head, streams: Streams) -> None:
+        self._head, self._key, self._streams = head, Verifier.parse(head.vkey), streams
         self._rows = _checkpoints(connection, head.shard)
         self._next = next(self._rows, None)
 
@@ -105,7 +104,7 @@ class _Signed:
         """Hold the tree against the checkpoint of its size, if there is one."""
         if self._next is None or self._next[0] != edge.size:
             return
-        size, root, note = self._next
+        size, root, note, witnesses, lines = self._next
         self._next = next(self._rows, None)
         if root != edge.root():
             yield self._found(Check.ROOT, f"the first {size} leaves do not give the root that was signed for them")
@@ -116,6 +115,18 @@ class _Signed:
             return
         if said != Checkpoint(self._head.origin, size, root):
             yield self._found(Check.SIGNATURE, f"the checkpoint that is kept for {size} leaves says something else")
+        for vkey, line in zip(witnesses, lines, strict=True):
+            yield from self._cosigned(size, note, vkey, line)
+
+    def _cosigned(self, size: int, note: str, vkey: str, line: str) -> Iterator[Finding]:
+        """Hold a cosignature against the checkpoint, and its time against the leaves below."""
+        try:
+            [said] = open_note(note + line, (Verifier.parse(vkey),)).of(COSIGNATURE)
+        except (NoteInvalid, ValueError):
+            yield self._found(Check.COSIGNATURE, f"a cosignature of the checkpoint of {size} leaves does not hold")
+            return
+        if said.at:
+            yield from self._streams.seen(self._head.folder, size, said.at)
 
     def beyond(self, size: int) -> Iterator[Finding]:
         """Checkpoints of leaves that are not there."""
@@ -126,7 +137,10 @@ class _Signed:
         return Finding(check, self._head.folder, None, sentence)
 
 
-def _checkpoints(connection: Connection, shard: int) -> Iterator[tuple[int, bytes, str]]:
+_Row = tuple[int, bytes, str, list[str], list[str]]
+
+
+def _checkpoints(connection: Connection, shard: int) -> Iterator[_Row]:
     after = -1
     while rows := list(_SQL.checkpoints(connection, shard=shard, after=after, limit=BATCH)):
         yield from rows
@@ -200,20 +214,18 @@ def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> L
 
 
 # ── around the log ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _outside(connection: Connection, head: Head, follower: Head | None, folder: Path) -> Iterator[Finding]:
+def _outside(connection: Connection, head: Head, folder: Path) -> Iterator[Finding]:
+    """What was published, and what witnesses have shown; a break that the next log quotes is on record."""
+    on_record, key = quoted(connection, head), Verifier.parse(head.vkey)
+    broken = on_record != (head.origin, head.size, head.root)
     try:
-        before = published(folder / head.folder, Verifier.parse(head.vkey))
-        if before and not (follower and _quotes(connection, follower, before)):
-            must_continue(head, before, hashes_of(connection, head))
-    except LogStopped as error:
+        seen = [published(folder / head.folder, key)]
+        seen += [open_checkpoint(shown, key).checkpoint for (shown,) in _SQL.seen_outside(connection, shard=head.shard)]
+        for before in filter(None, seen):
+            if not (broken and on_record and before.size <= on_record.size):
+                must_continue(head, before, hashes_of(connection, head))
+    except (LogStopped, NoteInvalid) as error:
         yield Finding(Check.OUTSIDE, head.folder, None, error.detail)
-
-
-def _quotes(connection: Connection, follower: Head, before: Checkpoint) -> bool:
-    """Whether a log begins with this checkpoint of the one before: the break is on record."""
-    for _, raw in islice(_SQL.entries(connection, shard=follower.shard, first=0, limit=1), 1):
-        return (leaf.read(raw).previous or "").startswith(before.text)
-    return False
 
 
 def _rest(connection: Connection) -> Iterator[Finding]:

@@ -18,10 +18,10 @@ from uuid import UUID
 
 import structlog
 
-from gateway.errors import LogStopped
+from gateway.errors import LeafInvalid, LogStopped, NoteInvalid, ProofInvalid
 from gateway.exchange_log import tiles, tree
-from gateway.exchange_log.checkpoint import Checkpoint
-from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED, Leaf
+from gateway.exchange_log.checkpoint import Checkpoint, parse
+from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED, Leaf, read
 from gateway.exchange_log.note import Signer
 from gateway.exchange_log.tiles import Edge, Tile
 from gateway.ports import Ids
@@ -120,7 +120,7 @@ class Sequencer:
     def _append(self, connection: Connection, head: Head, leaves: Sequence[tuple[Any, bytes]]) -> int:
         self._guard(connection, head)
         edge = Edge.read(head.size, tile_reader(connection, head.shard))
-        _must_continue(connection, head, edge.root())
+        _must_be_whole(connection, head, edge.root())
         grown = edge.extend(tree.leaf_hash(leaf) for _, leaf in leaves)
         new = Checkpoint(head.origin, edge.size, edge.root())
         signer = self._signer(head.origin)
@@ -142,7 +142,7 @@ class Sequencer:
         return leaf.id, leaf.to_bytes()
 
 
-def _must_continue(connection: Connection, head: Head, root: bytes) -> None:
+def _must_be_whole(connection: Connection, head: Head, root: bytes) -> None:
     """The tiles lead to the root of the head, and the newest checkpoint says the same. Raises LogStopped."""
     signed = _SQL.newest_checkpoint(connection, shard=head.shard)
     if root != head.root or (head.size, head.root) != (signed[:2] if signed else (0, tree.EMPTY_ROOT)):
@@ -152,3 +152,27 @@ def _must_continue(connection: Connection, head: Head, root: bytes) -> None:
 def hashes_of(connection: Connection, head: Head) -> tree.Hashes:
     """The hashes of a log, from the tiles in the database."""
     return tiles.hashes_of(head.size, tile_reader(connection, head.shard))
+
+
+def must_continue(head: Head, before: Checkpoint, hashes: tree.Hashes) -> None:
+    """Raise LogStopped unless the log as it is begins with the log as it was seen outside."""
+    if before.size > head.size:
+        raise LogStopped(OLDER.format(head.folder, before.size, head.size))
+    try:
+        proof = tree.prove_consistency(before.size, head.size, hashes)
+        tree.check_consistency(before.size, before.root, head.size, head.root, proof)
+    except ProofInvalid:
+        raise LogStopped(f"{head.folder} does not begin with what was seen of it outside") from None
+
+
+OLDER = "{} has {} leaves outside, and {} or others in the database"
+
+
+def quoted(connection: Connection, head: Head) -> Checkpoint | None:
+    """The checkpoint of a log that the first leaf of the next one quotes; more than we have when it was replaced."""
+    raw = _SQL.first_of_next(connection, shard=head.shard)
+    try:
+        text, *_ = ((read(raw).previous if raw else None) or "").partition("\n\n")
+        return parse(f"{text}\n") if text else None
+    except (LeafInvalid, NoteInvalid):
+        return None

@@ -55,11 +55,49 @@ select size, root, note, created_at from xlog_checkpoint where shard = :shard or
 select clock_timestamp(), (select created_at from xlog_checkpoint where shard = :shard order by size desc limit 1);
 
 -- name: checkpoints
-select size, root, note from xlog_checkpoint
-where shard = :shard and size > :after order by size limit :limit;
+-- With every cosignature: by whom, and what it says.
+select c.size, c.root, c.note,
+       array(select x.witness from xlog_cosig x where x.shard = c.shard and x.size = c.size order by x.witness, x.at),
+       array(select x.line from xlog_cosig x where x.shard = c.shard and x.size = c.size order by x.witness, x.at)
+from xlog_checkpoint c
+where c.shard = :shard and c.size > :after order by c.size limit :limit;
 
 -- name: cosignatures
-select line from xlog_cosig where shard = :shard and size = :size order by witness;
+-- Of each witness the last one.
+select distinct on (witness) line from xlog_cosig where shard = :shard and size = :size order by witness, at desc;
+
+-- name: last_cosigned^
+select size, at from xlog_cosig where witness = :witness and shard = :shard order by at desc limit 1;
+
+-- name: last_words
+-- When each of these witnesses said anything last.
+select witness, (select at from xlog_cosig x where x.witness = w.witness order by shard desc, at desc limit 1)
+from unnest(:witnesses::text[]) as w (witness);
+
+-- name: cosigned_sizes
+-- Who has cosigned the newest sizes that anybody has.
+select size, array_agg(distinct witness) from xlog_cosig where shard = :shard group by size order by size desc limit :limit;
+
+-- name: note_of_size$
+select note from xlog_checkpoint where shard = :shard and size = :size;
+
+-- name: add_cosignature!
+insert into xlog_cosig (shard, size, witness, line, at) values (:shard, :size, :witness, :line, :at)
+on conflict do nothing;
+
+-- name: add_outside!
+insert into xlog_outside (shard, witness, note) values (:shard, :witness, :note) on conflict do nothing;
+
+-- name: seen_outside
+select note from xlog_outside where shard = :shard order by at;
+
+-- name: first_of_next$
+-- The first leaf of the log that follows.
+select leaf from xlog_entry
+where shard = (select min(shard) from xlog_head where shard > :shard) and idx = 0;
+
+-- name: work_is_open$
+select exists (select from work_item where kind = :kind and code = :code and done_at is null);
 
 -- name: entries
 select idx, leaf from xlog_entry where shard = :shard and idx >= :first order by idx limit :limit;

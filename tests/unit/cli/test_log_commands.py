@@ -83,7 +83,7 @@ def test_what_does_not_add_up_is_said_in_words(say: Say, database: str) -> None:
     assert [(f["check"], f["entry"]) for f in said["findings"]] == [("event", 1), ("event", 2)]
     plain = CliRunner().invoke(app, ["verify"])
     assert "entry 1): the act was changed after it was logged\n" in plain.stdout
-    assert "11 checks, 2 findings" in plain.stdout
+    assert "12 checks, 2 findings" in plain.stdout
 
 
 def test_the_proofs_of_a_message_hold_with_the_key_alone(say: Say, home: Path, tmp_path: Path) -> None:

@@ -1,0 +1,13 @@
+"""Witnesses. The step itself is the SQL file beside this one."""
+
+from __future__ import annotations
+
+from gateway.store.migrate import run_step
+
+revision = "0011_witnesses"
+down_revision = "0010_reconciliation"
+
+
+def upgrade() -> None:
+    """Run the SQL file."""
+    run_step(revision)
