@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -29,7 +30,7 @@ from gateway.journey.track import judge_changed
 from gateway.telemetry.logs import log_from, where
 from tests.bench.stage import staffed
 from tests.faults import careless
-from tests.faults.place import PARTNERS, Place, bound
+from tests.faults.place import PARTNERS, Jumping, Place, bound
 from tests.journey.world import knowledge
 
 KNOWN = staffed(knowledge(), 100_000)
@@ -91,14 +92,19 @@ def judge(place: Place, point: str) -> None:
         _again(lambda: judge_changed(gateway.world, 3))
 
 
-def door(place: Place, point: str) -> None:
+def door(place: Place, point: str, **parts: Any) -> None:
     """Open the partners' door, one of several on the same port."""
     begin(place)
     listening = bound(place.door_port)
     listening.listen(2048)
-    with place.gateway(KNOWN, failpoint=point) as gateway, Door(gateway, listening):
+    with place.gateway(KNOWN, failpoint=point, **parts) as gateway, Door(gateway, listening):
         ready()
         threading.Event().wait()
+
+
+def other_door(place: Place, port: int) -> None:
+    """A door of the same gateway on a port of its own, whose clock is what `place.ahead` says."""
+    door(replace(place, door_port=port, front_port=place.front_port or place.door_port), "", clock=Jumping(place.ahead))
 
 
 def _again(act: Callable[[], int], rest_s: float = 0.0) -> None:

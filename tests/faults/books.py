@@ -31,6 +31,10 @@ OURS = {
 }
 
 
+JOURNALS = ("journal.ndjson", "rogue.ndjson")
+"""What a partner writes, and what somebody writes who pretends to be one (`mischief`)."""
+
+
 @dataclass
 class Books:
     """Everything that was written down. A test may doctor it."""
@@ -47,8 +51,12 @@ def read(database: str, partners: Path) -> Books:
         for name, sql in OURS.items():
             books.ours[name] = list(connection.execute(sql))  # type: ignore[call-overload]
     for home in sorted(p for p in partners.iterdir() if p.is_dir()):
-        lines = (home / "journal.ndjson").read_bytes().splitlines()
+        lines = [line for name in JOURNALS for line in _lines(home / name)]
         books.theirs[home.name.upper()] = [orjson.loads(line) for line in lines]
         books.keys["comwel"] = orjson.loads((home / "gateway.jwks.json").read_bytes())["keys"]
         books.keys[home.name] = [{k: v for k, v in orjson.loads((home / "own.jwk").read_bytes()).items() if k != "d"}]
     return books
+
+
+def _lines(journal: Path) -> list[bytes]:
+    return journal.read_bytes().splitlines() if journal.exists() else []

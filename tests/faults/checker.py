@@ -8,7 +8,8 @@
     X broken      an answer of the gateway with an unexpected 5xx
 
 Signatures are verified with joserfc. What a partner journals: `received` (once a message that took effect), `letter`
-(what it has to tell), `answer` (what the gateway said to an attempt), `fetched` (a receipt asked for).
+(what it has to tell), `answer` (what the gateway said to an attempt), `fetched` (a receipt asked for), `forged` (what
+it said to an attempt that it must not believe).
 """
 
 from __future__ import annotations
@@ -184,6 +185,12 @@ def _unproven(books: Books) -> Iterator[str]:
     for partner, line in _lines(books, "answer"):
         if line.get("receipt"):
             yield from _about(books, "comwel", line["receipt"], line["mid"], letters.get((partner, line["mid"])))
+    for partner, line in _lines(books, "forged"):
+        if (line.get("status") or 999) < 400 or line.get("receipt"):
+            yield f"{line['kind']}: {partner} was believed, {line['mid']}"
+    for m in books.ours["messages"]:
+        if m["direction"] == "in" and letters.get((m["partner"], m["mid"])) != m["jws"]:
+            yield f"{m['mid']} was taken in, and nobody wrote it so"
     for partner, line in _received(books):
         if sent.get((partner, "out", line["mid"])) not in (None, line["jws"]):
             yield f"{line['mid']} was received under another proof than ours"
@@ -220,7 +227,7 @@ def _stuck(books: Books) -> Iterator[str]:
 
 
 def _broken(books: Books, allowed: frozenset[int]) -> Iterator[str]:
-    for what in ("answer", "fetched"):
+    for what in ("answer", "fetched", "forged"):
         for partner, line in _lines(books, what):
             status = line.get("status") or 0
             if status >= 500 and not (status in allowed and line.get("retry_after")):

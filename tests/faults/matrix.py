@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import full_disk, lines, rounds
+from tests.faults import full_disk, lines, rounds, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
@@ -61,6 +61,10 @@ def _freezes(server: Server) -> Sequence[Callable[[], None]]:
 
 def _reads_only(server: Server) -> Sequence[Callable[[], None]]:
     return [partial(server.read_only, 10.0)]
+
+
+def _beside(act: str, many: int, ground: Ground, _: int) -> Result:
+    return visits.beside(ground, act, many)[0]
 
 
 class Hasty(NamedTuple):
@@ -124,6 +128,12 @@ ROWS = (
     Row("14", "requests in slices of 16 bytes", partial(_coming_in, Habits(fetch=0), SLICED), "answer", 500),
     Row("16", "ten copies at the same moment", partial(_coming_in, TOGETHER, STILL), "answer", 2000),
     Row("17", "letters in any order", partial(_coming_in, Habits(shuffled=True), STILL), "early", 200),
+    Row("18", "the second letter of a leg never comes", lambda ground, _: visits.gapped(ground)[0], "withheld", 50),
+    Row("19", "an id over other bytes", partial(_beside, "reused", 350), "forged", 1000),
+    Row("20", "captured requests, again, elsewhere, later", partial(_beside, "replayed", 350), "forged", 5000),
+    Row("21", "a partner's clock at the limits and beyond", partial(_beside, "skewed", 8), "answer", 150),
+    Row("21", "a clock of ours jumps", lambda ground, _: visits.jumping(ground)[0], "answer", 100),
+    Row("22", "one bit is another", partial(_beside, "flipped", 3400), "forged", 10_000),
     Row("26", "partners sign a no", partial(_going_out, Manners(rejects=150), STILL), "blocked", 200),
     Row(
         "27", "a worker sleeps longer than its lease, and writes then",

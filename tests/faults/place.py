@@ -6,11 +6,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from gateway import wholefile
 from gateway.assembly import CompressedClock, Gateway, assemble
 from gateway.config import Settings
 from gateway.journey.world import Knowledge
@@ -19,6 +20,24 @@ PARTNERS = ("KEIS", "KEAD", "TRN")
 TODAY = date(2026, 11, 23)
 ATTEMPT_S, LEASE_S = 0.8, 2.5
 BATCH = 4
+
+
+class Jumping(CompressedClock):
+    """A clock that somebody sets: ahead of the real one by what stands in a file."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(TODAY)
+        self._file = file
+
+    def now(self) -> datetime:
+        """Protocol time, as this host believes."""
+        ahead_s = float(self._file.read_text(encoding="ascii")) if self._file.exists() else 0.0
+        return super().now() + timedelta(seconds=ahead_s)
+
+
+def set_ahead(file: Path, seconds: float) -> None:
+    """Let the clock jump."""
+    wholefile.write(file, str(seconds).encode("ascii"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,7 @@ class Place:
     retry_scale: float = 0.02
     idle_s: float = 60.0
     careless: str = ""  # which negative control holds here
+    other_port: int = 0  # of a door whose clock jumps, when there is one
     front_port: int = 0  # where partners find our door, when something stands before it
 
     @property
@@ -50,6 +70,11 @@ class Place:
     def said(self) -> Path:
         """What the processes said on their standard error streams; failpoints say there that they were hit."""
         return self.home / "said.ndjson"
+
+    @property
+    def ahead(self) -> Path:
+        """The file that says by how many seconds a clock that jumps is ahead."""
+        return self.home / "ahead"
 
     def settings(self, **more: Any) -> Settings:
         """The settings of one process. The lease is shortened afterwards, below what an operator may set."""

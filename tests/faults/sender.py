@@ -15,6 +15,7 @@ from base64 import urlsafe_b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
@@ -72,17 +73,44 @@ def write_letters(place: Place, legs: Sequence[LegRow]) -> int:
     return count
 
 
+@dataclass(frozen=True)
+class Pen:
+    """What a partner writes and signs with: where to, its key, and its letters."""
+
+    url: str
+    content_type: str
+    key: SigningKey
+    letters: list[dict[str, Any]]
+
+    def sign(
+        self, letter: dict[str, Any], *, body: bytes | None = None, jws: str | None = None, ahead_s: float = 0.0
+    ) -> dict[str, str]:
+        """The headers of one attempt, now or `ahead_s` from now; body or manifest may be others than the letter's."""
+        content = letter["body"].encode() if body is None else body
+        return http.sign(
+            "POST", self.url, self.content_type, content, letter["mid"], jws or letter["jws"], key=self.key,
+            created=datetime.fromtimestamp(time.time() + ahead_s, UTC), nonce=secrets.token_urlsafe(24),
+        )  # fmt: skip
+
+
+def pen_of(place: Place, partner: str) -> Pen:
+    """A partner's pen."""
+    home = place.partners / partner.lower()
+    lines = map(orjson.loads, (home / "journal.ndjson").read_bytes().splitlines())
+    return Pen(
+        f"{place.public_url}/partners/{partner.lower()}/v1/outcomes",
+        knowledge().profiles[partner].content_type,
+        own_key(home, partner.lower()),
+        [line for line in lines if line["what"] == "letter"],
+    )
+
+
 class Sender:
     """One partner's postman."""
 
     def __init__(self, place: Place, partner: str, habits: Habits) -> None:
-        home = place.partners / partner.lower()
-        self._base, self._habits = place.public_url, habits
-        self._url = f"{self._base}/partners/{partner.lower()}/v1/outcomes"
-        self._content_type = knowledge().profiles[partner].content_type
-        self._key: SigningKey = own_key(home, partner.lower())
-        self._journal = Journal(home / "journal.ndjson")
-        self._letters = [line for line in self._journal.lines() if line["what"] == "letter"]
+        self._base, self._habits, self._pen = place.public_url, habits, pen_of(place, partner)
+        self._journal = Journal(place.partners / partner.lower() / "journal.ndjson")
         self._http = httpx2.Client(timeout=habits.patience_s, trust_env=False)
 
     def run(self) -> None:
@@ -93,12 +121,12 @@ class Sender:
 
     def _lines(self) -> Iterator[list[dict[str, Any]]]:
         if self._habits.shuffled:
-            mixed = list(self._letters)
+            mixed = list(self._pen.letters)
             Random(7).shuffle(mixed)
             yield from ([letter] for letter in mixed)
             return
         by_leg = defaultdict(list)
-        for letter in self._letters:
+        for letter in self._pen.letters:
             by_leg[letter["ref_no"]].append(letter)
         yield from by_leg.values()
 
@@ -122,13 +150,9 @@ class Sender:
             return any(list(at_once.map(lambda _: self._attempt(letter, start.wait), range(self._habits.copies))))
 
     def _attempt(self, letter: dict[str, Any], wait: Callable[[], object] = lambda: None) -> bool:
-        body = letter["body"].encode()
-        headers = http.sign(
-            "POST", self._url, self._content_type, body, letter["mid"], letter["jws"],
-            key=self._key, created=datetime.fromtimestamp(time.time(), UTC), nonce=secrets.token_urlsafe(24),
-        )  # fmt: skip
+        body, headers = letter["body"].encode(), self._pen.sign(letter)
         wait()
-        return self._heard("answer", letter, lambda: self._http.post(self._url, content=body, headers=headers))
+        return self._heard("answer", letter, lambda: self._http.post(self._pen.url, content=body, headers=headers))
 
     def _fetch(self, letter: dict[str, Any]) -> bool:
         url = f"{self._base}/v1/messages/{letter['mid']}/receipt"
@@ -144,7 +168,7 @@ class Sender:
         receipt = answer.headers.get("Comwel-Receipt-JWS") if what == "answer" else _receipt_in(answer)
         self._journal.append(
             {"what": what, "mid": letter["mid"], "at": began, "took": time.time() - began,
-             "status": answer.status_code, "receipt": receipt, "decision": _decision(receipt),
+             "status": answer.status_code, "receipt": receipt, "decision": decision_in(receipt),
              "retry_after": answer.headers.get("Retry-After")}
         )  # fmt: skip
         return receipt is not None
@@ -155,7 +179,7 @@ def _receipt_in(answer: httpx2.Response) -> str | None:
     return found
 
 
-def _decision(receipt: str | None) -> str | None:
+def decision_in(receipt: str | None) -> str | None:
     """What a receipt says, believed for now."""
     if receipt is None:
         return None

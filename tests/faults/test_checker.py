@@ -129,6 +129,13 @@ DOCTORED: dict[str, tuple[str, Callable[[Books], Any]]] = {
             jws=receipt(f"{OUT}1", "keis", b.ours["messages"][0]["jws"], ECKey.generate_key("P-256", {"kid": "keis-1"}))
         ),
     ),
+    "a forged attempt that was believed": (
+        "E", lambda b: again(b.theirs["KEIS"], 3, what="forged", kind="flip", receipt=None, status=202),
+    ),
+    "a forged attempt that got a receipt": (
+        "E", lambda b: again(b.theirs["KEIS"], 3, what="forged", kind="flip", status=422),
+    ),
+    "taken in as nobody wrote it": ("E", lambda b: lines(b, "letter")[1].update(jws="other")),
     "delivered without a receipt": ("E", lambda b: b.ours["receipts"].pop(0)),
     "due for long and not tried": ("S", lambda b: b.ours["deliveries"][1].update(state="leased", overdue_s=3.0)),
     "a 500 to a partner": ("X", lambda b: again(b.theirs["KEIS"], 3, status=500, receipt=None, decision=None)),
