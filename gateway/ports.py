@@ -414,6 +414,22 @@ class DifferenceRow(NamedTuple):
     gone_at: datetime | None = None
 
 
+class Stretch(NamedTuple):
+    """What the exchange log holds of one stream in a period.
+
+    `gaps`: (last number before, next number after) of numbers that no leaf has. `acts_gone`: how many leaves have no
+    act any more; `messages_gone`: messages that leaves speak of and that are not kept. `checkpoint`: the newest head.
+    """
+
+    leaves: int
+    first: int | None
+    last: int | None
+    gaps: tuple[tuple[int, int], ...]
+    acts_gone: int
+    messages_gone: tuple[str, ...]
+    checkpoint: str
+
+
 class KeyRow(NamedTuple):
     """A public key and its validity."""
 
@@ -784,6 +800,10 @@ class Reconciliation(Protocol):
         """The newest list of the partner's that was compared."""
         ...
 
+    def of_days(self, partner: str, first: date, last: date) -> Sequence[ReconciliationRow]:
+        """The newest list of each of these days, by day: one that was answered, if there is any."""
+        ...
+
     def keep(self, row: ReconciliationRow) -> None:
         """Keep a new list, or what became of one; the lists themselves never change."""
         ...
@@ -1109,6 +1129,10 @@ Ids = Callable[[], str]
 Wake = Callable[[str], None]
 """Tells whoever delivers to this partner that something waits. A hint: it may get lost, come twice or late; it is given
 after the commit, never raises, and never waits long."""
+
+
+Stretches = Callable[[str, datetime, datetime], Stretch]
+"""Reads one stream of the exchange log: (stream, since, until)."""
 
 
 Reached = Callable[[str], None]

@@ -13,8 +13,10 @@ import orjson
 import typer
 
 from gateway.assembly import KST, assemble, open_books
+from gateway.cli.running import at_home
 from gateway.config import read_settings
 from gateway.exchange_log.findings import CHECKS
+from gateway.journey import complete
 from gateway.journey.account import account
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
@@ -119,6 +121,34 @@ def events(
         for event in account(gateway.world, asked, by=by, purpose=purpose):
             sys.stdout.buffer.write(orjson.dumps(event) + b"\n")
     sys.stdout.buffer.flush()
+
+
+@app.command()
+def completeness(
+    partner: Annotated[str, typer.Option(help="between us and this partner")],
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first Korean day")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last Korean day")],
+    by: Annotated[str, typer.Option(help="id of the officer who asks; it is logged")],
+    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
+    as_json: AsJson = False,
+) -> None:
+    """Is anything missing between us and a partner? A signed report; exit 1 when something is, or is not known."""
+    with assemble(at_home(read_settings())) as gateway:
+        found = complete.report(
+            gateway.world, gateway.log.stretch, partner.upper(), since.date(), until.date(), by=by, purpose=purpose
+        )
+    if as_json:
+        _json({"report": found.said, "jws": found.jws})
+        raise typer.Exit(0 if found.complete else 1)
+    said = found.said
+    typer.echo(f"{said['partner']} from {said['from']} to {said['to']}: {said['log']['leaves']} acts in the log")
+    for whose in ("ours", "theirs"):
+        typer.echo(f"{whose}: {said[whose]}")
+    for sentence in said["missing"]:
+        typer.echo(f"missing: {sentence}")
+    typer.echo("nothing is missing" if found.complete else f"{len(said['missing'])} things do not add up")
+    typer.echo(found.jws)
+    raise typer.Exit(0 if found.complete else 1)
 
 
 @app.command()

@@ -30,7 +30,7 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset({"message.explained", "acts.exported", "work.listed"})
+READS = frozenset({"message.explained", "acts.exported", "completeness.reported", "work.listed"})
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",

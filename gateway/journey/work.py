@@ -1,7 +1,7 @@
 """Work: what a person has to look at, and that person's word that it is done.
 
 Rules: looking is an act, and so is being done; an officer does both, by an id that stays. What is over when something
-happens (a line flows again, a missing report comes) ends by itself, never by a word.
+happens (a line flows again, a missing report comes, books agree) ends by itself, never by a word.
 Refuses an officer without an id, and to end what is not open.
 """
 
@@ -13,13 +13,14 @@ from dataclasses import replace
 from gateway.errors import WorkRefused
 from gateway.journey.deliver import QUEUEING
 from gateway.journey.gate import require_officer
+from gateway.journey.reconcile import DIFFER, UNANSWERED
 from gateway.journey.track import MISSING
 from gateway.journey.world import World
 from gateway.ports import OpenWork, WorkItem
 
 PURPOSE = "operations"
 MOST = 500
-ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING})
+ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING, DIFFER, UNANSWERED})
 
 
 def look(world: World, *, by: str, kind: str | None = None) -> Sequence[OpenWork]:

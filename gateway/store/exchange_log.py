@@ -23,7 +23,8 @@ from gateway.exchange_log.findings import Finding
 from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
-from gateway.ports import Ids, WorkItem
+from gateway.ports import Ids, Stretch, WorkItem
+from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
 from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tile_reader
@@ -158,6 +159,25 @@ class ExchangeLog:
         path = tree.prove_inclusion(index, size, hashes_of(connection, head._replace(size=size)))
         text = proof.write(raw, index, path, signed)
         return Proof(read(raw), raw, head.origin, index, text)
+
+    def stretch(self, stream: str, since: datetime, until: datetime) -> Stretch:
+        """What the log holds of one stream in a period, those leaves among it that still wait for their place."""
+        with self.reading() as connection:
+            asked = {"stream": stream, "since": since, "until": until, "moving": sorted(SENDS_OR_TAKES)}
+            rows = list(_SQL.stretch(connection, **asked))
+            head = next((Head(*row) for row in _SQL.heads(connection) if row[-1]), None)
+            note = newest_note(connection, head) if head and head.size else ""
+        gaps = [(before, seq) for seq, before, *_ in rows if seq > before + 1]
+        inside = [row for row in rows if row[2]]  # one more may come from behind, to show what is missing before it
+        return Stretch(
+            leaves=len(inside),
+            first=inside[0][0] if inside else None,
+            last=inside[-1][0] if inside else None,
+            gaps=tuple(gaps),
+            acts_gone=sum(1 for *_, act_gone, _ in inside if act_gone),
+            messages_gone=tuple(dict.fromkeys(mid for *_, mid, _, gone in inside if gone)),
+            checkpoint=note,
+        )
 
     def compare(self, kept: str, vkey: str | None) -> Compared:
         """Whether the log still begins with a checkpoint that somebody kept. Raises LogStopped, NoteInvalid."""

@@ -545,6 +545,9 @@ class Reconciliation(_Part):
         row = _SQL.newest_list(self._c, partner=partner, day=day)
         return ReconciliationRow(*row) if row else None
 
+    def of_days(self, partner: str, first: date, last: date) -> Sequence[ReconciliationRow]:
+        return _rows(ReconciliationRow, _SQL.lists_of_days(self._c, partner=partner, first=first, last=last))
+
     def last_answer(self, partner: str) -> str | None:
         found: str | None = _SQL.last_answer(self._c, partner=partner)
         return found

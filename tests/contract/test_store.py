@@ -1092,6 +1092,16 @@ def test_a_list_never_changes_and_what_became_of_it_does(store: Store) -> None:
         assert unit.reconciliation.newest("KEIS") is None
 
 
+def test_of_each_day_there_is_the_newest_list_that_was_answered(store: Store) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    first = a_list(1, theirs="x", compared_at=NOW)
+    with store.unit("KEIS") as unit:
+        for row in (first, a_list(2), a_list(3, tomorrow), a_list(4, tomorrow), a_list(5, DAY - timedelta(days=1))):
+            unit.reconciliation.keep(row)
+        assert list(unit.reconciliation.of_days("KEIS", DAY, tomorrow)) == [first, a_list(4, tomorrow)]
+        assert unit.reconciliation.of_days("KEAD", DAY, tomorrow) == []
+
+
 def test_days_are_due_from_the_first_message_until_they_are_settled(store: Store) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     later = NOW + timedelta(days=9)

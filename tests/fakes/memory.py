@@ -771,6 +771,13 @@ class Reconciliation(_Part):
         found = [row for row in self._lists(partner) if day in (None, row.day)]
         return found[-1] if found else None
 
+    def of_days(self, partner: str, first: date, last: date) -> Sequence[ReconciliationRow]:
+        found: dict[date, ReconciliationRow] = {}
+        for row in self._lists(partner):
+            if first <= row.day <= last and (row.theirs or not found.get(row.day, row).theirs):
+                found[row.day] = row
+        return [found[day] for day in sorted(found)]
+
     def last_answer(self, partner: str) -> str | None:
         return next((row.theirs for row in reversed(self._lists(partner)) if row.theirs), None)
 

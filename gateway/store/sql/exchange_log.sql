@@ -142,3 +142,25 @@ select count(*) from xlog_pending where created_at < clock_timestamp() - make_in
 -- A day after the last self-check, or after the first log was opened.
 select coalesce((select max(at) from audit_event where act = 'log.checked'), (select min(opened_at) from xlog_head))
        < clock_timestamp() - :every::interval;
+
+-- name: stretch
+-- The leaves of a stream in a period, those that wait among them, and the number before each: a number that is missing
+-- was taken by an act whose leaf somebody took away. Acts and messages that leaves speak of are looked for as well,
+-- but for those of cases that were destroyed whole.
+with said as (
+    select event_id, convert_from(leaf, 'UTF8')::json as leaf from xlog_entry
+    union all select event_id, convert_from(leaf, 'UTF8')::json from xlog_pending
+), stream as (
+    select event_id, leaf ->> 'act' as act, leaf ->> 'mid' as mid, (leaf ->> 'seq')::bigint as seq,
+           (leaf ->> 'at')::timestamptz as at
+    from said where leaf ->> 'stream' = :stream
+), stepped as (
+    select *, coalesce(lag(seq) over (order by seq), 0) as before, lag(at) over (order by seq) as before_at from stream
+)
+select s.seq, s.before, s.at < :until, s.mid, e.id is null, e.id is not null and s.act = any(:moving) and s.mid is not null
+       and (e.case_no is null or exists (select from case_record c where c.case_no = e.case_no))
+       and not exists (select from message m where m.partner = :stream and m.mid = s.mid::uuid)
+from stepped s left join audit_event e using (event_id)
+where (s.at >= :since and s.at < :until)
+   or (s.seq > s.before + 1 and s.at >= :until and coalesce(s.before_at, '-infinity') < :until)
+order by s.seq;

@@ -63,3 +63,10 @@ returning partner, mid::text, direction, what, day, found_at, gone_at;
 -- name: open_differences
 select partner, mid::text, direction, what, day, found_at, gone_at
 from reconciliation_difference where partner = :partner and gone_at is null order by day, mid, direction, what;
+
+-- name: lists_of_days
+-- The newest list of each day that has one; one that was answered before one that was not.
+select distinct on (day) list_id::text, partner, day, ours, stated_at, next_at, theirs, compared_at, tries, why, waiting,
+       differing, settled
+from reconciliation where partner = :partner and day >= :first and day <= :last
+order by day, theirs is null, no desc;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from gateway.assembly import open_books
+from gateway.assembly import KST, open_books
 from gateway.cli.log import app
 from gateway.config import Settings
 from gateway.errors import LogStopped, NoteInvalid
@@ -20,6 +21,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.leaf import read
 from gateway.exchange_log.note import Verifier
+from gateway.sealing import base64url
 
 MID = "019abd00-0000-7000-9000-000000000001"
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS", mid=MID)
@@ -138,3 +140,11 @@ def test_a_log_is_reopened_only_with_a_checkpoint_it_has_signed(say: Say, home: 
     assert (code, said["origin"]) == (0, f"{key(home).name}.2")
     code, said = say("verify")
     assert (code, [log["size"] for log in said["logs"]]) == (0, [301, 1])
+
+
+def test_completeness_is_asked_by_somebody_and_answered_with_a_signed_report(say: Say) -> None:
+    today = datetime.now(KST).date().isoformat()  # noqa: TID251 - the log's clock is real
+    code, said = say("completeness", "--partner", "keis", "--from", today, "--to", today, "--by", "kim.0417")
+    assert (code, said["report"]["by"], said["report"]["unanswered"]) == (1, "kim.0417", [today])
+    assert said["report"]["log"]["gaps"] == []
+    assert orjson.loads(base64url.decode(said["jws"].split(".")[1])) == said["report"]

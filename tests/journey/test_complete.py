@@ -1,0 +1,182 @@
+"""Is anything missing? A signed report in words that an auditor understands, whoever took what away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS, InvalidJWSSignature
+
+from adapters.partners.pretend.scripts import Kind
+from gateway.errors import ReconcileRefused
+from gateway.journey.complete import Report, report
+from gateway.journey.reconcile import reconcile
+from gateway.sealing.keys import to_jwk
+from gateway.sealing.lists import State
+from gateway.store.exchange_log import ExchangeLog
+from tests.journey.test_reconcile import Books, sealed_on, the, the_night_after
+from tests.journey.world import Scene, key_of, says
+from tests.unit.store.test_exchange_log import a_log
+
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Year:
+    """A gateway with a day behind it: a referral to KEIS, a report from it, both lists compared, all in the log."""
+
+    scene: Scene
+    log: ExchangeLog
+    books: Books
+    day: date
+    database: str
+
+    def report(self, partner: str = "KEIS", days: int = 0) -> Report:
+        last = self.day + days * DAY
+        return report(self.scene.world, self.log.stretch, partner, self.day, last, by="kim.0417", purpose="audit")
+
+    def missing(self) -> list[str]:
+        return list(self.report().said["missing"])
+
+    def destroy(self, sql: str) -> int:
+        """What an owner of the database can do."""
+        with psycopg.connect(self.database, autocommit=True, options="-c app.partner=*") as owner:
+            owner.execute("set session_replication_role = replica")
+            return owner.execute(sql).rowcount
+
+
+@pytest.fixture
+def year(real: Scene, database: str, tmp_path: Path) -> Year:
+    scene, books, day = real, Books(), sealed_on(real)
+    leg = scene.referred()["KEIS"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    for row in scene.rows("message"):
+        if row["partner"] == "KEIS":
+            side, state = ("in", State.ACCEPTED) if row["direction"] == "out" else ("out", State.DELIVERED)
+            books.note(row["mid"], row["jws"], side, state)
+    scene.partners["KEIS"].list_of = books.answer
+    the_night_after(scene, day)
+    reconcile(scene.world, "KEIS", day)
+    log = a_log(scene.store, tmp_path / "xlog")
+    log.catch_up()
+    return Year(scene, log, books, day, database)
+
+
+@pytest.mark.rule("R-14")
+def test_where_nothing_is_missing_the_report_says_so_and_counts_both_sides(year: Year) -> None:
+    found = year.report()
+    assert (found.complete, found.said["missing"]) == (True, [])
+    assert found.said["ours"] == {
+        "out": {"delivered": 1, "given-up": 0, "rejected": 0, "waiting": 0}, "in": {"accepted": 1, "rejected": 0}
+    }  # fmt: skip
+    assert found.said["theirs"] == {"out": 1, "in": 1, "days": 1}
+    counted = found.said["log"]
+    assert (counted["first"], counted["leaves"], counted["gaps"]) == (1, counted["last"], [])
+    assert counted["checkpoint"].split("\n")[0].startswith("gateway.example/")
+    assert found.said["log"]["leaves"] == sum(1 for e in year.scene.events() if e["partner"] == "KEIS")
+
+
+def test_whoever_asks_is_kept_before_anything_is_told(year: Year) -> None:
+    year.report()
+    read = year.scene.events()[-1]
+    assert (read["act"], read["actor"], read["purpose"]) == ("completeness.reported", "kim.0417", "audit")
+    assert (read["partner"], read["subject"]) == ("KEIS", f"{year.day}/{year.day}")
+
+
+def test_another_implementation_verifies_the_report_and_refuses_a_changed_one(year: Year) -> None:
+    found, ours = year.report(), JWK(**to_jwk(key_of("comwel")))
+    opened = JWS()
+    opened.deserialize(found.jws, ours)
+    assert orjson.loads(opened.payload) == found.said
+    head, payload, signature = found.jws.split(".")
+    with pytest.raises(InvalidJWSSignature):
+        JWS().deserialize(f"{head}.{payload[:-2]}AA.{signature}", ours)
+
+
+GONE = {
+    "leaves": (
+        'delete from xlog_entry where convert_from(leaf, \'UTF8\') ~ \'"seq":[23],"stream":"KEIS"\'',
+        "from 1 to 4 2 records cannot be found",
+    ),
+    "the newest leaf": (
+        "delete from xlog_entry where idx = "
+        "(select max(idx) from xlog_entry where convert_from(leaf, 'UTF8') ~ '\"stream\":\"KEIS\"')",
+        "1 record cannot be found",
+    ),
+    "an access record": (
+        "delete from audit_event where id = (select min(id) from audit_event where partner = 'KEIS')",
+        "the log proves 1 act that the access records no longer show",
+    ),
+    "a message": (
+        "delete from message where partner = 'KEIS' and direction = 'in'",
+        "was sent or taken in, and it is no longer among the messages",
+    ),
+}
+
+
+@pytest.mark.rule("R-14")
+@pytest.mark.parametrize("what", GONE)
+def test_what_an_administrator_of_the_database_deleted_is_said_in_words(year: Year, what: str) -> None:
+    sql, words = GONE[what]
+    year.log.catch_up()
+    assert year.destroy(sql) > 0
+    assert any(words in sentence for sentence in year.missing())
+
+
+def test_a_message_that_we_lost_shows_by_the_partners_own_counters_too(year: Year) -> None:
+    year.destroy("delete from message where partner = 'KEIS' and direction = 'in'")
+    assert "we have taken in 0 messages, and the partner counts 1 sent" in year.missing()
+
+
+def test_a_day_for_which_the_partner_has_not_answered_is_not_complete(year: Year) -> None:
+    year.scene.clock.pass_(days=1)
+    found = year.report(days=1)
+    assert found.said["unanswered"] == [(year.day + DAY).isoformat()]
+    assert [f"its own list of {year.day + DAY} yet" in sentence for sentence in found.said["missing"]] == [True]
+    other = report(year.scene.world, year.log.stretch, "TRN", year.day, year.day, by="kim.0417", purpose="audit")
+    assert not other.complete
+
+
+def forgets(year: Year) -> str:
+    mid, _ = key = the(year.books, "in")
+    del year.books.entries[key]
+    year.scene.clock.pass_(days=1)
+    reconcile(year.scene.world, "KEIS", year.day)
+    return f"differ about message {mid} of {year.day}: out-not-there"
+
+
+def is_silent(year: Year) -> str:
+    year.scene.clock.at -= DAY
+    [case_no] = {row["case_no"] for row in year.scene.rows("leg")}
+    year.scene.partners["KEIS"].will(says(503))
+    with year.scene.store.unit("KEIS") as unit:
+        first = next(m for m in year.scene.rows("message") if m["partner"] == "KEIS" and m["direction"] == "out")
+        found = unit.outbox.find_message(first["mid"])
+        assert found is not None
+        unit.outbox.enqueue([found._replace(mid="019abd00-0000-7000-9000-00000000aaaa", seq=99, case_no=case_no)])
+        unit.commit(year.scene.world.event("delivery.released", "test", partner="KEIS"))
+    year.scene.deliver("KEIS")
+    year.scene.clock.at += DAY
+    return "1 message to the partner has no receipt yet"
+
+
+@pytest.mark.parametrize("happens", [forgets, is_silent])
+def test_what_differs_and_what_is_under_way_is_told(year: Year, happens: Callable[[Year], str]) -> None:
+    words = happens(year)
+    assert any(words in sentence for sentence in year.missing())
+
+
+def test_nothing_is_said_about_strangers_and_days_to_come(year: Year) -> None:
+    with pytest.raises(ReconcileRefused):
+        year.report("NOBODY")
+    with pytest.raises(ReconcileRefused):
+        year.report(days=-1)
+    year.scene.clock.at -= 3 * DAY
+    with pytest.raises(ReconcileRefused):
+        year.report()
