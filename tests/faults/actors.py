@@ -27,6 +27,7 @@ from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import judge_changed
+from gateway.ports import Answer, Outgoing, PartnerChannel
 from gateway.telemetry.logs import log_from, where
 from tests.bench.stage import staffed
 from tests.faults import careless
@@ -52,10 +53,10 @@ def ready() -> None:
     os.write(2, b'{"event": "actor.ready"}\n')
 
 
-def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
+def worker(place: Place, point: str, rest_s: float = 0.0, **parts: Any) -> None:
     """Deliver to every partner, one thread a partner, until killed; rest so long after every batch."""
     begin(place)
-    with place.gateway(KNOWN, failpoint=_for_verbs(point)) as gateway:
+    with place.gateway(KNOWN, failpoint=_for_verbs(point), **parts) as gateway:
         _arm_the_wire(point)
         ready()
         world, name = gateway.world, f"w{os.getpid()}"
@@ -63,6 +64,39 @@ def worker(place: Place, point: str, rest_s: float = 0.0) -> None:
             act = partial(deliver, world, partner, f"{name}-{partner}")
             threading.Thread(target=_again, args=(act, rest_s)).start()
         threading.Event().wait()
+
+
+def astray(place: Place) -> None:
+    """A worker on a host whose clock is what `place.ahead` says."""
+    worker(place, "", 0.4, clock=Jumping(place.ahead))
+
+
+def poisoned(place: Place, mids: frozenset[str]) -> None:
+    """A worker that dies of these messages."""
+    begin(place)
+    with place.gateway(KNOWN) as gateway:
+        channels = {p: _Deadly(channel, mids) for p, channel in gateway.world.channels.items()}
+        world, name = replace(gateway.world, channels=channels), f"w{os.getpid()}"
+        for partner in PARTNERS:
+            threading.Thread(target=_again, args=(partial(deliver, world, partner, f"{name}-{partner}"),)).start()
+        threading.Event().wait()
+
+
+class _Deadly:
+    """A channel on which some messages kill whoever sends them."""
+
+    def __init__(self, channel: PartnerChannel, mids: frozenset[str]) -> None:
+        self._channel, self._mids = channel, mids
+
+    def send(self, message: Outgoing) -> Answer:
+        """See `ports.PartnerChannel`."""
+        if message.mid in self._mids:
+            failpoint.die()
+        return self._channel.send(message)
+
+    def close(self) -> None:
+        """See `ports.PartnerChannel`."""
+        self._channel.close()
 
 
 def sleeper(place: Place, bed: str = "attempt.judged") -> None:

@@ -63,6 +63,12 @@ def _reads_only(server: Server) -> Sequence[Callable[[], None]]:
     return [partial(server.read_only, 10.0)]
 
 
+def _killed(ground: Ground, kills: int) -> Result:
+    found = rounds.at_random(ground, kills)
+    found.hits["killed"] = found.kills
+    return found
+
+
 def _beside(act: str, many: int, ground: Ground, _: int) -> Result:
     return visits.beside(ground, act, many)[0]
 
@@ -107,6 +113,7 @@ STILL: lines.Weather = lines.CALM
 ROWS = (
     *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
     *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),
+    Row("3", "kill -9 at random", lambda ground, _: _killed(ground, 200), "killed", 200),
     *(Row("6", f"PostgreSQL is stopped, {way}", partial(_troubled, way, _stops), "happened", 10) for way in WAYS),
     *(Row("7", f"PostgreSQL stands still, {way}", partial(_troubled, way, _freezes), "happened", 1) for way in WAYS),
     Row(
@@ -133,7 +140,9 @@ ROWS = (
     Row("20", "captured requests, again, elsewhere, later", partial(_beside, "replayed", 350), "forged", 5000),
     Row("21", "a partner's clock at the limits and beyond", partial(_beside, "skewed", 8), "answer", 150),
     Row("21", "a clock of ours jumps", lambda ground, _: visits.jumping(ground)[0], "answer", 100),
+    Row("21", "a worker's clock jumps", lambda ground, _: rounds.astray(ground), "refused to sign", 3),
     Row("22", "one bit is another", partial(_beside, "flipped", 3400), "forged", 10_000),
+    Row("25", "messages that kill who tries them", lambda ground, _: rounds.poisoned(ground, 17)[0], "dead", 17),
     Row("26", "partners sign a no", partial(_going_out, Manners(rejects=150), STILL), "blocked", 200),
     Row(
         "27", "a worker sleeps longer than its lease, and writes then",

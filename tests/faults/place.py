@@ -52,6 +52,7 @@ class Place:
     attempt_s: float = ATTEMPT_S
     retry_scale: float = 0.02
     idle_s: float = 60.0
+    poison_after: int = 1000  # who dies here dies of us, not of the message
     careless: str = ""  # which negative control holds here
     other_port: int = 0  # of a door whose clock jumps, when there is one
     front_port: int = 0  # where partners find our door, when something stands before it
@@ -89,7 +90,7 @@ class Place:
             "settle_s": 0.0,
             "retry_scale": self.retry_scale,
             "unit_idle_s": self.idle_s,
-            "poison_after": 1000,  # who dies here dies of us, not of the message
+            "poison_after": self.poison_after,
             "deliver_batch": BATCH,
             "env": "test",
         }

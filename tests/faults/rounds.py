@@ -8,23 +8,29 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 
 from tests.faults import actors, books, checker
+from tests.faults.books import Books
 from tests.faults.checker import Findings
 from tests.faults.crew import Crew, crew_at
 from tests.faults.ground import Ground
 from tests.faults.partner import Manners, partners
-from tests.faults.place import LEASE_S, PARTNERS, Place
+from tests.faults.place import LEASE_S, PARTNERS, Place, set_ahead
 from tests.faults.sender import Habits, sender
 
 PATIENCE_S = 400.0
 MOST_ROUNDS = 12
+POISON_LEASE_S = 1.5
+DELIVERED = "select count(*) from delivery where state = 'delivered'"
+LEASED = "select count(*) from delivery where state = 'leased'"
 IDLE_S = 1.5
 """What `GATEWAY_UNIT_IDLE_S` is where somebody stands still inside a transaction."""
 SURVIVOR_RESTS_S = 0.4
@@ -130,7 +136,7 @@ class Watch:
 
     def left(self) -> int:
         """Deliveries that are not over; one, as far as we know, while the database cannot be asked."""
-        left, idle_s = self._row(
+        left, idle_s = self.row(
             "select count(*), coalesce(max(extract(epoch from now() - lease_until)), 0)::float"
             " from delivery where state in ('ready', 'leased')"
         ) or (1, 0.0)
@@ -139,15 +145,16 @@ class Watch:
 
     def count(self, sql: str) -> int:
         """One number; -1 while the database cannot be asked."""
-        row = self._row(sql)
+        row = self.row(sql)
         return int(row[0]) if row else -1
 
-    def _row(self, sql: str) -> tuple[Any, ...] | None:
+    def row(self, sql: str) -> Any:
+        """One row; None while the database cannot be asked."""
         for _ in range(2):  # the first time one hears that the connection has gone
             try:
                 if self._connection.closed:
                     self._connection = psycopg.connect(self._place.database, autocommit=True)
-                return self._connection.execute(sql).fetchone()  # type: ignore[call-overload, no-any-return]
+                return self._connection.execute(sql).fetchone()  # type: ignore[call-overload]
             except psycopg.OperationalError:
                 self._connection.close()
         return None
@@ -222,6 +229,78 @@ def inbound(
         letters = watch.count("select count(*) from message where direction = 'in'")
         watch.close()
         return result(what, crew, began, letters, longest_silence(place))
+
+
+def poisoned(ground: Ground, how_many: int) -> tuple[Result, Books]:
+    """So many referrals kill whoever tries them; everybody else's go through."""
+    began = time.monotonic()
+    with ground.place("referred", lease_s=POISON_LEASE_S, poison_after=3) as (place, theirs), crew_at(place) as crew:
+        watch = Watch(place)
+        sql = "select array_agg(mid::text) from (select mid from message where type = 'referral.created' order by mid"
+        mids = frozenset(watch.row(f"{sql} limit {how_many}) as chosen")[0])
+        crew.hire("partners", partners, lambda: (theirs,))
+        for name in ("worker-1", "worker-2"):
+            crew.hire(name, actors.poisoned, lambda: (mids,))
+        crew.until("everything is over", lambda: not watch.left(), PATIENCE_S)
+        messages = watch.count("select count(*) from message where direction = 'out'")
+        found = result("poisoned", crew, began, messages, place.lease_s + watch.longest_s)
+        watch.close()
+        both = books.read(place.database, place.partners)
+        found.hits["dead"] = sum(d["state"] == "dead" for d in both.ours["deliveries"])
+        return found, both
+
+
+def at_random(ground: Ground, kills: int, every_s: float = 0.3) -> Result:
+    """Whoever refers, delivers or is a partner is killed, one at random after the other, while a night goes through."""
+    began, rng = time.monotonic(), Random(kills)
+    with ground.place("cases") as (place, theirs), crew_at(place) as crew:
+        watch = Watch(place)
+        crew.hire("partners", partners, lambda: (theirs,))
+        for name in ("referrer-1", "referrer-2"):
+            crew.hire(name, actors.referrer, lambda: ("",))
+        for name in ("worker-1", "worker-2"):
+            crew.hire(name, actors.worker, lambda: ("", 0.1))
+        killed = 0
+        while killed < kills:
+            crew.until("some time has passed", partial(_passed, time.monotonic() + every_s), PATIENCE_S)
+            crew.kill(rng.choice(sorted(crew.posts)))
+            killed += 1
+        wanted = 3 * ground.cases
+        crew.until(
+            "everything is referred and delivered",
+            lambda: not watch.left() and watch.count("select count(*) from delivery") >= wanted,
+            PATIENCE_S,
+        )
+        watch.close()
+        return result("at random", crew, began, wanted, place.lease_s + watch.longest_s)
+
+
+def _passed(when: float) -> bool:
+    return time.monotonic() > when
+
+
+def astray(ground: Ground) -> Result:
+    """The clock of one of two workers is ahead by minutes from the beginning on, and right again at the end."""
+    began = time.monotonic()
+    with ground.place("referred") as (place, theirs), crew_at(place) as crew:
+        watch = Watch(place)
+        set_ahead(place.ahead, 0.0)
+        crew.hire("partners", partners, lambda: (theirs,))
+        crew.hire("astray", actors.astray)
+        crew.until("it delivers", lambda: watch.count(DELIVERED) > 0, PATIENCE_S)
+        set_ahead(place.ahead, 301.0)
+        crew.until("it has noticed", lambda: bool(said(place, b"GW-CLOCK")), PATIENCE_S)
+        before, noticed = watch.count(DELIVERED), time.monotonic()
+        crew.until("some time has passed", partial(_passed, noticed + place.lease_s + 1.0), PATIENCE_S)
+        sent_astray, held = watch.count(DELIVERED) - before, watch.count(LEASED)
+        set_ahead(place.ahead, 0.0)
+        crew.hire("worker", actors.worker, lambda: ("",))
+        crew.until("everything is delivered", lambda: not watch.left(), PATIENCE_S)
+        messages = watch.count("select count(*) from message where direction = 'out'")
+        found = result("astray", crew, began, messages, place.lease_s + watch.longest_s)
+        watch.close()
+        found.hits.update({"refused to sign": len(said(place, b"GW-CLOCK")), "sent": sent_astray, "held": held})
+        return found
 
 
 def frozen_inside(ground: Ground, what: str) -> Result:
