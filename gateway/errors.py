@@ -327,6 +327,11 @@ class ReplayRefused(JourneyRefused):
     sentence, remedy = "this replay is not allowed", "make a plan, and let a second officer execute it within a day"
 
 
+class ReviewRefused(JourneyRefused):
+    code, status, issue = "LOOP-REVIEW", 403, "business-rule"
+    sentence, remedy = "this month cannot be signed off like this", "see `gateway log review --month …`"
+
+
 class ReconcileRefused(JourneyRefused):
     code = "LOOP-BOOKS"
     sentence, remedy = (

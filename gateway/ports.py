@@ -430,6 +430,22 @@ class Stretch(NamedTuple):
     checkpoint: str
 
 
+class ReadsRow(NamedTuple):
+    """How often somebody read in a period, for one purpose: counts alone.
+
+    `cases`: how many different ones; `off_hours`: at night and on weekends in Korea; `wholesale`: acts exported of no
+    single case.
+    """
+
+    actor: str
+    purpose: str
+    act: str
+    reads: int
+    cases: int
+    off_hours: int
+    wholesale: int
+
+
 class KeyRow(NamedTuple):
     """A public key and its validity."""
 
@@ -864,6 +880,14 @@ class Unit(Protocol):
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
         """The acts asked for, in their order."""
+        ...
+
+    def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:
+        """Who read how often in [since, until), by officer, purpose and act."""
+        ...
+
+    def reviewed(self) -> Mapping[str, str]:
+        """Months (2026-11) whose reads were signed off, and by whom."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -16,7 +16,7 @@ from gateway.assembly import KST, assemble, open_books
 from gateway.cli.running import at_home
 from gateway.config import read_settings
 from gateway.exchange_log.findings import CHECKS
-from gateway.journey import complete
+from gateway.journey import complete, review
 from gateway.journey.account import account
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
@@ -149,6 +149,27 @@ def completeness(
     typer.echo("nothing is missing" if found.complete else f"{len(said['missing'])} things do not add up")
     typer.echo(found.jws)
     raise typer.Exit(0 if found.complete else 1)
+
+
+@app.command("review")
+def monthly_review(
+    month: Annotated[str, typer.Option(help="a month in Korea: 2026-11")],
+    by: Annotated[str, typer.Option(help="id of the officer who reviews; it is logged")],
+    sign: Annotated[bool, typer.Option("--sign", help="sign the month off")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Who read how often and what for in a month, and what is unusual: counts alone. With --sign it is signed off."""
+    with assemble(at_home(read_settings())) as gateway:
+        act = review.sign_off if sign else review.look
+        found = act(gateway.world, month, by=by)
+    if as_json:
+        _json(found._asdict() | {"reads": [row._asdict() for row in found.reads]})
+        return
+    for row in found.reads:
+        typer.echo(f"{row.actor}: {row.act} for {row.purpose}, {row.reads} times, {row.cases} cases")
+    for sentence in found.unusual:
+        typer.echo(f"unusual: {sentence}")
+    typer.echo(f"{month} is signed off by {found.signed_by}" if found.signed_by else f"{month} is not signed off")
 
 
 @app.command()

@@ -30,7 +30,7 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset({"message.explained", "acts.exported", "completeness.reported", "work.listed"})
+READS = frozenset({"message.explained", "acts.exported", "completeness.reported", "work.listed", "review.read"})
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",
@@ -52,6 +52,7 @@ ACTS = LOG_ACTS | READS | {
     "message.received",
     "message.repeated",
     "nonces.forgotten",
+    "review.signed",
     "books.stated",
     "books.compared",
     "outcomes.judged",

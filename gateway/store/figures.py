@@ -57,6 +57,7 @@ FIGURES = (
     Figure("oldest_update", "gateway_writeback_oldest_waiting_seconds", (), "since the oldest of them was made"),
     Figure("book_differences", "gateway_book_differences", ("partner",), "messages on which both sides differ"),
     Figure("books_in_vain", "gateway_books_asked_in_vain", ("partner",), "how often its list was asked for since"),
+    Figure("reviews_overdue", "gateway_access_reviews_overdue", (), "months whose reads nobody has signed off"),
     Figure("log_pending", "gateway_log_pending_leaves", (), "acts that are not in the exchange log's tree yet"),
     Figure("oldest_leaf", "gateway_log_oldest_pending_seconds", (), "since the oldest of them was committed"),
     Figure("log_leaves", "gateway_log_leaves", (), "leaves in the tree, over all logs"),

@@ -29,6 +29,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from gateway import ports
 from gateway.errors import Interfered, OutOfScope, StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent, Verdict
+from gateway.exchange_log.leaf import READS
 from gateway.ports import (
     ActsAsked,
     AttemptRow,
@@ -53,6 +54,7 @@ from gateway.ports import (
     OpenWork,
     ParkedRow,
     QuarantinedRow,
+    ReadsRow,
     ReceiptRow,
     ReconciliationRow,
     ReferralRow,
@@ -599,6 +601,12 @@ class PostgresUnit:
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
         found = _SQL.events(self._c, **asked._asdict())
         return [KeptEvent(number, at, _event(*columns)) for number, at, *columns in found]
+
+    def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:
+        return _rows(ReadsRow, _SQL.reads(self._c, since=since, until=until, acts=sorted(READS)))
+
+    def reviewed(self) -> Mapping[str, str]:
+        return dict(_SQL.reviewed(self._c))
 
     def counts(self) -> Mapping[str, int]:
         return dict(_SQL.counts(self._c))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from uuid import NAMESPACE_OID, uuid5
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
+    ActsAsked,
     AttemptRow,
     BookedRow,
     CaseChange,
@@ -30,6 +32,7 @@ from gateway.ports import (
     MessageRow,
     ParkedRow,
     QuarantinedRow,
+    ReadsRow,
     ReceiptRow,
     ReconciliationRow,
     ReferralRow,
@@ -1141,3 +1144,29 @@ def test_of_many_work_items_of_a_kind_that_about_one_message_can_be_over(store: 
         unit.end_work("books-differ", "KEIS", NOW, uid("m2"))
         unit.commit(EVENT)
     assert {row["mid"]: row["done_at"] for row in rows(store, "work_item")} == {uid("m1"): None, uid("m2"): NOW}
+
+
+# ── the monthly review ───────────────────────────────────────────────────────────────────────────────────────────────
+def test_reads_are_counted_by_officer_purpose_and_act_and_nothing_else_is(store: Store) -> None:
+    read = AuditEvent("message.explained", "kim.0417", "audit", case_no=case().case_no)
+    export = AuditEvent("acts.exported", "kim.0417", "audit")
+    with store.unit() as unit:
+        unit.commit(read, read, replace(read, case_no=case(2).case_no), export, replace(export, actor="lee.1"), EVENT)
+    with store.unit() as unit:
+        [last] = [kept.at for kept in unit.events(ActsAsked()) if kept.event == EVENT]
+        found = unit.reads(last - timedelta(minutes=1), last + timedelta(minutes=1))
+        assert unit.reads(last + timedelta(minutes=1), last + timedelta(hours=1)) == []
+    here = last.astimezone(ZoneInfo("Asia/Seoul"))
+    off = here.weekday() > 4 or not 7 <= here.hour < 20
+    assert list(found) == [
+        ReadsRow("kim.0417", "audit", "acts.exported", 1, 0, int(off), 1),
+        ReadsRow("kim.0417", "audit", "message.explained", 3, 2, 3 * off, 0),
+        ReadsRow("lee.1", "audit", "acts.exported", 1, 0, int(off), 1),
+    ]
+
+
+def test_months_that_were_signed_off_are_known_with_the_officer(store: Store) -> None:
+    with store.unit() as unit:
+        unit.commit(AuditEvent("review.signed", "lee.1", "access-review", subject="2026-10"), EVENT)
+    with store.unit() as unit:
+        assert unit.reviewed() == {"2026-10": "lee.1"}

@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
-from gateway.exchange_log.leaf import ACTS
+from gateway.exchange_log.leaf import ACTS, READS
 from gateway.ports import (
     ActsAsked,
     AttemptRow,
@@ -40,6 +40,7 @@ from gateway.ports import (
     OpenWork,
     ParkedRow,
     QuarantinedRow,
+    ReadsRow,
     ReceiptRow,
     ReconciliationRow,
     ReferralRow,
@@ -848,6 +849,17 @@ class MemoryUnit:
             and (asked.until is None or one.at < asked.until)
         ]
 
+    def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:
+        found: dict[tuple[str, str, str], list[KeptEvent]] = {}
+        for kept in self.shelf.events:
+            if kept.event.act in READS and since <= kept.at < until:
+                found.setdefault((kept.event.actor, kept.event.purpose, kept.event.act), []).append(kept)
+        return [_reads(*key, found[key]) for key in sorted(found)]
+
+    def reviewed(self) -> Mapping[str, str]:
+        signed = [kept.event for kept in self.shelf.events if kept.event.act == "review.signed"]
+        return {str(event.subject): event.actor for event in signed}
+
     def counts(self) -> Mapping[str, int]:
         s = self.shelf
         found = {
@@ -868,6 +880,14 @@ class MemoryUnit:
             raise LeafInvalid("an act that is not in the list")
         self.shelf.events += [KeptEvent(next(_NUMBERS), _now(), event) for event in events]
         self.committed = True
+
+
+def _reads(actor: str, purpose: str, act: str, kept: Sequence[KeptEvent]) -> ReadsRow:
+    here = [one.at.astimezone(timezone(timedelta(hours=9))) for one in kept]
+    off = sum(1 for at in here if at.weekday() > 4 or not 7 <= at.hour < 20)
+    cases = {one.event.case_no for one in kept if one.event.case_no}
+    whole = sum(1 for one in kept if act == "acts.exported" and one.event.case_no is None)
+    return ReadsRow(actor, purpose, act, len(kept), len(cases), off, whole)
 
 
 class MemoryStore:

@@ -120,6 +120,14 @@ from unnest(:partners::text[]) p (partner) left join lateral (
     select tries * (theirs is null)::integer as tries from reconciliation r
     where r.partner = p.partner order by no desc limit 1) r on true;
 
+-- name: figure_reviews_overdue
+-- Months that ended more than fifteen days ago and whose reads nobody has signed off.
+with first as (select date_trunc('month', at at time zone 'Asia/Seoul') as month from audit_event order by id limit 1)
+select count(*) from first, generate_series(
+    first.month, date_trunc('month', (now() - interval '15 days') at time zone 'Asia/Seoul') - interval '1 month',
+    interval '1 month') m (month)
+where not exists (select from audit_event where act = 'review.signed' and subject = to_char(m.month, 'YYYY-MM'));
+
 -- name: figure_log_pending
 -- Leaves that are committed and not in the tree yet.
 select count(*) from xlog_pending;

@@ -24,6 +24,18 @@ where (:case_no::text is null or case_no = :case_no) and (:partner::text is null
   and (:since::timestamptz is null or at >= :since) and (:until::timestamptz is null or at < :until)
 order by id;
 
+-- name: reads
+-- Who read how often, by counts alone; the working day is from seven to twenty in Korea.
+select actor, purpose, act, count(*), count(distinct case_no),
+       count(*) filter (where extract(isodow from here) > 5 or extract(hour from here) not between 7 and 19),
+       count(*) filter (where act = 'acts.exported' and case_no is null)
+from (select *, at at time zone 'Asia/Seoul' as here from audit_event
+      where act = any(:acts) and at >= :since and at < :until) a
+group by actor, purpose, act order by actor, purpose, act;
+
+-- name: reviewed
+select subject, actor from audit_event where act = 'review.signed' order by id;
+
 -- name: counts
 -- How many of what there is; the funnel of the demo and `gateway status`.
 select 'cases', count(*) from case_record where facts is not null

@@ -248,6 +248,22 @@ def test_books_that_differ_and_lists_that_were_asked_for_in_vain_are_shown_per_p
     assert seen["gateway_books_asked_in_vain"] == {("KEIS",): 0, ("KEAD",): 2}
 
 
+def test_a_month_is_overdue_fifteen_days_after_its_end_until_somebody_signs_it_off(
+    postgres_store: PostgresStore, books: psycopg.Connection
+) -> None:
+    act = (
+        "insert into audit_event (event_id, at, act, actor, purpose, verdict, subject)"
+        " values (%s, {}, %s, 'x', 'x', 'done', {})"
+    )
+    here = "date_trunc('month', (now() - interval '15 days') at time zone 'Asia/Seoul')"
+    books.execute(act.format(f"{here} - interval '70 days'", "null"), (uuid7(), "cases.screened"))
+    assert read(postgres_store)["gateway_access_reviews_overdue"] == {(): 3}
+    for months in (1, 3):
+        signed = f"to_char({here} - interval '{months} months', 'YYYY-MM')"
+        books.execute(act.format("now()", signed), (uuid7(), "review.signed"))
+    assert read(postgres_store)["gateway_access_reviews_overdue"] == {(): 1}
+
+
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.query)
 def test_no_figure_walks_a_table_that_grows(figure: figures.Figure, books: psycopg.Connection) -> None:
     query = getattr(figures._SQL, f"figure_{figure.query}").sql
