@@ -15,6 +15,7 @@ READY := .venv/.ready
 PROMTOOL := .venv/promtool/usr/bin/promtool
 JUDGES := tests/contract/javascript/node_modules/.ready
 LOG_JUDGE := .venv/log-judge
+AUDITOR := .venv/auditor/.ready
 PEERS := .venv-bench/.ready
 
 help: ## list the targets
@@ -29,7 +30,7 @@ up: $(READY) ## start everything on this machine, each in its own process  [WORK
 down: $(READY) ## stop what `make up` started
 	@$(BIN)/gateway down
 
-test: check $(JUDGES) $(LOG_JUDGE) proxy ## run the checks, then every test  [ARGS=… goes to pytest]
+test: check $(JUDGES) $(LOG_JUDGE) $(AUDITOR) proxy browser ## run the checks, then every test  [ARGS=… goes to pytest]
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, dependencies
@@ -81,9 +82,12 @@ $(PROMTOOL): $(READY)
 	@rm -rf .venv/promtool && mkdir .venv/promtool && cd .venv/promtool && apt-get download prometheus 2>/dev/null \
 	  && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
 
-.PHONY: proxy
+.PHONY: proxy browser
 proxy:
 	@.ci/nginx
+
+browser:
+	@.ci/browser
 
 $(JUDGES): tests/contract/javascript/package-lock.json $(READY)
 	@echo "installing the JavaScript judges"
@@ -94,6 +98,13 @@ $(LOG_JUDGE): tests/contract/golang/judge.go .ci/judges $(READY)
 	@.ci/judges
 	@echo "building the Go judge of the exchange log"
 	@GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$(CURDIR)/.venv/go" go build -o $@ $<
+
+$(AUDITOR): requirements.lock $(READY)
+	@echo "making an auditor's environment: Python and cryptography, nothing of ours"
+	@rm -rf $(@D) && $(BIN)/python -m venv $(@D)
+	@awk '/^[a-z]/ {kept = /^(cryptography|cffi|pycparser|typing-extensions)==/} kept' requirements.lock > $(@D)/requirements
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(@D)/requirements
+	@touch $@
 
 $(PEERS): tests/bench/peers/requirements.lock tests/bench/peers/package-lock.json $(READY)
 	@echo "installing what the bench measures beside us into .venv-bench"

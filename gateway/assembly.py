@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -30,7 +30,7 @@ from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from adapters.witnesses.http import HttpWitness
-from gateway import failpoint
+from gateway import datafile, failpoint
 from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.retention import Retention
@@ -53,24 +53,28 @@ from gateway.errors import (
     SettingsInvalid,
     StoreUnavailable,
 )
+from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.named import named
 from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
+from gateway.journey.activate import activate
 from gateway.journey.world import US, Knowledge, Limits, World
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
 from gateway.partners.profile import Profile
-from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody, nothing
-from gateway.sealing.keys import KeyFinder, KeyRing, from_jwk, gate_set, to_jwk
+from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Store, Unobserved, Wake, nobody, nothing
+from gateway.sealing import base64url
+from gateway.sealing.keys import KeyFinder, KeyRing, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
-from gateway.store.exchange_log import ExchangeLog
+from gateway.store.exchange_log import ACTOR, ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves, Vault
 from gateway.store.migrate import PHASES, current, migrate, require_fit
-from gateway.store.units import PostgresKeys, PostgresStore
+from gateway.store.units import PostgresStore
 from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
@@ -81,6 +85,8 @@ DEMO = "this-is-a-demo"
 """The mark of a home that a demo may empty, and whose business day may be set."""
 KEY_LIFETIME = timedelta(days=730)
 KEYS_KNOWN_FOR_S = 2.0
+TRUST = "trust"
+"""The purpose of acts about keys."""
 
 
 class RealClock:
@@ -151,7 +157,7 @@ def uuid7() -> str:
 class KeyShelf:
     """Public keys from the store, remembered for two seconds, so that a revocation counts within five."""
 
-    store: PostgresKeys
+    store: Store
     clock: Clock
     _rings: dict[str, tuple[float, KeyRing]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -162,23 +168,44 @@ class KeyShelf:
         with self._lock:
             known = self._rings.get(name)
             if known is None or time.monotonic() - known[0] > KEYS_KNOWN_FOR_S:
-                known = (time.monotonic(), KeyRing(_verify_key(row) for row in self.store.of(name)))
+                known = (time.monotonic(), KeyRing(_verify_key(row) for row in self._of(name)))
                 self._rings[name] = known
         return known[1].of(name)
 
-    def add(self, owner: str, jwk: Mapping[str, Any]) -> None:
-        """Register a public key through the key gate. Raises KeyRefused."""
+    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str = ACTOR) -> None:
+        """Register a public key through the key gate; one that is new is an act. Raises KeyRefused."""
         now = self.clock.now()
         gate_set({"keys": [dict(jwk)]})
         row = KeyRow(owner.lower(), str(jwk["kid"]), jwk, now - timedelta(minutes=5), now + KEY_LIFETIME, None)
-        _verify_key(row)
-        self.store.add(row)
-        with self._lock:
-            self._rings.pop(owner.lower(), None)
+        event = _event("key.added", row, by)
+        with self.store.unit(event.partner) as unit:
+            if unit.keys.add(row):
+                unit.commit(event)
+        self._forget(row.owner)
+
+    def revoke(self, owner: str, kid: str, *, by: str = ACTOR) -> None:
+        """From now on believe nothing that is signed with this key. Raises KeyRefused when there is none to revoke."""
+        found = next((row for row in self._of(owner.lower()) if row.kid == kid), None)
+        if found is None:
+            raise KeyRefused("no such key")
+        event = _event("key.revoked", found, by)
+        with self.store.unit(event.partner) as unit:
+            if not unit.keys.revoke(found.owner, kid, self.clock.now()):
+                raise KeyRefused("the key is revoked already")
+            unit.commit(event)
+        self._forget(found.owner)
 
     def jwks(self, owner: str) -> dict[str, Any]:
         """The public keys of an owner as a JWK set (RFC 7517 §5)."""
-        return {"keys": [dict(row.jwk) for row in self.store.of(owner)]}
+        return {"keys": [dict(row.jwk) for row in self._of(owner.lower())]}
+
+    def _of(self, owner: str) -> Sequence[KeyRow]:
+        with self.store.unit(owner) as unit:
+            return unit.keys.of(owner)
+
+    def _forget(self, owner: str) -> None:
+        with self._lock:
+            self._rings.pop(owner, None)
 
 
 @dataclass(slots=True)
@@ -198,7 +225,14 @@ class Stops:
         return stopped
 
 
-def _verify_key(row: KeyRow) -> Any:
+def _event(act: str, row: KeyRow, by: str) -> AuditEvent:
+    """An act about a key: whose, and its RFC 7638 thumbprint. A partner's is counted with the partner."""
+    partner = None if row.owner == US else row.owner.upper()
+    subject = named(row.owner, base64url.decode(thumbprint(_verify_key(row).public)))
+    return AuditEvent(act=act, actor=by, purpose=TRUST, partner=partner, subject=subject)
+
+
+def _verify_key(row: KeyRow) -> VerifyKey:
     return from_jwk(row.jwk, row.owner, row.not_before, row.not_after, revoked_at=row.revoked_at)
 
 
@@ -269,21 +303,35 @@ def clock_of(settings: Settings) -> Clock:
 def know(settings: Settings) -> Knowledge:
     """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
     schemas, mappings = settings.schemas, settings.mappings
+    rules, measures = mappings / "rules", mappings / "measures"
+    screening, bases, retention = (newest(rules / name) for name in ("screening", "legal-basis", "retention"))
+    rtw = newest(measures / "rtw")
+    catalogue = Catalogue.load(mappings, schemas, tests=True)
     partners = profiles.load_all(mappings / "partners", schemas)
-    calendars = hours.load_all(mappings / "rules" / "calendar", schemas)
+    calendars = hours.load_all(rules / "calendar", schemas)
     known = Knowledge(
-        catalogue=Catalogue.load(mappings, schemas, tests=True),
+        catalogue=catalogue,
         schemas=Schemas.load(schemas),
         fhir=FhirRules.load(schemas / "fhir"),
-        rules=RuleSet.load(newest(mappings / "rules" / "screening"), schemas),
-        caseloads=caseload.load_all(mappings / "rules" / "caseload", schemas),
-        bases=LegalBases.load(newest(mappings / "rules" / "legal-basis"), schemas),
+        rules=RuleSet.load(screening, schemas),
+        caseloads=caseload.load_all(rules / "caseload", schemas),
+        bases=LegalBases.load(bases, schemas),
         profiles=partners,
-        rtw=RtwDefinition.load(newest(mappings / "measures" / "rtw")),
-        employed=Definitions.load(mappings / "measures" / "employment"),
-        retention=Retention.load(newest(mappings / "rules" / "retention"), schemas),
+        rtw=RtwDefinition.load(rtw),
+        employed=Definitions.load(measures / "employment"),
+        retention=Retention.load(retention, schemas),
         calendars=calendars,
         hours=_opening_hours(partners, calendars),
+        in_force=_in_force(
+            catalogue,
+            [
+                *(screening, bases, retention, rtw),
+                *rules.glob("caseload/*.yaml"),
+                *rules.glob("calendar/*.yaml"),
+                *measures.glob("employment/*.yaml"),
+            ],
+            {p.id: mappings / "partners" / p.iss / "profile.yaml" for p in partners.values()},
+        ),
     )
     gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
     return known
@@ -295,6 +343,19 @@ def _opening_hours(partners: Mapping[str, Profile], calendars: Mapping[str, Cale
     if unknown := sorted({h.calendar for h in kept.values()} - calendars.keys()):
         raise DataFileInvalid(f"hours: there is no calendar {', '.join(unknown)}", place=Place(file="rules/calendar"))
     return {p: OpeningHours(h.days, h.opens, h.closes, calendars[h.calendar]) for p, h in kept.items()}
+
+
+def _in_force(maps: Catalogue, rules: Iterable[Path], partners: Mapping[str, Path]) -> dict[tuple[str, str], bytes]:
+    """The digests of what the gateway goes by, by kind and name: a map's names what it does, a file's its bytes."""
+    return (
+        {("map", pin): _digest(maps.get(pin).digest) for pin in maps.pins()}
+        | {("rules", f"{path.parent.name}/{path.stem}"): _digest(datafile.digest(path)) for path in rules}
+        | {("partner", name): _digest(datafile.digest(path)) for name, path in partners.items()}
+    )
+
+
+def _digest(said: str) -> bytes:
+    return bytes.fromhex(said.removeprefix("sha256:"))
 
 
 def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
@@ -362,7 +423,7 @@ def assemble(
         store = PostgresStore(url, _leaves(settings, random), observer=seen, idle_s=settings.unit_idle_s)
         stack.callback(store.close)
         used = clock or clock_of(settings)
-        shelf = KeyShelf(PostgresKeys(store), used)
+        shelf = KeyShelf(store, used)
         if unfit := health.ailments(store, used.now, health.START_S):
             raise NotFit("; ".join(unfit))
         key = own_key(settings.home / "keys", OWN_KEY)
@@ -402,6 +463,7 @@ def assemble(
         gateway = Gateway(settings, world, store, shelf, public_url, seen, log)
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
+        activate(world)
         yield gateway
 
 
@@ -426,7 +488,7 @@ def open_books(settings: Settings) -> Iterator[Books]:
         require_fit(url)
         store = PostgresStore(url, _leaves(settings, os.urandom), most=4)
         stack.callback(store.close)
-        yield Books(store, KeyShelf(PostgresKeys(store), clock_of(settings)), _log(settings, store, stack))
+        yield Books(store, KeyShelf(store, clock_of(settings)), _log(settings, store, stack))
 
 
 def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:

@@ -265,6 +265,17 @@ class ProofInvalid(LogRefused):
     remedy = "fetch them again; if it stays so, keep them as evidence and tell the operator"
 
 
+class NothingProven(LogRefused):
+    code, status, issue = "LOG-NONE", 404, "not-found"
+    sentence = "the log holds nothing of what was asked for"
+    remedy = "check the id, the case or the period; a new act has its place after a second"
+
+
+class TooMuchAsked(LogRefused):
+    code, status, issue = "LOG-MUCH", 413, "too-costly"
+    sentence, remedy = "more was asked for than one bundle holds", "ask for a shorter period, or for one partner"
+
+
 # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class JourneyRefused(Refused):
     """The loop's own rules said no; nothing was changed and the attempt is logged."""

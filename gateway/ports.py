@@ -633,6 +633,10 @@ class Outbox(Protocol):
         """Every try of a message, oldest first."""
         ...
 
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        """The partner's receipt for a message of ours; the last, where a rejection was replayed."""
+        ...
+
     def plan_replay(self, row: ReplayRow) -> None: ...
 
     def replay(self, replay_id: str) -> ReplayRow | None:
@@ -835,20 +839,88 @@ class Reconciliation(Protocol):
 
 
 class ActsAsked(NamedTuple):
-    """Which acts: of a case, with a partner, from `since` to before `until` (aware); what is None does not matter."""
+    """Which acts: of a case, with a partner, from `since` to before `until` (aware), about a message.
+
+    What is None does not matter.
+    """
 
     case_no: str | None = None
     partner: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    mid: str | None = None
 
 
 class KeptEvent(NamedTuple):
-    """An act as it was kept: its number in the order of acts, and when."""
+    """An act as it was kept: its number in the order of acts, when, and its id in the log.
+
+    `id` None: it was written before there was a log.
+    """
 
     number: int
     at: datetime
     event: AuditEvent
+    id: str | None = None
+
+
+class Keys(Protocol):
+    """Public keys with their validity. A unit for one partner sees that partner's."""
+
+    def add(self, row: KeyRow) -> bool:
+        """False when the owner has a key of this kid already; it stays as it is."""
+        ...
+
+    def of(self, owner: str) -> Sequence[KeyRow]: ...
+
+    def revoke(self, owner: str, kid: str, at: datetime) -> bool:
+        """Nothing signed after `at` counts. False when there is no such key, or it is revoked already."""
+        ...
+
+
+class ProvenAct(NamedTuple):
+    """An act in a log: its leaf and the proof of its place, as text (C2SP tlog-proof).
+
+    `statement` is what the leaf commits to, `key` opens the commitments of this leaf and of no other; both are None
+    when the key of its case was destroyed.
+    """
+
+    id: str
+    log: str
+    entry: int
+    leaf: bytes
+    proof: str
+    statement: bytes | None
+    key: bytes | None
+
+
+class LogSeen(NamedTuple):
+    """A log as strangers see it: a checkpoint, and that it continues the first one that held some acts."""
+
+    name: str
+    vkey: str
+    policy: str
+    checkpoint: str
+    earlier: str
+    consistency: Sequence[bytes]
+
+
+class Evidence(NamedTuple):
+    """Acts in the order of the logs, and the logs they stand in, oldest first, all seen at one moment."""
+
+    acts: Sequence[ProvenAct]
+    logs: Sequence[LogSeen]
+
+
+class Prover(Protocol):
+    """The exchange log, as far as evidence needs it."""
+
+    def evidence(self, ids: Sequence[str]) -> Evidence:
+        """Those of these acts that have their place in a log."""
+        ...
+
+    def sign(self, log: str, text: str) -> str:
+        """A text as a note, signed with the key of a log."""
+        ...
 
 
 class Unit(Protocol):
@@ -863,6 +935,7 @@ class Unit(Protocol):
     facts: Facts
     retention: Retention
     reconciliation: Reconciliation
+    keys: Keys
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 
@@ -888,6 +961,10 @@ class Unit(Protocol):
 
     def reviewed(self) -> Mapping[str, str]:
         """Months (2026-11) whose reads were signed off, and by whom."""
+        ...
+
+    def named(self, acts: Sequence[str]) -> Sequence[KeptEvent]:
+        """Those of these acts that name what they are about with its digest, in their order."""
         ...
 
     def counts(self) -> Mapping[str, int]:
@@ -916,16 +993,6 @@ class Store(Protocol):
     def keep_refusal(self, event: AuditEvent) -> None:
         """Keep that something was refused, after its unit was undone."""
         ...
-
-
-class KeyStore(Protocol):
-    """Public keys with their validity."""
-
-    def add(self, row: KeyRow) -> None: ...
-
-    def of(self, owner: str) -> Sequence[KeyRow]: ...
-
-    def revoke(self, owner: str, kid: str, at: datetime) -> None: ...
 
 
 # ── the world outside ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,22 +6,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from gateway import wholefile
 from gateway.assembly import KST, assemble, open_books
 from gateway.cli.running import at_home
 from gateway.config import read_settings
 from gateway.exchange_log.findings import CHECKS
 from gateway.journey import complete, review
 from gateway.journey.account import account
+from gateway.journey.evidence import evidence
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 
-app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; acts as FHIR")
+app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; evidence; acts as FHIR")
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
@@ -170,6 +173,39 @@ def monthly_review(
     for sentence in found.unusual:
         typer.echo(f"unusual: {sentence}")
     typer.echo(f"{month} is signed off by {found.signed_by}" if found.signed_by else f"{month} is not signed off")
+
+
+@app.command()
+def bundle(
+    by: Annotated[str, typer.Option(help="id of the officer who makes it; it is logged")],
+    purpose: Annotated[str, typer.Option(help="what for; it is logged")],
+    exchange: Annotated[str | None, typer.Option(metavar="MID", help="one message")] = None,
+    case: Annotated[str | None, typer.Option(help="everything about one case")] = None,
+    period: Annotated[str | None, typer.Option(help="Korean days, both included", metavar="FROM..TO")] = None,
+    partner: Annotated[str | None, typer.Option(help="of it, what is with this partner")] = None,
+    content: Annotated[bool, typer.Option("--content", help="with the messages themselves; it is logged")] = False,
+    to: Annotated[Path, typer.Option(file_okay=False, help="folder for the bundle")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Evidence for somebody else: acts, messages, keys and proofs in one ZIP that is checked without us."""
+    if sum(asked is not None for asked in (exchange, case, period)) != 1:
+        raise typer.BadParameter("name an exchange, a case or a period, and only one of them")
+    since, until = _period(period) if period else (None, None)
+    asked = ActsAsked(case, partner.upper() if partner else None, since, until, exchange)
+    with assemble(read_settings()) as gateway:
+        made = evidence(gateway.world, gateway.log, asked, by=by, purpose=purpose, content=content)
+    path = to / f"RX-{sha256(made).hexdigest()[:16]}.zip"
+    wholefile.write(path, made)
+    _json({"file": str(path), "bytes": len(made)}) if as_json else typer.echo(f"{path}: {len(made)} bytes")
+
+
+def _period(text: str) -> tuple[datetime, datetime]:
+    first, gap, last = text.partition("..")
+    try:
+        days = [datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=KST) for day in (first, last if gap else first)]
+    except ValueError:
+        raise typer.BadParameter("a period is like 2026-11-01..2026-11-30") from None
+    return days[0], days[1] + timedelta(days=1)
 
 
 @app.command()

@@ -69,6 +69,8 @@ NOT_AS_IT_SHOULD_BE = (SettingsInvalid, DataFileInvalid, MapRefused, NotFit, Sch
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
 SEED = 20261123
+KeyOfficer = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
+OPERATOR = "operator"
 AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
 
 
@@ -361,12 +363,22 @@ def status_exchanges(ndjson: AsLines = False, as_json: AsJson = False) -> None:
 
 
 @keys.command("add")
-def key_add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+def key_add(
+    owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: KeyOfficer = OPERATOR
+) -> None:
     """Register a partner's public keys from a JWK set file, through the key gate."""
     with _gateway() as gateway:
         for jwk in _jwks(jwks):
-            gateway.shelf.add(owner, jwk)
+            gateway.shelf.add(owner, jwk, by=by)
             typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
+
+
+@keys.command("revoke")
+def key_revoke(owner: str, kid: str, by: KeyOfficer = OPERATOR) -> None:
+    """Believe nothing any more that is signed with a key from now on, whatever date it bears."""
+    with _gateway() as gateway:
+        gateway.shelf.revoke(owner, kid, by=by)
+        typer.echo(f"{owner.lower()}: key {kid} is revoked")
 
 
 @keys.command("introduce")

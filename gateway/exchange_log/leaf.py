@@ -30,7 +30,9 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset({"message.explained", "acts.exported", "completeness.reported", "work.listed", "review.read"})
+READS = frozenset(
+    {"message.explained", "acts.exported", "completeness.reported", "work.listed", "review.read", "bundle.made"}
+)
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",
@@ -42,6 +44,14 @@ ACTS = LOG_ACTS | READS | {
     "delivery.attempted",
     "delivery.released",
     "delivery.postponed",
+    "key.added",
+    "key.revoked",
+    "map.activated",
+    "map.ended",
+    "partner.activated",
+    "partner.ended",
+    "rules.activated",
+    "rules.ended",
     "line.opened",
     "line.closed",
     "line.paused",

@@ -39,28 +39,34 @@ def explain(world: World, mid: str, *, purpose: str = PURPOSE) -> Explanation:
     # 3 the pinned map, traced; then run, to compare bytes
     # 4 log the reading
     with world.store.unit() as unit:
-        message, leg, record = _found(unit, mid)  # 1
-        source = _source(world, message, leg, record)  # 2
-        compiled = world.know.catalogue.get(message.map_pin or "")
-        profile = world.know.profiles[message.partner]
-        stated = {
-            "now": iso(message.at),
-            "mid": message.mid,
-            "base": world.limits.base_url,
-            "sender": US,
-            "receiver": profile.iss,
-        }
-        params = {name: stated[name] for name in compiled.header.params if name in stated}
-        document = compiled.apply(source, params).document  # 3
-        found = Explanation(
-            message=message,
-            explained=compiled.explain(source, params),
-            document=document,
-            same_map=compiled.digest == message.map_digest,
-            same_bytes=dumps(document) == message.body,
-        )
-        unit.commit(world.event("message.explained", purpose, case_no=leg.case_no, ref_no=leg.ref_no, mid=mid))  # 4
+        found = explained(world, unit, mid)  # 1–3
+        case_no, ref_no = found.message.case_no, found.message.ref_no
+        unit.commit(world.event("message.explained", purpose, case_no=case_no, ref_no=ref_no, mid=mid))  # 4
         return found
+
+
+def explained(world: World, unit: Unit, mid: str) -> Explanation:
+    """The explanation, for a unit that keeps by an act of its own that it was read."""
+    message, leg, record = _found(unit, mid)  # 1
+    source = _source(world, message, leg, record)  # 2
+    compiled = world.know.catalogue.get(message.map_pin or "")
+    profile = world.know.profiles[message.partner]
+    stated = {
+        "now": iso(message.at),
+        "mid": message.mid,
+        "base": world.limits.base_url,
+        "sender": US,
+        "receiver": profile.iss,
+    }
+    params = {name: stated[name] for name in compiled.header.params if name in stated}
+    document = compiled.apply(source, params).document  # 3
+    return Explanation(
+        message=message,
+        explained=compiled.explain(source, params),
+        document=document,
+        same_map=compiled.digest == message.map_digest,
+        same_bytes=dumps(document) == message.body,
+    )
 
 
 def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:

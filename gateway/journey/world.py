@@ -65,6 +65,8 @@ class Knowledge:
     retention: Retention
     calendars: Mapping[str, Calendar]
     hours: Mapping[str, OpeningHours]  # of partners that do not take messages at any time
+    in_force: Mapping[tuple[str, str], bytes]
+    """(map|rules|partner, name) → SHA-256: what of it all acts are done by, to be kept on record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Rules: sequencing and publishing are two transactions, so that files never show 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,14 +16,15 @@ import structlog
 
 from gateway import wholefile
 from gateway.errors import LogStopped
-from gateway.exchange_log import proof, tree
+from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.findings import Finding
 from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
-from gateway.ports import Ids, Stretch, WorkItem
+from gateway.ports import Evidence, Ids, Stretch, WorkItem
+from gateway.store.evidence import evidence
 from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
@@ -69,7 +70,7 @@ class ExchangeLog:
         ids: Ids,
         witnesses: Witnesses | None = None,
     ) -> None:
-        self.witnesses = witnesses or Witnesses(store)
+        self.witnesses = Witnesses(store) if witnesses is None else witnesses
         self._store, self.publisher = store, Publisher(folder, self.witnesses.policy)
         self._prefix, self._signer = prefix, signer
         self._sequencer = Sequencer(prefix, signer, ids, self._guard)
@@ -178,6 +179,16 @@ class ExchangeLog:
             messages_gone=tuple(dict.fromkeys(mid for *_, mid, _, gone in inside if gone)),
             checkpoint=note,
         )
+
+    def evidence(self, ids: Sequence[str]) -> Evidence:
+        """See `ports.Prover`."""
+        with self.reading() as connection:
+            return evidence(connection, self._store.vault, self.witnesses.policy, ids)
+
+    def sign(self, log: str, text: str) -> str:
+        """See `ports.Prover`."""
+        origin = next(head.origin for head in self.heads() if head.folder == log)
+        return note.write(text, [self._signer(origin).sign(text)])
 
     def compare(self, kept: str, vkey: str | None) -> Compared:
         """Whether the log still begins with a checkpoint that somebody kept. Raises LogStopped, NoteInvalid."""

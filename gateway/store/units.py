@@ -338,6 +338,9 @@ class Outbox(_Part):
     def attempts(self, mid: str) -> Sequence[AttemptRow]:
         return _rows(AttemptRow, _SQL.attempts_of(self._c, mid=mid)) if _UUID.fullmatch(mid) else []
 
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        return _receipt(self._c, "out", mid)
+
     def plan_replay(self, row: ReplayRow) -> None:
         _SQL.add_replay(self._c, **row._asdict())
         _SQL.add_replay_messages(self._c, replay_id=row.replay_id, partner=row.partner, mids=list(row.mids))
@@ -404,6 +407,12 @@ def _keep_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
         _SQL.keep_receipts(connection, rows=_json(_dicts(rows)))
 
 
+def _receipt(connection: Connection, direction: str, mid: str) -> ReceiptRow | None:
+    """The receipt for a message by its id alone; None for what is no id."""
+    row = _SQL.get_receipt(connection, direction=direction, mid=mid) if _UUID.fullmatch(mid) else None
+    return ReceiptRow(*row) if row else None
+
+
 def _seen(columns: tuple[Any, ...]) -> tuple[InboxRow, ReceiptRow | None]:
     inbox = InboxRow(*columns[:8])
     return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *columns[8:]) if columns[8] else None
@@ -448,8 +457,7 @@ class Inbox(_Part):
         _keep_receipts(self._c, rows)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
-        row = _SQL.get_receipt(self._c, mid=mid) if _UUID.fullmatch(mid) else None
-        return ReceiptRow(*row) if row else None
+        return _receipt(self._c, "in", mid)
 
 
 class Facts(_Part):
@@ -498,6 +506,19 @@ class Facts(_Part):
 
     def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None:
         _SQL.file_written(self._c, file_date=file_date, file_seq=file_seq, sha256=sha256, at=at)
+
+
+class Keys(_Part):
+    """See `ports.Keys`."""
+
+    def add(self, row: KeyRow) -> bool:
+        return bool(_SQL.add_key(self._c, **(row._asdict() | {"jwk": Jsonb(dict(row.jwk))})))
+
+    def of(self, owner: str) -> Sequence[KeyRow]:
+        return _rows(KeyRow, _SQL.keys_of(self._c, owner=owner))
+
+    def revoke(self, owner: str, kid: str, at: datetime) -> bool:
+        return bool(_SQL.revoke_key(self._c, owner=owner, kid=kid, at=at))
 
 
 class Retention(_Part):
@@ -583,6 +604,7 @@ class PostgresUnit:
         self.facts: ports.Facts = Facts(connection)
         self.retention: ports.Retention = Retention(connection)
         self.reconciliation: ports.Reconciliation = Reconciliation(connection)
+        self.keys: ports.Keys = Keys(connection)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))
@@ -599,8 +621,10 @@ class PostgresUnit:
         return WorkItem(*found) if found else None
 
     def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
-        found = _SQL.events(self._c, **asked._asdict())
-        return [KeptEvent(number, at, _event(*columns)) for number, at, *columns in found]
+        return _kept((_SQL.events_of_case if asked.case_no else _SQL.events)(self._c, **asked._asdict()))
+
+    def named(self, acts: Sequence[str]) -> Sequence[KeptEvent]:
+        return _kept(_SQL.events_named(self._c, acts=list(acts)))
 
     def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:
         return _rows(ReadsRow, _SQL.reads(self._c, since=since, until=until, acts=sorted(READS)))
@@ -620,6 +644,10 @@ class PostgresUnit:
         for event in events:
             log.info(event.act, **_line(event))
         self._observer.acted(events)
+
+
+def _kept(rows: Iterable[tuple[Any, ...]]) -> list[KeptEvent]:
+    return [KeptEvent(number, at, _event(*columns), id_) for number, at, id_, *columns in rows]
 
 
 def _event(act: str, actor: str, purpose: str, verdict: str, *rest: Any) -> AuditEvent:
@@ -772,22 +800,3 @@ class PostgresStore:
 
     def close(self) -> None:
         self._pool.close()
-
-
-class PostgresKeys:
-    """See `ports.KeyStore`."""
-
-    def __init__(self, store: PostgresStore) -> None:
-        self._pool = store._pool
-
-    def add(self, row: KeyRow) -> None:
-        with _connected(self._pool, row.owner) as connection:
-            _SQL.add_key(connection, **(row._asdict() | {"jwk": Jsonb(dict(row.jwk))}))
-
-    def of(self, owner: str) -> Sequence[KeyRow]:
-        with _connected(self._pool, owner) as connection:
-            return _rows(KeyRow, _SQL.keys_of(connection, owner=owner))
-
-    def revoke(self, owner: str, kid: str, at: datetime) -> None:
-        with _connected(self._pool, owner) as connection:
-            _SQL.revoke_key(connection, owner=owner, kid=kid, at=at)

@@ -2,7 +2,7 @@
 
 Four producers commit units of one act and of 32 (a delivery batch), on three partners' streams, while one sequencer
 works as in every engine. Targets: 1,000 leaves a second, published within half a second, 700 bytes a leaf, a self-check
-of a million leaves in a minute, a proof in 10 ms.
+of a million leaves in a minute, a proof in 10 ms, a bundle of one exchange in 200 ms.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from gateway.assembly import Books, open_books, prepare
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.evidence import evidence
+from gateway.journey.intake import take_in
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.ports import ActsAsked
 from gateway.store.sequencer import Head
 from tests.bench import stage
 from tests.bench.figure import Figure
@@ -46,6 +52,7 @@ def run() -> tuple[Figure, ...]:
                 Figure("the log in the database", "bytes a leaf", (_bytes(books) / head.size,), 700, at_most=True),
                 Figure("self-check of a million leaves, from fewer", "s", (_check(books, head),), 60, at_most=True),
                 Figure(f"a proof among {head.size:,} leaves", "ms", (_prove(books) * 1e3,), 10, at_most=True),
+                Figure(f"bundle of an exchange, {head.size:,} leaves", "ms", _bundles(home), 200, at_most=True),
             )
 
 
@@ -133,3 +140,22 @@ def _prove(books: Books) -> float:
     for event_id in ids:
         assert books.log.prove(event_id)
     return (time.perf_counter() - began) / len(ids)
+
+
+def _bundles(home: Path) -> tuple[float, ...]:
+    """Milliseconds of each of some bundles: message, explanation, keys, every act and proof."""
+    known = stage.knowledge(home)
+    with stage.alone(home, stage.staffed(known, 2)) as gateway:
+        take_in(gateway.world, stage.night(home / "night", 60))
+        screen_cases(gateway.world)
+        while refer(gateway.world):
+            gateway.log.catch_up()
+        gateway.log.catch_up()
+        with gateway.store.unit() as unit:
+            mids = [exchange["mid"] for exchange in unit.outbox.report()][:20]
+        taken = []
+        for mid in mids:
+            began = time.perf_counter()
+            evidence(gateway.world, gateway.log, ActsAsked(mid=mid), by="bench", purpose="bench", content=True)
+            taken.append((time.perf_counter() - began) * 1e3)
+    return tuple(taken)

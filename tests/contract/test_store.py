@@ -27,6 +27,7 @@ from gateway.ports import (
     HandoverFile,
     HoldRow,
     InboxRow,
+    KeyRow,
     LegRow,
     LineRow,
     MessageRow,
@@ -1170,3 +1171,78 @@ def test_months_that_were_signed_off_are_known_with_the_officer(store: Store) ->
         unit.commit(AuditEvent("review.signed", "lee.1", "access-review", subject="2026-10"), EVENT)
     with store.unit() as unit:
         assert unit.reviewed() == {"2026-10": "lee.1"}
+
+
+# ── keys, and what is in force ───────────────────────────────────────────────────────────────────────────────────────
+def key_row(owner: str = "keis", kid: str = "k-1") -> KeyRow:
+    return KeyRow(owner, kid, {"kty": "EC", "kid": kid}, NOW, NOW + timedelta(days=1), None)
+
+
+def test_a_kid_names_one_key_of_its_owner_for_ever(store: Store) -> None:
+    with store.unit() as unit:
+        assert unit.keys.add(key_row())
+        assert not unit.keys.add(key_row()._replace(jwk={"kty": "RSA", "kid": "k-1"}))
+        assert unit.keys.add(key_row("kead"))
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.keys.of("keis") == [key_row()]
+
+
+def test_a_key_is_revoked_once(store: Store) -> None:
+    with store.unit() as unit:
+        unit.keys.add(key_row())
+        assert not unit.keys.revoke("keis", "k-2", NOW)
+        assert not unit.keys.revoke("kead", "k-1", NOW)
+        assert unit.keys.revoke("keis", "k-1", NOW)
+        assert not unit.keys.revoke("keis", "k-1", NOW + timedelta(hours=1))
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [key.revoked_at for key in unit.keys.of("keis")] == [NOW]
+
+
+def test_a_unit_for_one_partner_knows_its_keys_only(store: Store) -> None:
+    with store.unit() as unit:
+        for owner in ("keis", "kead"):
+            unit.keys.add(key_row(owner))
+        unit.commit(EVENT)
+    with store.unit("KEIS") as unit:
+        assert [unit.keys.of("keis"), unit.keys.of("kead")] == [[key_row()], []]
+        assert not unit.keys.revoke("kead", "k-1", NOW)
+
+
+def test_acts_about_what_is_named_with_its_digest_are_found_in_their_order(store: Store) -> None:
+    said = [
+        ("map.activated", "a/sha256-1"),
+        ("map.activated", "b/sha256-1"),
+        ("map.ended", "a/sha256-1"),
+        ("rules.activated", "c/sha256-1"),
+        ("map.activated", "no-digest"),
+    ]
+    with store.unit() as unit:
+        unit.commit(*(replace(EVENT, act=act, subject=subject) for act, subject in said))
+    with store.unit() as unit:
+        found = unit.named(["map.activated", "map.ended"])
+        everything = unit.events(ActsAsked())
+    assert [(one.event.act, one.event.subject) for one in found] == said[:3]
+    assert [one.id for one in found] == [one.id for one in everything[:3]]
+    assert len({one.id for one in everything} - {None}) == 5
+
+
+def test_acts_are_found_by_case_partner_message_and_time(store: Store) -> None:
+    case_no, mid = case(1).case_no, uid("m1")
+    about = [{"case_no": case_no, "partner": "KEIS", "mid": mid}, {"case_no": case_no}, {"partner": "KEIS", "mid": mid}]
+    with store.unit() as unit:
+        unit.commit(*(replace(EVENT, **ids) for ids in about))
+
+    def found(**asked: object) -> list[int]:
+        with store.unit() as unit:
+            numbers = [one.number for one in unit.events(ActsAsked())]
+            return [numbers.index(one.number) for one in unit.events(ActsAsked(**asked))]  # type: ignore[arg-type]
+
+    assert found(case_no=case_no) == [0, 1]
+    assert found(case_no=case_no, mid=mid) == found(case_no=case_no, partner="KEIS") == [0]
+    assert found(mid=mid) == found(partner="KEIS") == [0, 2]
+    with store.unit() as unit:
+        at = unit.events(ActsAsked())[0].at
+    assert found(case_no=case_no, until=at) == found(until=at) == []
+    assert found(case_no=case_no, since=at) == [0, 1]

@@ -156,7 +156,11 @@ def test_every_place_a_page_names_is_there(page: Path) -> None:
 
 def test_every_page_that_is_named_anywhere_is_there() -> None:
     there = {p.name for p in PAGES}
-    named = {(short(p), name) for p in TEXTS for name in re.findall(r"\b[\w-]+\.md\b", p.read_text(encoding="utf-8"))}
+    named = {
+        (short(p), name)
+        for p in TEXTS
+        for name in re.findall(r"\b[\w-]+(?:\.[\w-]+)*\.md\b", p.read_text(encoding="utf-8"))
+    }
     assert sorted((path, name) for path, name in named if name not in there) == []
 
 

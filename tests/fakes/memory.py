@@ -14,6 +14,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from gateway.assembly import uuid7
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.leaf import ACTS, READS
@@ -34,6 +35,7 @@ from gateway.ports import (
     InboxRow,
     JudgedRow,
     KeptEvent,
+    KeyRow,
     LegRow,
     LineRow,
     MessageRow,
@@ -100,6 +102,7 @@ class Shelf:
     holds: dict[str, HoldRow] = field(default_factory=dict)
     lists: dict[str, ReconciliationRow] = field(default_factory=dict)
     differences: dict[tuple[str, str, str, str], DifferenceRow] = field(default_factory=dict)
+    keys: dict[tuple[str, str], KeyRow] = field(default_factory=dict)
 
     def seen_by(self, partner: str) -> Shelf:
         """What a unit for one partner sees; the objects are the same."""
@@ -123,6 +126,7 @@ class Shelf:
             replays={k: v for k, v in self.replays.items() if v.partner == partner},
             lists={k: v for k, v in self.lists.items() if v.partner == partner},
             differences={k: v for k, v in self.differences.items() if k[0] == partner},
+            keys={k: v for k, v in self.keys.items() if v.owner == partner.lower()},
             work=[row for row in self.work if row.partner == partner],
             events=[row for row in self.events if row.event.partner == partner],
         )
@@ -441,6 +445,9 @@ class Outbox(_Part):
 
     def attempts(self, mid: str) -> Sequence[AttemptRow]:
         return sorted((a for a in self.s.attempts if a.mid == mid), key=lambda a: a.fence)
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        return next((r for (_, way, m), r in self.s.receipts.items() if way == "out" and m == mid), None)
 
     def plan_replay(self, row: ReplayRow) -> None:
         self.s.replays[row.replay_id] = row
@@ -807,6 +814,21 @@ def _sealed_at(jws: str) -> datetime:
     return manifest.read(compact.read(jws, typ=manifest.TYP).payload).made_at
 
 
+class Keys(_Part):
+    def add(self, row: KeyRow) -> bool:
+        return self.s.keys.setdefault((row.owner, row.kid), row) is row
+
+    def of(self, owner: str) -> Sequence[KeyRow]:
+        return sorted((k for k in self.s.keys.values() if k.owner == owner), key=lambda k: (k.not_before, k.kid))
+
+    def revoke(self, owner: str, kid: str, at: datetime) -> bool:
+        row = self.s.keys.get((owner, kid))
+        if row is None or row.revoked_at is not None:
+            return False
+        self.s.keys[owner, kid] = row._replace(revoked_at=at)
+        return True
+
+
 def _day(at: datetime) -> date:
     return at.astimezone(timezone(timedelta(hours=9))).date()
 
@@ -820,6 +842,7 @@ class MemoryUnit:
         self.lines = Lines(shelf)
         self.retention = Retention(shelf)
         self.reconciliation = Reconciliation(shelf)
+        self.keys = Keys(shelf)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
@@ -845,6 +868,7 @@ class MemoryUnit:
             for one in self.shelf.events
             if asked.case_no in (None, one.event.case_no)
             and asked.partner in (None, one.event.partner)
+            and asked.mid in (None, one.event.mid)
             and (asked.since is None or one.at >= asked.since)
             and (asked.until is None or one.at < asked.until)
         ]
@@ -859,6 +883,10 @@ class MemoryUnit:
     def reviewed(self) -> Mapping[str, str]:
         signed = [kept.event for kept in self.shelf.events if kept.event.act == "review.signed"]
         return {str(event.subject): event.actor for event in signed}
+
+    def named(self, acts: Sequence[str]) -> Sequence[KeptEvent]:
+        kept = [one for one in self.shelf.events if one.event.act in acts]
+        return [one for one in kept if one.event.subject and "/sha256-" in one.event.subject]
 
     def counts(self) -> Mapping[str, int]:
         s = self.shelf
@@ -878,7 +906,7 @@ class MemoryUnit:
             raise ValueError("a unit commits once, with one audit event per act")
         if any(event.act not in ACTS for event in events):
             raise LeafInvalid("an act that is not in the list")
-        self.shelf.events += [KeptEvent(next(_NUMBERS), _now(), event) for event in events]
+        self.shelf.events += [KeptEvent(next(_NUMBERS), _now(), event, uuid7()) for event in events]
         self.committed = True
 
 

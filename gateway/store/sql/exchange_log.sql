@@ -106,6 +106,13 @@ select idx, leaf from xlog_entry where shard = :shard and idx >= :first order by
 select shard, idx, leaf from xlog_entry
 where event_id = case when :event_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then :event_id::uuid end;
 
+-- name: entries_of_events
+select shard, idx, event_id::text, leaf from xlog_entry where event_id = any(:event_ids::uuid[]) order by shard, idx;
+
+-- name: first_checkpoint_with^
+-- The first head that holds an entry.
+select size, note from xlog_checkpoint where shard = :shard and size > :idx order by size limit 1;
+
 -- name: events_of_message
 select event_id::text from audit_event where mid = :mid and event_id is not null order by id;
 

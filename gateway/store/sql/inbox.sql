@@ -64,4 +64,4 @@ on conflict do nothing;
 
 -- name: get_receipt^
 select partner, direction, mid::text, jws, decision, code, at
-from receipt where direction = 'in' and mid = :mid limit 1;
+from receipt where direction = :direction and mid = :mid limit 1;

@@ -18,9 +18,10 @@ returning kind, code, case_no, ref_no, partner, mid::text, at, done_at;
 
 -- name: events
 -- Acts in their order: of a case, with a partner, in a period; what is null does not matter.
-select id, at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts
+select id, at, event_id::text, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts
 from audit_event
 where (:case_no::text is null or case_no = :case_no) and (:partner::text is null or partner = :partner)
+  and (:mid::text is null or mid = :mid)
   and (:since::timestamptz is null or at >= :since) and (:until::timestamptz is null or at < :until)
 order by id;
 
@@ -35,6 +36,19 @@ group by actor, purpose, act order by actor, purpose, act;
 
 -- name: reviewed
 select subject, actor from audit_event where act = 'review.signed' order by id;
+
+-- name: events_of_case
+-- As events, where there is an index to find them by.
+select id, at, event_id::text, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts
+from audit_event
+where case_no = :case_no and (:partner::text is null or partner = :partner) and (:mid::text is null or mid = :mid)
+  and (:since::timestamptz is null or at >= :since) and (:until::timestamptz is null or at < :until)
+order by id;
+
+-- name: events_named
+-- Acts that name what they are about with its digest.
+select id, at, event_id::text, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid::text, subject, counts
+from audit_event where position('/sha256-' in subject) > 0 and act = any(:acts) order by id;
 
 -- name: counts
 -- How many of what there is; the funnel of the demo and `gateway status`.

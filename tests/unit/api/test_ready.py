@@ -89,8 +89,9 @@ def test_without_its_database_it_lives_and_is_not_ready_and_says_so_soon(here: S
 
 def test_with_a_database_that_only_reads_it_is_not_ready(here: Standing) -> None:
     the_database_only_reads(here.database)
-    assert here.ready() in ((503, [health.READ_ONLY]), (503, [health.AWAY]))  # the first may meet a dead connection
-    assert here.ready() == (503, [health.READ_ONLY])
+    *first, last = (here.ready() for _ in range(3))  # the first may meet dead connections
+    assert all(answer in ((503, [health.READ_ONLY]), (503, [health.AWAY])) for answer in first)
+    assert last == (503, [health.READ_ONLY])
     assert here.door.get("/health/live").status_code == 200
 
 
@@ -106,8 +107,7 @@ def test_clocks_may_be_five_seconds_apart_and_no_more(here: Standing, seconds: i
 
 
 def test_with_a_signing_key_that_was_revoked_it_is_not_ready(here: Standing) -> None:
-    here.gateway.shelf.store.revoke("comwel", "comwel-1", here.clock.now())
-    here.gateway.shelf._rings.clear()
+    here.gateway.shelf.revoke("comwel", "comwel-1")
     assert here.ready() == (503, ["our signing key is not on the shelf, or not valid now"])
 
 

@@ -15,16 +15,18 @@ from typer.testing import CliRunner
 from gateway.assembly import KST, open_books
 from gateway.cli.log import app
 from gateway.config import Settings
-from gateway.errors import LogStopped, NoteInvalid
+from gateway.errors import LogStopped, NoteInvalid, NothingProven
 from gateway.exchange_log import proof, tiles, tree
 from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
+from gateway.exchange_log.evidence.verify import verify as check
 from gateway.exchange_log.leaf import read
 from gateway.exchange_log.note import Verifier
 from gateway.sealing import base64url
 
 MID = "019abd00-0000-7000-9000-000000000001"
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS", mid=MID)
+OFFICER = ("--by", "kim.0417", "--purpose", "audit")
 Say = Callable[..., tuple[int, Any]]
 
 
@@ -148,3 +150,30 @@ def test_completeness_is_asked_by_somebody_and_answered_with_a_signed_report(say
     assert (code, said["report"]["by"], said["report"]["unanswered"]) == (1, "kim.0417", [today])
     assert said["report"]["log"]["gaps"] == []
     assert orjson.loads(base64url.decode(said["jws"].split(".")[1])) == said["report"]
+
+
+@pytest.mark.rule("R-18")
+def test_a_bundle_is_written_whole_and_checked_without_us(say: Say, home: Path, tmp_path: Path) -> None:
+    code, said = say("bundle", "--exchange", MID, *OFFICER, "--to", str(tmp_path))
+    raw = Path(said["file"]).read_bytes()
+    found = list(check(raw, [key(home).vkey]))
+    assert (code, said["bytes"]) == (0, len(raw))
+    assert {one.check: one.state for one in found}["leaves"] == "yes"
+    assert [one.check for one in found if one.state == "no"] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--exchange", MID, "--case", "1"), ("--period", "November"), ("--period", "2026-02-30..2026-03-01")],
+    ids=["nothing", "two things", "no period", "no day"],
+)
+def test_a_bundle_is_of_one_thing_that_there_can_be(home: Path, words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["bundle", *words, *OFFICER])
+    assert result.exit_code == 2
+
+
+def test_a_period_of_days_is_korean_and_has_both_its_ends(say: Say, tmp_path: Path) -> None:
+    today = datetime.now(KST).date().isoformat()  # noqa: TID251 - the acts of this test are of now
+    assert say("bundle", "--period", f"{today}..{today}", *OFFICER, "--to", str(tmp_path))[0] == 0
+    with pytest.raises(NothingProven):
+        say("bundle", "--period", "2020-01-01..2020-01-02", *OFFICER, "--to", str(tmp_path))

@@ -1,0 +1,704 @@
+#!/usr/bin/env python3
+"""증거 묶음 검증 · verify an evidence bundle of the COMWEL referral gateway, without the gateway.
+
+    python3 verify.py BUNDLE.zip [--vkey KEY]… [--lang ko|en]
+
+It needs Python 3.11 and the package `cryptography`, no network, and nothing of the gateway: hashes are RFC 6962, heads
+of the log are C2SP signed notes and checkpoints, proofs C2SP tlog-proof, messages and receipts compact JWS (RFC 7515).
+One line a check; exit 0 when every check holds, 1 when one does not. `--vkey` is the key of the log as you were given
+it, on paper or by somebody else: without it you learn that the bundle holds together, not that it is of our log.
+Refuses to believe anything because the bundle says so, except what its list is a list of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import io
+import json
+import re
+import sys
+import zipfile
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+# ── words: the same in verify.html ───────────────────────────────────────────────────────────────────────────────────
+CHECKS = {
+    "files": ("every file is the one in the list; none is missing, none was added",
+              "모든 파일이 목록과 같고, 빠지거나 더해진 파일이 없다"),
+    "list": ("the list is signed with the key of the log", "목록이 로그의 키로 서명되어 있다"),
+    "log-key": ("the key of the log is the one you were given", "로그의 키가 따로 받은 키와 같다"),
+    "checkpoint": ("the head of the log is signed with its key", "로그의 체크포인트가 로그의 키로 서명되어 있다"),
+    "witnesses": ("outside witnesses have signed the same head", "외부 증인이 같은 체크포인트에 서명하였다"),
+    "growth": ("since the first head that held these acts the log has only grown",
+               "이 행위를 처음 담은 체크포인트 이후 로그는 늘어나기만 하였다"),
+    "leaves": ("every leaf stands in the log at its place", "모든 리프가 로그의 제자리에 있다"),
+    "acts": ("every act is the one its leaf commits to", "모든 행위가 리프가 약속한 그 행위이다"),
+    "keys": ("every key was introduced by an act of the log", "모든 키가 로그의 행위로 등록되었다"),
+    "messages": ("every message was sealed by its sender", "모든 메시지를 보낸 쪽이 봉인하였다"),
+    "bytes": ("every message has the bytes that its seal and its leaf name",
+              "모든 메시지의 바이트가 봉인과 리프가 가리키는 그 바이트이다"),
+    "receipts": ("every receipt is the receiver's, and about this message",
+                 "모든 수신증이 받은 쪽의 것이며 그 메시지에 관한 것이다"),
+    "maps": ("every message sent was made by a map that the log knows",
+             "보낸 모든 메시지가 로그에 기록된 매핑으로 만들어졌다"),
+}  # fmt: skip
+REASONS = {
+    "zip": ("not a ZIP file as these bundles are", "이 묶음의 형식으로 된 ZIP 파일이 아니다"),
+    "unreadable": ("it cannot be read", "읽을 수 없다"),
+    "missing": ("{} is missing", "{}: 없다"),
+    "added": ("{} is not in the list", "{}: 목록에 없다"),
+    "changed": ("{} is not what the list says", "{}: 목록과 다르다"),
+    "signature": ("the signature of {} does not hold", "{}: 서명이 맞지 않는다"),
+    "unsigned": ("{} is not signed with the key it must be signed with", "{}: 서명해야 할 키의 서명이 없다"),
+    "form": ("{} is malformed", "{}: 형식에 맞지 않는다"),
+    "other-key": ("it is {}", "묶음의 키는 {}"),
+    "quorum": ("not as many as the policy asks: {}", "정책이 요구하는 수에 못 미친다: {}"),
+    "path": ("the hashes of {} do not lead to the signed root", "{}: 해시가 서명된 루트에 이르지 않는다"),
+    "other-head": ("{} is proven against another head", "{}: 다른 체크포인트에 대한 증명이다"),
+    "other-leaf": ("{} is about another leaf", "{}: 다른 리프에 관한 것이다"),
+    "commitment": ("{} is not what the leaf commits to", "{}: 리프가 약속한 것과 다르다"),
+    "no-act": ("no act of the log introduced {}", "{}: 로그에 등록 행위가 없다"),
+    "no-key": ("the key of {} is not there", "{}: 키가 없다"),
+    "time": ("{} was signed when its key was not valid", "{}: 키가 유효하지 않은 때에 서명되었다"),
+    "other-message": ("{} is about another message", "{}: 다른 메시지에 관한 것이다"),
+    "other-bytes": ("the bytes of {} are not those that were sealed", "{}: 봉인된 바이트가 아니다"),
+    "no-leaf": ("no leaf commits to {}", "{}: 이를 약속한 리프가 없다"),
+    "other-party": ("{} is not by the one it must be by", "{}: 작성해야 할 당사자의 것이 아니다"),
+}  # fmt: skip
+NOTES = {
+    "not-compared": ("not compared: you gave no key; it is {}", "비교하지 않음: 받은 키를 주지 않았다; 묶음의 키는 {}"),
+    "no-quorum": ("the policy asks for none; {} have signed", "정책이 증인을 요구하지 않는다; 서명한 증인 {}"),
+    "nothing": ("there is none in this bundle", "이 묶음에는 없다"),
+    "absent": ("{}, and {} that the list says are not there", "{}, 목록에 없다고 적힌 것 {}"),
+}  # fmt: skip
+ENDS = {
+    True: ("everything that could be checked holds", "검사할 수 있는 것은 모두 맞다"),
+    False: ("DO NOT RELY ON THIS BUNDLE", "이 묶음을 믿지 마십시오"),
+}
+MARKS = {"yes": "ok", "no": "NO", "note": "--"}
+
+
+Keys = list[str]
+"""The keys of logs that whoever checks was given from elsewhere."""
+
+
+class Said(NamedTuple):
+    """What came of a check: yes, no or note, and what there is to say besides the sentence of the check."""
+
+    check: str
+    state: str
+    why: str = ""
+    of: tuple[str, ...] = ()
+
+    def line(self, lang: int) -> str:
+        """One line in words; `lang` 0 is English, 1 Korean."""
+        said = {**REASONS, **NOTES}.get(self.why, ("{}", "{}"))[lang].format(*self.of)
+        return f"{MARKS[self.state]}  {self.check}: {CHECKS[self.check][lang]}" + (f" — {said}" if said else "")
+
+
+class No(Exception):
+    """A check does not hold: which reason, and about what."""
+
+    def __init__(self, why: str, *of: str) -> None:
+        self.why, self.of = why, of
+
+
+class Note(Exception):
+    """A check says less than yes: which note, and about what."""
+
+    def __init__(self, why: str, *of: str) -> None:
+        self.why, self.of = why, of
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+class Bundle:
+    """The files of a bundle, and its list. Nothing in them is believed before its check."""
+
+    def __init__(self, raw: bytes) -> None:
+        try:
+            with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+                entries = archive.infolist()
+                if any(entry.compress_type for entry in entries):
+                    raise No("zip")
+                self.files = {entry.filename: archive.read(entry) for entry in entries}
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError):
+            raise No("zip") from None
+        if len(self.files) != len(entries):
+            raise No("zip")
+        self.list: dict[str, Any] = self.json("manifest.json")
+        self.statements: dict[str, dict[str, Any]] = {}
+
+    def raw(self, path: str) -> bytes:
+        if path not in self.files:
+            raise No("missing", path)
+        return self.files[path]
+
+    def text(self, path: str) -> str:
+        try:
+            return self.raw(path).decode()
+        except UnicodeDecodeError:
+            raise No("form", path) from None
+
+    def json(self, path: str) -> dict[str, Any]:
+        try:
+            found = json.loads(self.text(path))  # noqa: TID251 - this file stands alone
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise No("form", path)
+        return found
+
+
+def un64(text: str, what: str) -> bytes:
+    """Strict base64. No malformed text passes for the same bytes."""
+    try:
+        raw = b64decode(text, validate=True)
+    except ValueError:
+        raise No("form", what) from None
+    if b64encode(raw).decode() != text:
+        raise No("form", what)
+    return raw
+
+
+def url64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def un_url64(text: str, what: str) -> bytes:
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise No("form", what) from None
+    if url64(raw) != text:
+        raise No("form", what)
+    return raw
+
+
+def named(name: str, digest: bytes) -> str:
+    """How an act names what has a content of its own."""
+    return f"{name}/sha256-{b64encode(digest).decode().rstrip('=')}"
+
+
+# ── signed notes (C2SP signed-note, tlog-checkpoint, tlog-cosignature) ───────────────────────────────────────────────
+class NoteKey(NamedTuple):
+    """A key as notes know it: 1 a log's, 4 a witness's."""
+
+    name: str
+    kind: int
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
+
+
+class Head(NamedTuple):
+    """A checkpoint: the first `size` leaves of a log, and their root."""
+
+    origin: str
+    size: int
+    root: bytes
+    text: str
+
+
+def note_key(vkey: str, what: str) -> NoteKey:
+    name, _, rest = vkey.strip().partition("+")
+    number, _, material = rest.partition("+")
+    raw = un64(material, what)
+    key = NoteKey(name, raw[0] if raw else 0, raw[1:])
+    if not name or len(key.public) != 32 or key.kind not in (1, 4) or key.id.hex() != number:
+        raise No("form", what)
+    return key
+
+
+def signatures(note: str, what: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+    """The text of a note, and (name, key id, signature) of every line below it."""
+    text, gap, below = note.rpartition("\n\n")
+    lines = [re.fullmatch(r"— (\S+) (\S+)", line) for line in below.split("\n")[:-1]]
+    if not gap or not below.endswith("\n") or not lines or not all(lines):
+        raise No("form", what)
+    raws = [(line[1], un64(line[2], what)) for line in lines if line]
+    return f"{text}\n", [(name, raw[:4], raw[4:]) for name, raw in raws]
+
+
+def holds(key: NoteKey, text: str, signed: bytes) -> bool:
+    """Whether a signature of this key is over this text; a witness's says first when it was made."""
+    message = text.encode()
+    if key.kind == 4:
+        seconds, signed = int.from_bytes(signed[:8], "big"), signed[8:]
+        message = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(key.public).verify(signed, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def opened(note: str, key: NoteKey, what: str) -> str:
+    """The text of a note that this key has signed."""
+    text, lines = signatures(note, what)
+    mine = [signed for name, number, signed in lines if (name, number) == (key.name, key.id)]
+    if not mine:
+        raise No("unsigned", what)
+    if not all(holds(key, text, signed) for signed in mine):
+        raise No("signature", what)
+    return text
+
+
+def head(note: str, key: NoteKey, what: str) -> Head:
+    text = opened(note, key, what)
+    lines = text.split("\n")
+    if len(lines) != 4 or lines[0] != key.name or not re.fullmatch("0|[1-9][0-9]{0,15}", lines[1], re.ASCII):
+        raise No("form", what)
+    root = un64(lines[2], what)
+    if len(root) != 32:
+        raise No("form", what)
+    return Head(lines[0], int(lines[1]), root, text)
+
+
+# ── the tree (RFC 6962 §2.1, by its definitions) ─────────────────────────────────────────────────────────────────────
+def leaf_hash(leaf: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + leaf).digest()
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def split(size: int) -> int:
+    """The largest power of two below `size`."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def root_from(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
+    """The root that a path of inclusion leads to; None when the path is too short or too long."""
+    if size == 1:
+        return None if path else leaf
+    if not path:
+        return None
+    left = split(size)
+    inner = root_from(leaf, index, left, path[:-1]) if index < left else root_from(
+        leaf, index - left, size - left, path[:-1])  # fmt: skip
+    if inner is None:
+        return None
+    return node(inner, path[-1]) if index < left else node(path[-1], inner)
+
+
+def roots_from(old: int, new: int, path: list[bytes], whole: bytes | None) -> tuple[bytes, bytes] | None:
+    """The roots of the old and of the new tree that a path of consistency leads to. `whole`: the old root, where the
+    old tree is a subtree of the new one."""
+    if old == new:
+        known = whole or (path[0] if len(path) == 1 else None)
+        return None if known is None or (whole and path) else (known, known)
+    if not path:
+        return None
+    left = split(new)
+    if old <= left:
+        inner = roots_from(old, left, path[:-1], whole)
+        return inner and (inner[0], node(inner[1], path[-1]))
+    inner = roots_from(old - left, new - left, path[:-1], None)
+    return inner and (node(path[-1], inner[0]), node(path[-1], inner[1]))
+
+
+# ── JWS (RFC 7515) and its keys (RFC 7517, RFC 7518, RFC 7638) ───────────────────────────────────────────────────────
+MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
+
+
+def thumbprint(jwk: dict[str, Any], what: str) -> bytes:
+    members = MEMBERS.get(jwk.get("kty", ""))
+    if not members or not all(isinstance(jwk.get(name), str) for name in members):
+        raise No("form", what)
+    said = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(said.encode()).digest()
+
+
+def jws_holds(jwk: dict[str, Any], signed: bytes, signature: bytes, what: str) -> bool:
+    """Whether the key, by the algorithm of its own record, has made this signature."""
+    numbers: dict[str, bytes] = {name: un_url64(jwk[name], what) for name in ("x", "y", "n", "e") if name in jwk}
+    try:
+        _verify(jwk, numbers, signed, signature)
+    except (InvalidSignature, ValueError, KeyError):
+        return False
+    return True
+
+
+def _verify(jwk: dict[str, Any], numbers: dict[str, bytes], signed: bytes, signature: bytes) -> None:
+    curves: dict[str, tuple[ec.EllipticCurve, int, hashes.HashAlgorithm]] = {
+        "ES256": (ec.SECP256R1(), 32, hashes.SHA256()),
+        "ES384": (ec.SECP384R1(), 48, hashes.SHA384()),
+    }
+    match jwk["alg"]:
+        case "ES256" | "ES384" as alg:
+            curve, size, digest = curves[alg]
+            if len(signature) != 2 * size:
+                raise ValueError("length")
+            point = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\4" + numbers["x"] + numbers["y"])
+            r, s = (int.from_bytes(half, "big") for half in (signature[:size], signature[size:]))
+            point.verify(encode_dss_signature(r, s), signed, ec.ECDSA(digest))
+        case "Ed25519":
+            ed25519.Ed25519PublicKey.from_public_bytes(numbers["x"]).verify(signature, signed)
+        case "PS256" | "RS256" as alg:
+            pad = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if alg == "PS256" else padding.PKCS1v15()
+            n, e = (int.from_bytes(numbers[name], "big") for name in ("n", "e"))
+            rsa.RSAPublicNumbers(e, n).public_key().verify(signature, signed, pad, hashes.SHA256())
+        case _:
+            raise ValueError("algorithm")
+
+
+def jws_payload(bundle: Bundle, path: str, typ: str, by: str) -> dict[str, Any]:
+    """What a JWS says that `by` has signed while his key was valid."""
+    text = bundle.text(path)
+    parts = text.split(".")
+    if len(parts) != 3:
+        raise No("form", path)
+    header, payload, signature = (un_url64(part, path) for part in parts)
+    try:
+        told, said = json.loads(header), json.loads(payload)  # noqa: TID251
+    except ValueError:
+        raise No("form", path) from None
+    if told.keys() != {"alg", "kid", "typ"} or told["typ"] != typ:
+        raise No("form", path)
+    if said.get("iss") != by:
+        raise No("other-party", path)
+    key = next((k for k in bundle.list["keys"] if (k["owner"], k["kid"]) == (by, told["kid"])), None)
+    if key is None:
+        raise No("no-key", path)
+    record = bundle.json(key["file"])
+    jwk = record["jwk"]
+    if jwk["alg"] != told["alg"] or not jws_holds(jwk, text.rpartition(".")[0].encode(), signature, path):
+        raise No("signature", path)
+    made = said["iat"] if "iat" in said else said["at"]
+    ends = [seconds(record[name]) for name in ("notAfter", "revokedAt") if record.get(name)]
+    if made < seconds(record["notBefore"]) or any(made >= end for end in ends):
+        raise No("time", path)
+    return dict(said)
+
+
+def seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+# ── the checks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def check_files(bundle: Bundle, _: Keys) -> str:
+    listed = bundle.list["files"]
+    for path in sorted(bundle.files):
+        if path not in listed and path not in ("manifest.json", "manifest.sig"):
+            raise No("added", path)
+    for path, digest in sorted(listed.items()):
+        if hashlib.sha256(bundle.raw(path)).hexdigest() != digest:
+            raise No("changed", path)
+    return str(len(listed))
+
+
+def check_list(bundle: Bundle, _: Keys) -> str:
+    key = log_key(bundle, bundle.list["signedBy"])
+    digest = b64encode(hashlib.sha256(bundle.raw("manifest.json")).digest()).decode()
+    if opened(bundle.text("manifest.sig"), key, "manifest.sig") != f"evidence-bundle/v1\n{key.name}\n{digest}\n":
+        raise No("changed", "manifest.json")
+    return ""
+
+
+def log_key(bundle: Bundle, log: str) -> NoteKey:
+    path = f"logs/{log}/log.vkey"
+    return note_key(bundle.text(path), path)
+
+
+def check_log_key(bundle: Bundle, given: Keys) -> str:
+    mine = [bundle.text(f"logs/{log}/log.vkey").strip() for log in bundle.list["logs"]]
+    if not given:
+        raise Note("not-compared", ", ".join(mine))
+    if other := [key for key in mine if key not in given]:
+        raise No("other-key", ", ".join(other))
+    return ""
+
+
+def check_checkpoint(bundle: Bundle, _: Keys) -> str:
+    return ", ".join(f"{newest(bundle, log).origin} {newest(bundle, log).size}" for log in bundle.list["logs"])
+
+
+def newest(bundle: Bundle, log: str) -> Head:
+    path = f"logs/{log}/checkpoint"
+    return head(bundle.text(path), log_key(bundle, log), path)
+
+
+def check_witnesses(bundle: Bundle, _: Keys) -> str:
+    enough, names = True, []
+    for log in bundle.list["logs"]:
+        path = f"logs/{log}/checkpoint"
+        text, lines = signatures(bundle.text(path), path)
+        witnesses, groups, quorum = policy(bundle, log)
+        signed = {
+            name
+            for name, key in witnesses.items()
+            for who, number, raw in lines
+            if (who, number) == (key.name, key.id) and must_hold(key, text, raw)
+        }
+        names += sorted(signed)
+        enough = enough and quorum is not None
+        if quorum is not None and not stands(quorum, signed, groups):
+            raise No("quorum", ", ".join(sorted(signed)) or "0")
+    if not enough:
+        raise Note("no-quorum", str(len(names)))
+    return ", ".join(names)
+
+
+def must_hold(key: NoteKey, text: str, signed: bytes) -> bool:
+    if not holds(key, text, signed):
+        raise No("signature", key.name)
+    return True
+
+
+def stands(name: str, signed: set[str], groups: dict[str, tuple[int, list[str]]]) -> bool:
+    if name not in groups:
+        return name in signed
+    needed, members = groups[name]
+    return sum(stands(member, signed, groups) for member in members) >= needed
+
+
+def policy(bundle: Bundle, log: str) -> tuple[dict[str, NoteKey], dict[str, tuple[int, list[str]]], str | None]:
+    """Whom to believe about a log (C2SP tlog-policy): witnesses, groups of them, and who is enough."""
+    path = f"logs/{log}/policy"
+    witnesses: dict[str, NoteKey] = {}
+    groups: dict[str, tuple[int, list[str]]] = {}
+    quorum: str | None = None
+    for line in bundle.text(path).split("\n"):
+        match line.split():
+            case ["witness", name, vkey, *_]:
+                witnesses[name] = note_key(vkey, path)
+            case ["group", name, needed, *members]:
+                groups[name] = ({"any": 1, "all": len(members)}.get(needed) or int(needed), members)
+            case ["quorum", name]:
+                quorum = None if name == "none" else name
+    return witnesses, groups, quorum
+
+
+def check_growth(bundle: Bundle, _: Keys) -> str:
+    grown = []
+    for log in bundle.list["logs"]:
+        path = f"logs/{log}/earlier"
+        old, new = head(bundle.text(path), log_key(bundle, log), path), newest(bundle, log)
+        hashes_ = [
+            un64(line, f"logs/{log}/consistency") for line in bundle.text(f"logs/{log}/consistency").splitlines()
+        ]
+        roots = roots_from(old.size, new.size, hashes_, old.root) if 0 < old.size <= new.size else None
+        if roots != (old.root, new.root):
+            raise No("path", f"logs/{log}/consistency")
+        grown.append(f"{old.size} → {new.size}")
+    return ", ".join(grown)
+
+
+def check_leaves(bundle: Bundle, _: Keys) -> str:
+    for act in bundle.list["acts"]:
+        path = f"acts/{act['id']}.tlog-proof"
+        first, gap, note = bundle.text(path).partition("\n\n")
+        lines = first.split("\n")
+        place = re.fullmatch("index (0|[1-9][0-9]{0,15})", lines[2], re.ASCII) if len(lines) > 2 else None
+        if not gap or lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("extra ") or not place:
+            raise No("form", path)
+        leaf = bundle.raw(f"acts/{act['id']}.leaf.json")
+        if (
+            un64(lines[1].removeprefix("extra "), path) != leaf
+            or bundle.json(f"acts/{act['id']}.leaf.json").get("id") != act["id"]
+        ):
+            raise No("other-leaf", path)
+        signed = newest(bundle, act["log"])
+        if note != bundle.text(f"logs/{act['log']}/checkpoint"):
+            raise No("other-head", path)
+        index, hashes_ = int(place[1]), [un64(line, path) for line in lines[3:]]
+        if index >= signed.size or root_from(leaf_hash(leaf), index, signed.size, hashes_) != signed.root:
+            raise No("path", path)
+    return str(len(bundle.list["acts"]))
+
+
+def check_acts(bundle: Bundle, _: Keys) -> str:
+    closed, wrong = 0, []
+    for act in bundle.list["acts"]:
+        if not act["open"]:
+            closed += 1
+            continue
+        path = f"acts/{act['id']}.act.json"
+        leaf, said = bundle.json(f"acts/{act['id']}.leaf.json"), bundle.raw(path)
+        if leaf.get("event") == url64(keyed(bundle, act["id"], b"event\0" + said)):
+            bundle.statements[act["id"]] = bundle.json(path)
+        else:
+            wrong.append(path)
+    if wrong:
+        raise No("commitment", wrong[0])
+    if closed:
+        raise Note("absent", str(len(bundle.statements)), str(closed))
+    return str(len(bundle.statements))
+
+
+def keyed(bundle: Bundle, act: str, said: bytes) -> bytes:
+    """The commitment of an act: HMAC-SHA256 under the key of this act alone."""
+    path = f"acts/{act}.key"
+    return hmac.digest(un64(bundle.text(path).strip(), path), said, "sha256")
+
+
+def check_keys(bundle: Bundle, _: Keys) -> str:
+    if not bundle.list["keys"]:
+        raise Note("nothing")
+    added = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "key.added"}
+    for key in bundle.list["keys"]:
+        subject = named(key["owner"], thumbprint(bundle.json(key["file"])["jwk"], key["file"]))
+        if subject not in added and not absent(bundle, "act", subject):
+            raise No("no-act", key["file"])
+    return counted(bundle, "keys", "key.added")
+
+
+def absent(bundle: Bundle, what: str, of: str) -> bool:
+    """Whether the signed list itself says that something is not there."""
+    return any((one["what"], one["of"]) == (what, of) for one in bundle.list["absent"])
+
+
+def counted(bundle: Bundle, kind: str, act: str) -> str:
+    gone = sum(one["what"] == "act" and one["why"] == act for one in bundle.list["absent"])
+    if gone:
+        raise Note("absent", str(len(bundle.list[kind])), str(gone))
+    return str(len(bundle.list[kind]))
+
+
+def check_messages(bundle: Bundle, _: Keys) -> str:
+    for message in some(bundle):
+        said = jws_payload(bundle, f"messages/{message['mid']}/manifest.jws", "comwel-msg+jwt", message["from"])
+        if said.get("mid") != message["mid"] or said.get("aud") != message["to"]:
+            raise No("other-message", f"messages/{message['mid']}/manifest.jws")
+    return str(len(bundle.list["messages"]))
+
+
+def some(bundle: Bundle) -> Iterator[dict[str, Any]]:
+    if not bundle.list["messages"]:
+        raise Note("nothing")
+    yield from bundle.list["messages"]
+
+
+def sealed(bundle: Bundle, mid: str) -> dict[str, Any]:
+    """What a manifest says; who signed it is another check."""
+    path = f"messages/{mid}/manifest.jws"
+    try:
+        return dict(json.loads(un_url64(bundle.text(path).split(".")[1], path)))  # noqa: TID251
+    except (ValueError, IndexError):
+        raise No("form", path) from None
+
+
+def check_bytes(bundle: Bundle, _: Keys) -> str:
+    gone = 0
+    for message in some(bundle):
+        mid, digest = message["mid"], bytes.fromhex(message["sha256"])
+        part = next((p for p in sealed(bundle, mid)["parts"] if p["name"] == "body"), None)
+        if part is None or part["s256"] != url64(digest):
+            raise No("other-bytes", f"messages/{mid}")
+        if message["content"]:
+            body = bundle.raw(f"messages/{mid}/body")
+            if hashlib.sha256(body).digest() != digest or len(body) != part["len"]:
+                raise No("other-bytes", f"messages/{mid}")
+        gone += not message["content"]
+        if not committed(bundle, mid, digest) and not absent(bundle, "leaf", mid):
+            raise No("no-leaf", f"messages/{mid}")
+    if gone:
+        raise Note("absent", str(len(bundle.list["messages"])), str(gone))
+    return str(len(bundle.list["messages"]))
+
+
+def committed(bundle: Bundle, mid: str, digest: bytes) -> bool:
+    """Whether an act about this message commits to these bytes, by their SHA-256."""
+    for act, said in bundle.statements.items():
+        leaf = bundle.json(f"acts/{act}.leaf.json")
+        if said.get("mid") == leaf.get("mid") == mid and "body" in leaf:
+            if leaf["body"] != url64(keyed(bundle, act, b"body\0" + digest)):
+                raise No("commitment", f"messages/{mid}")
+            return True
+    return False
+
+
+def check_receipts(bundle: Bundle, _: Keys) -> str:
+    many = 0
+    for message in bundle.list["messages"]:
+        if not message["receipt"]:
+            continue
+        many += 1
+        path, mid = f"messages/{message['mid']}/receipt.jws", message["mid"]
+        said = jws_payload(bundle, path, "comwel-receipt+jwt", message["to"])
+        digest = url64(hashlib.sha256(bundle.raw(f"messages/{mid}/manifest.jws")).digest())
+        parts = [{"name": p["name"], "s256": p["s256"]} for p in sealed(bundle, mid)["parts"]]
+        if (said.get("mid"), said.get("mjws_s256"), said.get("aud")) != (mid, digest, message["from"]):
+            raise No("other-message", path)
+        if said.get("parts") != parts:
+            raise No("other-message", path)
+    if not many:
+        raise Note("nothing")
+    return str(many)
+
+
+def check_maps(bundle: Bundle, _: Keys) -> str:
+    active = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "map.activated"}
+    made = [message for message in bundle.list["messages"] if message["map"]]
+    if not made:
+        raise Note("nothing")
+    for message in made:
+        subject = named(message["map"], bytes.fromhex(message["mapDigest"]))
+        if sealed(bundle, message["mid"]).get("profile") != message["map"]:
+            raise No("other-message", f"messages/{message['mid']}")
+        if subject not in active and not absent(bundle, "act", subject):
+            raise No("no-act", message["map"])
+    gone = sum(one["what"] == "act" and one["why"] == "map.activated" for one in bundle.list["absent"])
+    if gone:
+        raise Note("absent", str(len(made)), str(gone))
+    return str(len(made))
+
+
+CHECK: dict[str, Callable[[Bundle, Keys], str]] = {
+    "files": check_files, "list": check_list, "log-key": check_log_key, "checkpoint": check_checkpoint,
+    "witnesses": check_witnesses, "growth": check_growth, "leaves": check_leaves, "acts": check_acts,
+    "keys": check_keys, "messages": check_messages, "bytes": check_bytes, "receipts": check_receipts,
+    "maps": check_maps,
+}  # fmt: skip
+
+
+def verify(raw: bytes, vkeys: Keys) -> Iterator[Said]:
+    """What each check says, in order."""
+    try:
+        bundle = Bundle(raw)
+    except No as error:
+        yield Said("files", "no", error.why, error.of)
+        return
+    for name, check in CHECK.items():
+        try:
+            yield Said(name, "yes", "", (check(bundle, vkeys),))
+        except No as error:
+            yield Said(name, "no", error.why, error.of)
+        except Note as note:
+            yield Said(name, "note", note.why, note.of)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            yield Said(name, "no", "unreadable")
+
+
+def main() -> int:
+    """Verify the bundle that the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("bundle", help="RX-….zip")
+    parser.add_argument(
+        "--vkey", action="append", default=[], help="the key of the log as you were given it (not from this bundle)"
+    )
+    parser.add_argument("--lang", choices=("en", "ko"), default="en")
+    asked = parser.parse_args()
+    lang = ("en", "ko").index(asked.lang)
+    with open(asked.bundle, "rb") as file:
+        said = list(verify(file.read(), asked.vkey))
+    good = all(one.state != "no" for one in said)
+    lines = [*(one.line(lang) for one in said), "", ENDS[good][lang], ""]
+    sys.stdout.buffer.write("\n".join(lines).encode())
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""Evidence: everything about a message, a case or a period that a stranger can check, in one bundle.
+
+Rules: making it is an act itself, with officer and purpose, kept before anything is given out. The messages themselves
+go in only when they are asked for; without them their digests, seals, receipts and proofs say the same of their origin.
+Each act can be opened with a key of its own. What a message rests on — keys, maps, rules — comes with the acts that
+introduced it. What is not there is said, with the reason.
+Refuses: without officer and purpose; more than `MOST` acts; a body that holds a resident registration number; what was
+destroyed, of which the act of destruction is given instead.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gateway.cases import rrn
+from gateway.errors import NothingProven, Refused, TooMuchAsked
+from gateway.exchange_log.bundle import bundle, json
+from gateway.exchange_log.named import named
+from gateway.journey import activate
+from gateway.journey.explain import explained
+from gateway.journey.world import US, World
+from gateway.ports import (
+    ActsAsked,
+    AttemptRow,
+    Evidence,
+    KeptEvent,
+    KeyRow,
+    LogSeen,
+    MessageRow,
+    ProvenAct,
+    Prover,
+    ReceiptRow,
+    Unit,
+)
+from gateway.sealing import base64url
+from gateway.sealing.keys import from_jwk, thumbprint
+
+MOST = 10_000
+BRING = frozenset({"referral.prepared", "referral.withdrawn", "message.received"})
+"""Acts that bring a message into being here."""
+ENDS = ("records.", "erasure.")
+"""Acts by which content ends."""
+KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
+RESTS_ON = (KEY_ADDED, KEY_REVOKED, *activate.ACTS.values())
+
+
+class Sent(NamedTuple):
+    """A message with what was kept of its way: receipt, attempts, and why it says what it says."""
+
+    row: MessageRow
+    receipt: ReceiptRow | None
+    attempts: Sequence[AttemptRow]
+    explanation: bytes | None
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a bundle will hold, before it is proven."""
+
+    acts: list[KeptEvent]
+    messages: list[Sent] = field(default_factory=list)
+    keys: list[KeyRow] = field(default_factory=list)
+    absent: list[dict[str, str]] = field(default_factory=list)
+
+    def lacks(self, what: str, of: str, why: str) -> None:
+        """Say in the list that something is not there."""
+        self.absent.append({"what": what, "of": of, "why": why})
+
+
+def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose: str, content: bool = False) -> bytes:
+    """A bundle, as the bytes of a ZIP. Raises NothingProven when nothing of it is in the log, TooMuchAsked."""
+    # 1 the acts asked for, their messages, and what those rest on
+    # 2 keep that a bundle is made, of how much, and whether with the messages themselves
+    # 3 the proofs, all of one moment
+    # 4 files, the list of them with what is not there, signed and packed
+    with world.store.unit() as unit:
+        found = _found(world, unit, asked)  # 1
+        made = world.event(
+            "bundle.made", purpose, case_no=asked.case_no, partner=asked.partner, mid=asked.mid,
+            subject="with-content" if content else "without-content",
+            counts={"acts": len(found.acts), "messages": len(found.messages)},
+        )  # fmt: skip
+        unit.commit(replace(made, actor=by))  # 2
+    proven = prover.evidence([kept.id for kept in found.acts if kept.id])  # 3
+    if not proven.acts:
+        raise NothingProven
+    _unproven(found, proven)
+    files = dict(_files(found, proven, content=content))  # 4
+    said = _list(asked, found, proven, content=content)
+    return bundle(files, said, _origin(proven.logs[-1]), lambda text: prover.sign(proven.logs[-1].name, text))
+
+
+def _unproven(found: _Found, proven: Evidence) -> None:
+    """Say which acts have no place yet, and of which messages no leaf can be opened."""
+    opened = {act.id: act.statement is not None for act in proven.acts}
+    for kept in found.acts:
+        if kept.id and kept.id not in opened:
+            found.lacks("act", kept.id, "not-in-the-tree-yet")
+    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRING and opened.get(kept.id or "")}
+    for sent in found.messages:
+        if sent.row.mid not in brought:
+            found.lacks("leaf", sent.row.mid, "not-open")
+
+
+# ── 1 what belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────
+def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
+    found = _Found(_acts(unit, asked))
+    if len(found.acts) > MOST:
+        raise TooMuchAsked(f"{len(found.acts)} acts, and a bundle holds up to {MOST}")
+    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRING and kept.event.mid}
+    rows = [row for mid in sorted(brought) if (row := unit.outbox.find_message(mid))]
+    found.messages = [_sent(world, unit, row, found) for row in rows]
+    if any(not row.body for row in rows):
+        found.acts += _destructions(unit, min(row.at for row in rows), found.acts)
+    found.keys = list(_keys(unit, rows))
+    found.acts += _rests_on(unit, rows, found)
+    found.acts.sort(key=lambda kept: kept.number)
+    return found
+
+
+def _acts(unit: Unit, asked: ActsAsked) -> list[KeptEvent]:
+    """The acts asked for. Of a message those about it, and those by which the content of its case ends."""
+    message = unit.outbox.find_message(asked.mid) if asked.mid else None
+    if message is None or message.case_no is None:
+        return list(unit.events(asked))
+    of_case = unit.events(ActsAsked(case_no=message.case_no))
+    return [one for one in of_case if one.event.mid == asked.mid or one.event.act.startswith(ENDS)]
+
+
+def _destructions(unit: Unit, since: datetime, known: Iterable[KeptEvent]) -> Iterator[KeptEvent]:
+    """Batches in which content was destroyed since a message was made: one of them is its own."""
+    numbers = {kept.number for kept in known}
+    for kept in unit.events(ActsAsked(since=since)):
+        if kept.event.act == "records.destroyed" and kept.number not in numbers:
+            yield kept
+
+
+def _sent(world: World, unit: Unit, row: MessageRow, found: _Found) -> Sent:
+    receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.mid)
+    if receipt is None:
+        found.lacks("receipt", row.mid, "none-kept")
+    found.lacks("http", row.mid, "not-kept")
+    explanation = None
+    if row.map_pin and row.body and row.type == "referral.created":
+        try:
+            explanation = _explanation(world, unit, row.mid)
+        except Refused as refusal:
+            found.lacks("explanation", row.mid, refusal.code)
+    elif row.map_pin:
+        found.lacks("explanation", row.mid, "destroyed" if not row.body else "ids-only")
+    return Sent(row, receipt, unit.outbox.attempts(row.mid), explanation)
+
+
+def _explanation(world: World, unit: Unit, mid: str) -> bytes:
+    """Rule, code table and source of every element, without any value."""
+    said = explained(world, unit, mid)
+    lines = [
+        {"target": e.target, "status": e.status, "rule": e.rule, "at": e.at, "expr": e.expr, "via": list(e.via),
+         "tables": list(e.tables), "sources": [source.path for source in e.sources]}
+        for e in said.explained
+    ]  # fmt: skip
+    return json({"map": said.message.map_pin, "sameMap": said.same_map, "sameBytes": said.same_bytes, "lines": lines})
+
+
+def _keys(unit: Unit, rows: Sequence[MessageRow]) -> Iterator[KeyRow]:
+    for owner in sorted({US, *(row.partner.lower() for row in rows)} if rows else ()):
+        yield from unit.keys.of(owner)
+
+
+def _rests_on(unit: Unit, rows: Sequence[MessageRow], found: _Found) -> list[KeptEvent]:
+    """The acts that introduced the keys and maps of these messages, the partners' profiles, and all rules."""
+    keys = {_subject(key) for key in found.keys}
+    maps = {
+        named(row.map_pin, bytes.fromhex((row.map_digest or "").removeprefix("sha256:"))) for row in rows if row.map_pin
+    }
+    partners = {row.partner for row in rows}
+    known = {kept.number for kept in found.acts}
+    said = [kept for kept in unit.named(RESTS_ON) if kept.number not in known] if rows else []
+    wanted = [
+        kept
+        for kept in said
+        if kept.event.subject in keys | maps
+        or kept.event.act.startswith("rules.")
+        or (kept.event.act.startswith("partner.") and kept.event.partner in partners)
+    ]
+    told = {kept.event.subject for kept in [*wanted, *found.acts] if kept.event.act in (KEY_ADDED, "map.activated")}
+    for subjects, act in ((keys, KEY_ADDED), (maps, "map.activated")):
+        for subject in sorted(subjects - told):
+            found.lacks("act", subject, act)
+    return wanted
+
+
+def _subject(key: KeyRow) -> str:
+    public = from_jwk(key.jwk, key.owner, key.not_before).public
+    return named(key.owner, base64url.decode(thumbprint(public)))
+
+
+# ── 4 as files ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def _files(found: _Found, proven: Evidence, *, content: bool) -> Iterator[tuple[str, bytes]]:
+    for act in proven.acts:
+        yield from _act_files(act, found)
+    for log in proven.logs:
+        yield from _log_files(log)
+    for sent in found.messages:
+        yield from _message_files(sent, found, content=content)
+    for n, key in enumerate(found.keys):
+        terms = {"notBefore": key.not_before, "notAfter": key.not_after, "revokedAt": key.revoked_at}
+        yield _key_path(key, n), json({"jwk": dict(key.jwk), **terms})
+
+
+def _act_files(act: ProvenAct, found: _Found) -> Iterator[tuple[str, bytes]]:
+    path = f"acts/{act.id}"
+    yield f"{path}.leaf.json", act.leaf
+    yield f"{path}.tlog-proof", act.proof.encode()
+    if act.statement is None or act.key is None:
+        found.lacks("statement", act.id, "key-destroyed")
+        return
+    yield f"{path}.act.json", act.statement
+    yield f"{path}.key", f"{b64encode(act.key).decode()}\n".encode()
+
+
+def _log_files(log: LogSeen) -> Iterator[tuple[str, bytes]]:
+    path = f"logs/{log.name}"
+    yield f"{path}/checkpoint", log.checkpoint.encode()
+    yield f"{path}/earlier", log.earlier.encode()
+    yield f"{path}/log.vkey", f"{log.vkey}\n".encode()
+    yield f"{path}/consistency", "".join(f"{b64encode(one).decode()}\n" for one in log.consistency).encode()
+    yield f"{path}/policy", log.policy.encode()
+
+
+def _message_files(sent: Sent, found: _Found, *, content: bool) -> Iterator[tuple[str, bytes]]:
+    path, row = f"messages/{sent.row.mid}", sent.row
+    yield f"{path}/manifest.jws", row.jws.encode()
+    if sent.receipt:
+        yield f"{path}/receipt.jws", sent.receipt.jws.encode()
+    if sent.explanation:
+        yield f"{path}/explanation.json", sent.explanation
+    if reason := _withheld(row, content=content):
+        found.lacks("body", row.mid, reason)
+    else:
+        yield f"{path}/body", row.body
+
+
+def _withheld(row: MessageRow, *, content: bool) -> str | None:
+    """Why the message itself does not go in."""
+    if not row.body:
+        return "destroyed"
+    if not content:
+        return "not-asked-for"
+    return "holds-a-resident-number" if rrn.find(row.body.decode("utf-8", "replace")) else None
+
+
+def _list(asked: ActsAsked, found: _Found, proven: Evidence, *, content: bool) -> dict[str, Any]:
+    """What the list says: what was asked for, what there is, and what is not there."""
+    withheld = {one["of"] for one in found.absent if one["what"] == "body"}
+    return {
+        "asked": {
+            "exchange": asked.mid, "case": asked.case_no, "partner": asked.partner,
+            "since": asked.since, "until": asked.until, "content": content,
+        },
+        "signedBy": proven.logs[-1].name,
+        "logs": [log.name for log in proven.logs],
+        "acts": [
+            {"id": act.id, "log": act.log, "entry": act.entry, "open": act.statement is not None}
+            for act in proven.acts
+        ],
+        "messages": [_message(sent, content=sent.row.mid not in withheld) for sent in found.messages],
+        "keys": [{"owner": k.owner, "kid": k.kid, "file": _key_path(k, n)} for n, k in enumerate(found.keys)],
+        "absent": sorted(found.absent, key=lambda one: (one["what"], one["of"])),
+    }  # fmt: skip
+
+
+def _message(sent: Sent, *, content: bool) -> dict[str, Any]:
+    row, them = sent.row, sent.row.partner.lower()
+    return {
+        "mid": row.mid,
+        "type": row.type,
+        "from": US if row.direction == "out" else them,
+        "to": them if row.direction == "out" else US,
+        "contentType": row.content_type,
+        "sha256": row.body_sha256.hex(),
+        "content": content,
+        "receipt": sent.receipt is not None,
+        "map": row.map_pin,
+        "mapDigest": (row.map_digest or "").removeprefix("sha256:") or None,
+        "fields": list(row.fields),
+        "attempts": [
+            {"phase": one.phase, "status": one.http_status, "result": one.result, "began": one.began_at,
+             "ended": one.ended_at}
+            for one in sent.attempts
+        ],
+    }  # fmt: skip
+
+
+def _key_path(key: KeyRow, n: int) -> str:
+    return f"keys/{key.owner}/{n}.json"
+
+
+def _origin(log: LogSeen) -> str:
+    return log.vkey.partition("+")[0]

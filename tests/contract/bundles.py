@@ -1,0 +1,262 @@
+"""Bundles to be judged: a clean one of a case that came through, and what forgers make of it.
+
+A forger has the files; the worst also has the key of the log, and makes the list anew when he is done (`relisted`).
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import ZIP_STORED, ZipFile
+
+import orjson
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.partners.pretend.scripts import Kind
+from gateway.assembly import KeyShelf, RealClock, uuid7
+from gateway.exchange_log import note
+from gateway.exchange_log.note import COSIGNATURE, LOG, Signer
+from gateway.exchange_log.policy import parse
+from gateway.journey.activate import activate
+from gateway.journey.evidence import evidence
+from gateway.ports import ActsAsked
+from gateway.sealing.keys import to_jwk
+from gateway.store.exchange_log import ExchangeLog
+from gateway.store.keyfiles import log_key
+from gateway.store.units import PostgresStore
+from gateway.store.witnesses import Witnesses
+from tests.conftest import home_folder, in_database, leaves
+from tests.journey.world import PARTNERS, Scene, a_case, key_of, make_scene
+
+NAME = "gateway.example/exchange-log"
+WITNESS = Signer("witness.example/w1", COSIGNATURE, Ed25519PrivateKey.generate())
+SOME_TIME = datetime.fromisoformat("2026-11-25T12:00:00+09:00")
+Files = dict[str, bytes]
+
+
+class Place(NamedTuple):
+    """A gateway with its log, on a database of its own."""
+
+    scene: Scene
+    log: ExchangeLog
+    keys: Path
+
+    def make(self, asked: ActsAsked, **more: Any) -> bytes:
+        return evidence(self.scene.world, self.log, asked, by="kim.0417", purpose="audit", **more)
+
+    def signer(self, origin: str) -> Signer:
+        return Signer(origin, LOG, log_key(self.keys, origin.rpartition("/")[2]))
+
+    def cosign(self) -> None:
+        """The witness that the policy asks for signs the newest head."""
+        with self.log.reading() as books:
+            size, text = books.execute("select size, note from xlog_checkpoint order by size desc limit 1").fetchone()
+        line = WITNESS.sign(note.split(text)[0], self.scene.clock.now())
+        with self.scene.store.transaction() as books:
+            row = (size, WITNESS.verifier.vkey, line)
+            books.execute("insert into xlog_cosig (shard, size, witness, line, at) values (1, %s, %s, %s, now())", row)
+
+
+@contextmanager
+def place(postgres: str, name: str, *, witnessed: bool = True) -> Iterator[Place]:
+    """A gateway that has its keys and knows its maps, and has done nothing yet; its policy asks for a witness."""
+    with home_folder() as home, psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(f"create database {name} template gateway_template")
+        store = PostgresStore(in_database(postgres, name), leaves())
+        found = Place(make_scene(store, home), None, home / "keys")  # type: ignore[arg-type]
+        asks = parse(f"witness w1 {WITNESS.verifier.vkey}\nquorum w1\n")
+        log = ExchangeLog(
+            store, home / "xlog", NAME, found.signer, uuid7, Witnesses(store, asks if witnessed else None)
+        )
+        shelf = KeyShelf(store, RealClock())
+        for owner in ("comwel", *PARTNERS):
+            shelf.add(owner, to_jwk(key_of(owner)))
+        activate(found.scene.world)
+        log.round()
+        yield found._replace(log=log)
+        store.close()
+        server.execute(f"drop database {name} with (force)")
+
+
+class Clean(NamedTuple):
+    """A bundle in order: three referrals of a case with their receipts, and an answer of a partner."""
+
+    raw: bytes
+    vkey: str
+    signer: Signer
+
+    @property
+    def files(self) -> Files:
+        return unpacked(self.raw)
+
+
+def clean(here: Place) -> Clean:
+    """A bundle of a whole case, with content, whose log grew meanwhile and was witnessed."""
+    legs = here.scene.referred(a_case(1), a_case(2))
+    here.log.round()
+    here.scene.say(legs["KEIS"], Kind.ACCEPT, 1)
+    here.log.catch_up()
+    here.cosign()
+    made = here.make(ActsAsked(case_no=legs["KEIS"].case_no), content=True)
+    head = here.log.head()
+    return Clean(made, head.vkey, here.signer(head.origin))
+
+
+def unpacked(raw: bytes) -> Files:
+    with ZipFile(io.BytesIO(raw)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with ZipFile(written, "w", ZIP_STORED) as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return written.getvalue()
+
+
+def relisted(files: Files, signer: Signer, **changed: Any) -> Files:
+    """The list made anew over what the files are now, and signed with the key of the log."""
+    listed = files.keys() - {"manifest.json", "manifest.sig"}
+    said = orjson.loads(files["manifest.json"]) | changed
+    said["files"] = {path: sha256(files[path]).hexdigest() for path in listed}
+    list_ = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    text = f"evidence-bundle/v1\n{signer.name}\n{b64encode(sha256(list_).digest()).decode()}\n"
+    return files | {"manifest.json": list_, "manifest.sig": note.write(text, [signer.sign(text)]).encode()}
+
+
+# ── what forgers do ──────────────────────────────────────────────────────────────────────────────────────────────────
+def some(files: Files, ending: str, n: int = 0) -> str:
+    """The nth file with this ending."""
+    return [path for path in sorted(files) if path.endswith(ending)][n]
+
+
+def act_of(files: Files, kind: bytes) -> str:
+    """An act of this kind."""
+    return next(path for path in sorted(files) if path.endswith(".act.json") and kind in files[path])
+
+
+def edited(files: Files, path: str, old: bytes, new: bytes) -> Files:
+    assert old in files[path]
+    return files | {path: files[path].replace(old, new, 1)}
+
+
+def swapped(files: Files, one: str, other: str) -> Files:
+    return files | {one: files[other], other: files[one]}
+
+
+def without(files: Files, path: str) -> Files:
+    return {name: data for name, data in files.items() if name != path}
+
+
+def signed_by_another(files: Files, path: str) -> Files:
+    text, [(name, _, _), *_] = note.split(files[path].decode())
+    stranger = Signer(name, LOG, Ed25519PrivateKey.generate())
+    return files | {path: note.write(text, [stranger.sign(text)]).encode()}
+
+
+def other_root(files: Files) -> Files:
+    """The head of a log with other leaves, under the right key's name: its signature is not over this."""
+    path = some(files, "/checkpoint")
+    lines = files[path].decode().split("\n")
+    lines[2] = b64encode(secrets.token_bytes(32)).decode()
+    return files | {path: "\n".join(lines).encode()}
+
+
+def hash_changed(files: Files) -> Files:
+    path = some(files, ".tlog-proof")
+    lines = files[path].decode().split("\n")
+    lines[3] = b64encode(bytes(32)).decode()
+    return files | {path: "\n".join(lines).encode()}
+
+
+def forged_cosignature(files: Files) -> Files:
+    """The witness's name and key id, over nothing he has signed."""
+    path = some(files, "/checkpoint")
+    text, lines = note.split(files[path].decode())
+    forged = Signer(WITNESS.name, COSIGNATURE, Ed25519PrivateKey.generate()).sign(text, SOME_TIME)
+    raw = b64decode(forged.split(" ")[2])
+    line = f"— {WITNESS.name} {b64encode(WITNESS.verifier.key_id + raw[4:]).decode()}\n"
+    kept = [
+        f"— {name} {b64encode(number + signed).decode()}\n" for name, number, signed in lines if name != WITNESS.name
+    ]
+    forged_note = note.write(text, [*kept, line])
+    return _in_proofs(files | {path: forged_note.encode()}, files[path], forged_note.encode())
+
+
+def _in_proofs(files: Files, old: bytes, new: bytes) -> Files:
+    return {path: data.replace(old, new) if path.endswith(".tlog-proof") else data for path, data in files.items()}
+
+
+def without_cosignature(files: Files) -> Files:
+    path = some(files, "/checkpoint")
+    text, lines = note.split(files[path].decode())
+    [line] = [f"— {n} {b64encode(number + raw).decode()}\n" for n, number, raw in lines if n != WITNESS.name]
+    return _in_proofs(files | {path: note.write(text, [line]).encode()}, files[path], note.write(text, [line]).encode())
+
+
+def key_of_a_stranger(files: Files) -> Files:
+    """The public key of a partner replaced by one of ours: what it sealed would be ours to seal."""
+    path = next(p for p in sorted(files) if p.startswith("keys/keis/"))
+    record = orjson.loads(files[path])
+    record["jwk"] = to_jwk(key_of("mallory")) | {"kid": record["jwk"]["kid"]}
+    return files | {path: orjson.dumps(record)}
+
+
+class Forgery(NamedTuple):
+    """What a forger did, with the key of the log or without, and the checks that notice."""
+
+    name: str
+    forge: Callable[[Files], Files]
+    with_key: bool
+    noticed: frozenset[str]
+
+
+def forgery(name: str, forge: Callable[[Files], Files], *noticed: str, with_key: bool = True) -> Forgery:
+    return Forgery(name, forge, with_key, frozenset(noticed))
+
+
+FORGERIES = (
+    forgery("a message edited", lambda f: edited(f, some(f, "/body"), b"2026", b"2027"), "bytes"),
+    forgery("a leaf edited", lambda f: edited(f, some(f, ".leaf.json"), b'"done"', b'"DONE"'), "leaves"),
+    forgery("an act edited", lambda f: edited(f, act_of(f, b"delivery.attempted"), b'"done"', b'"refused"'), "acts"),
+    forgery("an act that introduced a key edited", lambda f: edited(f, act_of(f, b"key.added"), b"gateway", b"forger"),
+            "acts", "keys"),
+    forgery("two proofs swapped", lambda f: swapped(f, some(f, ".tlog-proof"), some(f, ".tlog-proof", 1)), "leaves"),
+    forgery("a hash of a proof changed", hash_changed, "leaves"),
+    forgery("a head signed with another key", lambda f: signed_by_another(f, some(f, "/checkpoint")),
+            "checkpoint", "growth", "leaves", "witnesses"),
+    forgery("a head of other leaves", other_root, "checkpoint", "growth", "leaves", "witnesses"),
+    forgery("a head cut short", lambda f: f | {some(f, "/checkpoint"): f[some(f, "/checkpoint")][:-20]},
+            "checkpoint", "growth", "leaves", "witnesses"),
+    forgery("growth from another log", lambda f: f | {some(f, "/consistency"): b""}, "growth"),
+    forgery("a receipt of another message", lambda f: swapped(f, some(f, "/receipt.jws"), some(f, "/receipt.jws", 1)),
+            "receipts"),
+    forgery("the seal of another message", lambda f: swapped(f, some(f, "/manifest.jws"), some(f, "/manifest.jws", 1)),
+            "messages", "bytes", "receipts", "maps"),
+    forgery("a partner's key exchanged", key_of_a_stranger, "keys", "messages", "receipts"),
+    forgery("a forged cosignature", forged_cosignature, "witnesses"),
+    forgery("the cosignature taken away", without_cosignature, "witnesses"),
+    forgery("a file missing", lambda f: without(f, some(f, "/receipt.jws")), "files", "receipts", with_key=False),
+    forgery("a file added", lambda f: f | {"messages/more": b"more"}, "files", with_key=False),
+    forgery("a message edited, the list as it was", lambda f: edited(f, some(f, "/body"), b"2026", b"2027"),
+            "files", "bytes", with_key=False),
+    forgery("the list altered", lambda f: edited(f, "manifest.json", b'"content":true', b'"content":null'),
+            "list", with_key=False),
+    forgery("the key of the log exchanged", lambda f: edited(f, some(f, "/log.vkey"), b"+A", b"+B"),
+            "list", "log-key", "checkpoint", "growth", "leaves"),
+)  # fmt: skip
+
+
+def forged(one: Forgery, bundle: Clean) -> bytes:
+    files = one.forge(bundle.files)
+    assert files != bundle.files
+    return packed(relisted(files, bundle.signer) if one.with_key else files)

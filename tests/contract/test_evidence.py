@@ -1,0 +1,276 @@
+"""Evidence, judged by those who do not trust us: `verify.py` in an environment that has nothing but `cryptography`.
+
+What is in a bundle, what is not, and that making one is an act; then forgers, and by which check each is noticed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from gateway.errors import NothingProven, TooMuchAsked
+from gateway.exchange_log.evidence import verify
+from gateway.exchange_log.note import LOG, Verifier
+from gateway.journey import evidence
+from gateway.journey.destroy import destroy
+from gateway.ports import ActsAsked
+from tests.conftest import ROOT
+from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, packed, place, unpacked
+from tests.journey.test_destroy import DUE_FROM, close
+from tests.journey.world import Scene, a_case, words_of
+
+AUDITOR = ROOT / ".venv" / "auditor" / "bin" / "python"
+SCRIPT = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.py"
+UNKNOWN = "019abd00-0000-7000-9000-00000000ffff"
+
+
+@pytest.fixture(scope="module")
+def here(postgres: str) -> Iterator[Place]:
+    with place(postgres, "evidence") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bundle(here: Place) -> Clean:
+    return clean(here)
+
+
+@pytest.fixture
+def alone(postgres: str) -> Iterator[Place]:
+    """A place of one test's own."""
+    with place(postgres, "evidence_alone", witnessed=False) as found:
+        yield found
+
+
+def judged(raw: bytes, folder: Path, *words: str) -> tuple[int, dict[str, str]]:
+    """What the auditor's Python says: its exit code, and what stands before each check."""
+    (folder / "RX.zip").write_bytes(raw)
+    command = [str(AUDITOR), "-I", str(SCRIPT), str(folder / "RX.zip"), *words]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert said.stderr == ""
+    lines = [line.split(maxsplit=2) for line in said.stdout.split("\n\n")[0].splitlines()]
+    return said.returncode, {name.rstrip(":"): mark for mark, name, _ in lines}
+
+
+def listed(raw: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(unpacked(raw)["manifest.json"])
+    return found
+
+
+def lacking(raw: bytes) -> set[tuple[str, str]]:
+    return {(one["what"], one["why"]) for one in listed(raw)["absent"]}
+
+
+def failed(raw: bytes, vkey: str) -> set[str]:
+    return {said.check for said in verify.verify(raw, [vkey]) if said.state == "no"}
+
+
+# ── the auditor ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_auditor_has_nothing_of_ours() -> None:
+    code = "import importlib.metadata as m; print(*sorted(d.name for d in m.distributions()))"
+    said = subprocess.run([str(AUDITOR), "-I", "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert set(said.stdout.split()) <= {"cffi", "cryptography", "pip", "pycparser", "setuptools", "typing_extensions"}
+
+
+@pytest.mark.rule("R-14", "R-18")
+def test_a_bundle_in_order_is_said_to_be_in_order(bundle: Clean, tmp_path: Path) -> None:
+    code, said = judged(bundle.raw, tmp_path, "--vkey", bundle.vkey)
+    assert (code, said) == (0, dict.fromkeys(verify.CHECK, "ok"))
+
+
+def test_it_is_said_in_korean_too(bundle: Clean) -> None:
+    lines = [said.line(1) for said in verify.verify(bundle.raw, [bundle.vkey])]
+    assert lines[0].startswith("ok  files: 모든 파일이 목록과 같고, 빠지거나 더해진 파일이 없다 — ")
+    words = {**verify.CHECKS, **verify.REASONS, **verify.NOTES}
+    assert all(english.count("{}") == korean.count("{}") for english, korean in words.values())
+
+
+def test_without_a_key_from_elsewhere_it_says_that_nothing_was_compared(bundle: Clean, tmp_path: Path) -> None:
+    code, said = judged(bundle.raw, tmp_path)
+    assert (code, said["log-key"]) == (0, "--")
+
+
+def test_a_log_of_somebody_else_is_noticed_with_the_key_one_was_given(bundle: Clean, tmp_path: Path) -> None:
+    other = Verifier(bundle.signer.name, LOG, bytes(range(32)))
+    code, said = judged(bundle.raw, tmp_path, "--vkey", other.vkey)
+    assert (code, [check for check, mark in said.items() if mark == "NO"]) == (1, ["log-key"])
+
+
+@pytest.mark.parametrize("one", FORGERIES, ids=lambda one: one.name)
+def test_what_a_forger_did_is_noticed_by_the_check_that_should(one: Forgery, bundle: Clean, tmp_path: Path) -> None:
+    code, said = judged(forged(one, bundle), tmp_path, "--vkey", bundle.vkey)
+    assert code == 1
+    assert {check for check, mark in said.items() if mark == "NO"} == one.noticed
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK", b"\0" * 100], ids=["nothing", "a beginning", "zeros"])
+def test_what_is_no_bundle_is_refused(raw: bytes, tmp_path: Path) -> None:
+    assert judged(raw, tmp_path) == (1, {"files": "NO"})
+
+
+def test_a_bundle_with_any_byte_changed_is_refused_or_says_the_same(bundle: Clean) -> None:
+    random, said = Random(1), list(verify.verify(bundle.raw, [bundle.vkey]))
+    for at in random.sample(range(len(bundle.raw)), 60):
+        changed = bundle.raw[:at] + bytes([bundle.raw[at] ^ 1 << random.randrange(8)]) + bundle.raw[at + 1 :]
+        if not failed(changed, bundle.vkey):  # the date of an entry, say
+            assert unpacked(changed) == bundle.files
+            assert list(verify.verify(changed, [bundle.vkey])) == said
+
+
+def test_files_that_say_nonsense_are_refused_not_stumbled_over(bundle: Clean) -> None:
+    for path in bundle.files:
+        if path.startswith(("logs/", "acts/", "messages/", "keys/", "manifest")) and "explanation" not in path:
+            for nonsense in (b"", b"\xff", b"[]", b"{}", b"[" * 10_000):
+                assert failed(packed(bundle.files | {path: nonsense}), bundle.vkey), path
+
+
+# ── what is in it ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_same_is_asked_and_the_log_stands_still_the_same_bytes_come(here: Place, bundle: Clean) -> None:
+    asked = ActsAsked(mid=listed(bundle.raw)["messages"][0]["mid"])
+    assert here.make(asked) == here.make(asked)
+
+
+@pytest.mark.rule("R-12")
+def test_who_makes_a_bundle_is_kept_with_purpose_and_whether_he_has_the_messages(here: Place, bundle: Clean) -> None:
+    mid = listed(bundle.raw)["messages"][0]["mid"]
+    for content in (False, True):
+        here.make(ActsAsked(mid=mid), content=content)
+        made = here.scene.events()[-1]
+        assert (made["act"], made["actor"], made["purpose"], made["mid"]) == ("bundle.made", "kim.0417", "audit", mid)
+        assert made["subject"] == ("with-content" if content else "without-content")
+        assert made["counts"]["messages"] == 1
+    with pytest.raises(NothingProven):
+        here.make(ActsAsked(mid=UNKNOWN))
+    assert here.scene.events()[-1]["mid"] == UNKNOWN
+
+
+def test_a_bundle_of_an_exchange_holds_its_acts_and_what_they_rest_on(here: Place, bundle: Clean) -> None:
+    mid = next(one["mid"] for one in listed(bundle.raw)["messages"] if one["to"] == "kead")
+    files = unpacked(here.make(ActsAsked(mid=mid)))
+    acts = [orjson.loads(data) for path, data in files.items() if path.endswith(".act.json")]
+    about = {act["act"] for act in acts if act.get("mid") == mid}
+    assert about == {"referral.prepared", "delivery.attempted"}
+    rests = {act["act"]: act["subject"].partition("/sha256-")[0] for act in acts if act.get("mid") != mid}
+    assert rests["map.activated"] == "kead-referral-out|1.0.0"
+    assert rests["partner.activated"] == "KEAD"
+    assert rests.keys() == {"key.added", "map.activated", "partner.activated", "rules.activated"}
+    explained = orjson.loads(files[f"messages/{mid}/explanation.json"])
+    assert (explained["sameMap"], explained["sameBytes"]) == (True, True)
+    assert {name for line in explained["lines"] for name in line} == {
+        "target", "status", "rule", "at", "expr", "via", "tables", "sources"
+    }  # fmt: skip
+
+
+@pytest.mark.rule("R-02")
+def test_without_content_nothing_in_it_is_personal(here: Place, bundle: Clean) -> None:
+    case = a_case(1)
+    raw = here.make(ActsAsked(case_no=case.case_no))
+    everything = b"\n".join(unpacked(raw).values()).decode("utf-8", "replace")
+    assert [word for word in words_of(case) if word in everything] == []
+    assert lacking(raw) - {("act", "not-in-the-tree-yet")} == {("body", "not-asked-for"), ("http", "not-kept")}
+    assert [said.check for said in verify.verify(raw, [bundle.vkey]) if said.state == "note"] == ["bytes"]
+    with_it = b"\n".join(bundle.files.values()).decode("utf-8", "replace")
+    assert str(case.values["korNm"]) in with_it
+
+
+def test_a_period_and_a_partner_bound_it(here: Place, bundle: Clean) -> None:
+    whole = listed(here.make(ActsAsked()))
+    kead = listed(here.make(ActsAsked(partner="KEAD")))
+    assert {one["to"] for one in kead["messages"]} == {"kead"}
+    assert len(kead["acts"]) < len(whole["acts"])
+    with pytest.raises(NothingProven):
+        here.make(ActsAsked(since=here.scene.clock.now().replace(year=2040)))
+
+
+def test_more_than_a_bundle_holds_is_refused_and_nothing_is_kept(
+    here: Place, bundle: Clean, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(here.scene.events())
+    monkeypatch.setattr(evidence, "MOST", 3)
+    with pytest.raises(TooMuchAsked):
+        here.make(ActsAsked())
+    assert len(here.scene.events()) == before
+
+
+def test_an_act_that_has_no_place_yet_is_said_to_be_missing(alone: Place) -> None:
+    legs = alone.scene.refer(a_case())
+    alone.log.catch_up()
+    alone.scene.deliver()
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
+    assert ("act", "not-in-the-tree-yet") in lacking(raw)
+    assert failed(raw, alone.log.head().vkey) == set()
+
+
+def test_proofs_lead_to_the_head_that_was_witnessed_while_it_holds_the_acts(here: Place, bundle: Clean) -> None:
+    mid = listed(bundle.raw)["messages"][0]["mid"]
+    before = unpacked(here.make(ActsAsked(mid=mid)))
+    here.log.catch_up()
+    after = unpacked(here.make(ActsAsked(mid=mid)))
+    [head] = [path for path in before if path.endswith("/checkpoint")]
+    assert here.log.head().size > int(after[head].split(b"\n")[1])
+    assert after[head] == before[head]
+    assert failed(here.make(ActsAsked()), bundle.vkey) == {"witnesses"}  # the newest acts are under a head of our own
+    here.cosign()
+    assert failed(here.make(ActsAsked(mid=mid)), bundle.vkey) == set()
+
+
+# ── what may not or can no longer be in it ───────────────────────────────────────────────────────────────────────────
+@pytest.mark.rule("R-01")
+def test_a_message_that_holds_a_resident_registration_number_is_not_passed_on(alone: Place) -> None:
+    legs = alone.scene.referred(a_case())
+    alone.log.catch_up()
+    with _attacker(alone.scene) as books:
+        books.execute("update message set body = body || '800101-1234567' where partner = 'KEIS'")
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no), content=True)
+    assert ("body", "holds-a-resident-number") in lacking(raw)
+    assert all(b"800101" not in data for data in unpacked(raw).values())
+
+
+@pytest.mark.rule("R-30")
+def test_of_what_was_destroyed_the_act_of_destruction_is_in_it_and_every_proof_holds(alone: Place) -> None:
+    scene = close(alone.scene)
+    scene.clock.day = DUE_FROM
+    destroy(scene.world)
+    alone.log.catch_up()
+    raw = alone.make(ActsAsked(case_no=a_case().case_no), content=True)
+    acts = [orjson.loads(data) for path, data in unpacked(raw).items() if path.endswith(".act.json")]
+    assert [act["counts"] for act in acts if act["act"] == "records.destroyed"] == [[{"number": 1, "of": "destroyed"}]]
+    assert {("body", "destroyed"), ("explanation", "destroyed")} <= lacking(raw)
+    assert failed(raw, alone.log.head().vkey) == set()
+
+
+@pytest.mark.rule("R-30")
+def test_of_a_case_whose_key_is_gone_the_leaves_stand_and_say_nothing(alone: Place) -> None:
+    legs = alone.scene.referred(a_case())
+    alone.log.catch_up()
+    with _attacker(alone.scene) as books:
+        books.execute("delete from vault_key")
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
+    notes = {said.check for said in verify.verify(raw, [alone.log.head().vkey]) if said.state == "note"}
+    assert ("statement", "key-destroyed") in lacking(raw)
+    assert "acts" in notes
+    assert failed(raw, alone.log.head().vkey) == set()
+
+
+def test_a_key_from_before_keys_were_acts_is_said_to_have_none(alone: Place) -> None:
+    legs = alone.scene.referred(a_case())
+    with _attacker(alone.scene) as books:
+        books.execute("delete from audit_event where act = 'key.added' and partner = 'KEIS'")
+    alone.log.catch_up()
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
+    assert ("act", "key.added") in lacking(raw)
+    found = {said.check: said.state for said in verify.verify(raw, [alone.log.head().vkey])}
+    assert found["keys"] == "note"
+
+
+def _attacker(scene: Scene) -> psycopg.Connection[Any]:
+    """The owner of the database, past every guard-rail."""
+    options = "-c app.partner=* -c session_replication_role=replica"
+    return psycopg.connect(scene.store._pool.conninfo, options=options)

@@ -1,0 +1,114 @@
+"""The page that is in every bundle, in a real browser: it says what the script says, word for word, and asks nobody."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.exchange_log.bundle import ENCLOSED
+from gateway.exchange_log.evidence import verify
+from gateway.ports import ActsAsked
+from tests.conftest import ROOT
+from tests.contract.browser import Page, browser
+from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, place
+
+PAGE = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.html"
+ENGLISH, KOREAN = 0, 1
+
+
+@pytest.fixture(scope="module")
+def here(postgres: str) -> Iterator[Place]:
+    with place(postgres, "evidence_page") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bundle(here: Place) -> Clean:
+    return clean(here)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("browser")) as found:
+        found.open(PAGE)
+        yield found
+
+
+def shown(page: Page, raw: bytes, folder: Path, *vkeys: str, lang: int = KOREAN) -> list[str]:
+    """The lines on the page after somebody chose this bundle, and what stands below them."""
+    file = folder / f"RX-{sha256(raw).hexdigest()[:8]}.zip"
+    file.write_bytes(raw)
+    page.evaluate(f"document.getElementById('vkey').value = {orjson.dumps(chr(10).join(vkeys)).decode()}")
+    page.evaluate("document.getElementById('end').textContent = ''")
+    page.choose("#file", file)
+    page.until("document.getElementById('end').textContent !== ''")
+    if page.evaluate("document.documentElement.lang") != ("en", "ko")[lang]:
+        page.evaluate("document.getElementById('lang').click()")
+    return list(page.evaluate("[...document.querySelectorAll('#said li, #end')].map(e => e.textContent)"))
+
+
+def said(raw: bytes, *vkeys: str, lang: int = KOREAN) -> list[str]:
+    """What the script says."""
+    found = list(verify.verify(raw, list(vkeys)))
+    return [*(one.line(lang) for one in found), verify.ENDS[all(one.state != "no" for one in found)][lang]]
+
+
+@pytest.mark.rule("R-14")
+@pytest.mark.parametrize("lang", [ENGLISH, KOREAN], ids=["in English", "in Korean"])
+def test_a_bundle_in_order_is_said_to_be_in_order(page: Page, bundle: Clean, tmp_path: Path, lang: int) -> None:
+    lines = shown(page, bundle.raw, tmp_path, bundle.vkey, lang=lang)
+    assert [line[:2] for line in lines[:-1]] == ["ok"] * len(verify.CHECK)
+    assert lines == said(bundle.raw, bundle.vkey, lang=lang)
+
+
+@pytest.mark.parametrize("one", FORGERIES, ids=lambda one: one.name)
+def test_what_a_forger_did_is_said_in_the_words_of_the_script(
+    page: Page, bundle: Clean, tmp_path: Path, one: Forgery
+) -> None:
+    raw = forged(one, bundle)
+    lines = shown(page, raw, tmp_path, bundle.vkey)
+    assert {line.split()[1].rstrip(":") for line in lines if line.startswith("NO")} == one.noticed
+    assert lines == said(raw, bundle.vkey)
+
+
+def test_what_is_missing_for_a_reason_is_said_in_the_words_of_the_script(
+    page: Page, here: Place, bundle: Clean, tmp_path: Path
+) -> None:
+    raw = here.make(ActsAsked(partner="KEAD"))
+    assert shown(page, raw, tmp_path) == said(raw)
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK", b"\0" * 100], ids=["nothing", "a beginning", "zeros"])
+def test_what_is_no_bundle_is_refused(page: Page, tmp_path: Path, raw: bytes) -> None:
+    assert shown(page, raw, tmp_path) == said(raw)
+
+
+def test_the_page_asked_nobody_for_anything_and_nothing_went_wrong(page: Page, bundle: Clean, tmp_path: Path) -> None:
+    shown(page, bundle.raw, tmp_path)
+    page.evaluate("fetch('https://example.com/').catch(() => {})")
+    page.evaluate("document.body.append(Object.assign(new Image(), {src: 'https://example.com/x.png'}))")
+    assert {url for url in page.requested if not url.startswith("https://example.com")} == {PAGE.as_uri()}
+    complaints = [one for one in page.complaints if "example.com" not in one]
+    assert complaints == []
+    assert all("Content Security Policy" in one for one in page.complaints)
+
+
+def test_only_the_script_and_the_style_that_were_written_may_run() -> None:
+    html = PAGE.read_text(encoding="utf-8")
+    for tag in ("script", "style"):
+        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in html, f"the policy of the page must name sha256-{digest}"
+    assert "default-src 'none'" in html
+    assert not re.search(r"(src|href)=", html)
+
+
+def test_page_and_script_are_in_every_bundle_as_they_are_here(bundle: Clean) -> None:
+    assert {name: bundle.files[name] for name in ENCLOSED} == {n: (PAGE.parent / n).read_bytes() for n in ENCLOSED}
+    assert PAGE.name in ENCLOSED
