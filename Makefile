@@ -22,6 +22,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir] [ENGINE=inline]
+	@.ci/openssl
 	@$(BIN)/gateway demo --engine $(ENGINE) --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
 
 up: $(READY) ## start everything on this machine, each in its own process  [WORKERS=2]

@@ -370,6 +370,20 @@ def be_pretend_partner(options: Sequence[str]) -> int:
     return main(list(options))
 
 
+def be_witness(options: Sequence[str]) -> int:
+    """Be our own witness until stopped; see `adapters.witnesses.own`."""
+    from adapters.witnesses.own.__main__ import main  # noqa: PLC0415 - for a demo only
+
+    return main(options)
+
+
+def witness_vkey(home: Path, name: str) -> str:
+    """The public key of our own witness, made on first use."""
+    from adapters.witnesses.own.home import signer  # noqa: PLC0415 - for a demo only
+
+    return signer(home, name).verifier.vkey
+
+
 def introduce(settings: Settings, books: Books, partner: str, home: Path) -> None:
     """Give a pretend partner our public key and register its own, before it starts."""
     from adapters.partners.pretend.keyring import own_key as theirs  # noqa: PLC0415 - for a demo only

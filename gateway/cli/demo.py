@@ -23,7 +23,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from gateway.assembly import DEMO, RealClock, make_night
-from gateway.cli import books
+from gateway.cli import books, outside
 from gateway.cli.engines import ENGINES, Engine, EngineName, Running, patiently
 from gateway.cli.pretend import PARTNERS, Sandbox, refuse_what_is_no_demo
 from gateway.cli.running import is_up
@@ -36,6 +36,8 @@ from gateway.store.exchange_log import ExchangeLog
 BASE = date(2026, 11, 23)
 STEP = timedelta(days=7)
 HORIZON = timedelta(days=460)
+WITNESSED_S = 5.0
+"""So long the demo waits for the witness to cosign the last checkpoint."""
 SECOND_S = 1.0
 """Manifests are dated to the second, and a list ends before the one that has not passed."""
 
@@ -57,6 +59,7 @@ class Report:
     until: date | None = None
     running: Running | None = None
     leaves: int = 0
+    outside: str | None = None
     listed: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -77,6 +80,7 @@ class Report:
             "funnel": [line._asdict() for line in funnel(self)],
             "counts": self.counts,
             "leaves": self.leaves,
+            "outside": self.outside,
             "listed": self.listed,
             "partners": self.partners,
         }
@@ -98,7 +102,7 @@ def run(
     # 4 let business days pass until nobody has anything more to say
     # 5 take the same night in again: nothing changes
     # 6 compare the books of both sides, by counting and by their signed lists
-    # 7 hold every act against its leaf in the exchange log
+    # 7 hold every act against its leaf in the exchange log, and let a stranger's tool check who signed it
     began, first = time.monotonic(), RealClock().today()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
@@ -240,10 +244,16 @@ def reconcile(report: Report, engine: Engine, first: date) -> None:
 
 
 def verify(report: Report, log: ExchangeLog) -> None:
-    """Check the exchange log, with what has just been written: what does not add up, as sentences."""
-    patiently(log.catch_up)
+    """Check the exchange log, with what has just been written: what does not add up, as sentences.
+
+    The last word has a tool that nobody here wrote.
+    """
+    patiently(lambda: log.settle(WITNESSED_S))
     report.leaves = sum(head.size for head in log.heads())
     report.problems += [f"exchange log: {finding}" for finding in patiently(lambda: list(log.findings()))]
+    heard = outside.ask(log.publisher.folder / log.head().folder)
+    report.outside = str(heard) if heard else None
+    report.problems += heard.problems if heard else [f"no outside tool has checked the log: {outside.TOOL} is not here"]
 
 
 def _hold_against_labels(report: Report) -> list[str]:
@@ -362,6 +372,7 @@ def show(report: Report, console: Console) -> None:
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
         signed = f"the signed lists of both sides agree about all {report.listed} of them"
         console.print(f"[green]{signed}[/green]")
+        console.print(f"[green]{report.outside}[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")

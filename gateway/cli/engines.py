@@ -210,7 +210,9 @@ def full(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
         stack.callback(running.down, home)
         state = running.up(settings.model_copy(update={"port": 0}), *options)
         ready_s = time.monotonic() - began
-        used = settings.model_copy(update={"database_url": settings.database_url or state["database_url"]})
+        used = pretend.witnessed(settings).model_copy(
+            update={"database_url": settings.database_url or state["database_url"]}
+        )
         books = stack.enter_context(open_books(used))
         urls = {p: url.removesuffix(pretend.PATH) for p, url in state["partners"].items()}
         partners = stack.enter_context(closing(Partners(urls, patience_s=AWAY_S)))

@@ -17,6 +17,7 @@ from gateway.errors import SettingsInvalid
 
 PARTNERS = ("KEIS", "KEAD", "TRN")
 PATH = "/messages"
+WITNESS = "witness.example/own"
 ATTEMPT_TIMEOUT_S = 2.0
 LEASE_S = 8.0
 SLOW_S = 2.5
@@ -45,6 +46,26 @@ def pretending(settings: Settings, door: str) -> Settings:
             "business_day": day_file(settings.home),
         }
     )
+
+
+def witnessed(settings: Settings) -> Settings:
+    """The same with our own witness on this machine, unless the settings name others."""
+    return settings if settings.witnesses else settings.model_copy(update={"witnesses": policy_file(settings.home)})
+
+
+def policy_file(home: Path) -> Path:
+    """Where a demo says who cosigns its log."""
+    return home.resolve() / "witnesses"
+
+
+def witness_home(home: Path) -> Path:
+    """Where the witness of a demo keeps its key and its memory."""
+    return home.resolve() / "witness"
+
+
+def write_policy(home: Path, vkey: str, port: int) -> None:
+    """Say who cosigns: our own witness, alone."""
+    policy_file(home).write_text(f"witness own {vkey} http://127.0.0.1:{port}\nquorum own\n", encoding="utf-8")
 
 
 def day_file(home: Path) -> Path:

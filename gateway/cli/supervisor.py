@@ -1,8 +1,8 @@
 """The supervisor behind `gateway up`: everything on one machine, each in its own process.
 
 PostgreSQL and Valkey from their wheels, the migration, the partners' door, N workers, beat, and for a demo three
-pretend partners. It loads code and data once and forks (see `gateway.cli.child`); who dies is started again.
-`home/up.json` says who runs; logs are in `home/logs`. Refuses to have a second thread while it forks.
+pretend partners and our own witness. It loads code and data once and forks (see `gateway.cli.child`); who dies is
+started again. `home/up.json` says who runs; logs are in `home/logs`. Refuses to have a second thread while it forks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import nullcontext
 
 import orjson
 
-from gateway.assembly import be_pretend_partner, introduce, know, open_books
+from gateway.assembly import be_pretend_partner, be_witness, introduce, know, open_books, witness_vkey
 from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port
@@ -40,7 +40,8 @@ class Supervisor:
         port = settings.port or free_port()
         url = f"http://{settings.host}:{port}"
         used = settings.model_copy(update={"home": settings.home.resolve(), "port": port})
-        self._settings = pretend.pretending(used, url) if sandbox else used
+        self._settings = pretend.witnessed(pretend.pretending(used, url)) if sandbox else used
+        self._witness_port = free_port() if sandbox and not settings.witnesses else None
         self._sandbox, self._workers, self._act, self._url = sandbox, workers, act, url
         self._logs, self._file = used.home / "logs", state_file(used.home)
         self._stop = threading.Event()
@@ -112,7 +113,13 @@ class Supervisor:
     def _prepared(self) -> int:
         code = self._act(("migrate",), None)
         if code == 0 and self._sandbox:
+            if self._witness_port:
+                vkey = witness_vkey(pretend.witness_home(self._settings.home), pretend.WITNESS)
+                pretend.write_policy(self._settings.home, vkey, self._witness_port)
             with open_books(self._settings) as books:
+                if self._witness_port:
+                    logs = pretend.witness_home(self._settings.home) / "logs"
+                    logs.write_text("\n".join([*books.log.keys(), ""]), encoding="utf-8")
                 for partner in self._settings.partner_urls:
                     introduce(self._settings, books, partner, pretend.home_of(self._settings, partner))
         return code
@@ -137,11 +144,21 @@ class Supervisor:
         yield self._own("beat", known, ("beat",), lambda: True)
         if self._sandbox:
             yield from self._partners(self._sandbox)
+        if self._witness_port:
+            yield self._witness(self._witness_port)
 
     def _partners(self, sandbox: pretend.Sandbox) -> Iterator[Child]:
         for partner, url in self._settings.partner_urls.items():
             options = pretend.options(self._settings, partner, sandbox)
             yield self._partner(partner.lower(), options, f"{url.removesuffix(pretend.PATH)}/pretend/status")
+
+    def _witness(self, port: int) -> Child:
+        options = ("--home", str(pretend.witness_home(self._settings.home)), "--name", pretend.WITNESS)
+        return Child(
+            "witness",
+            lambda: be_witness([*options, "--port", str(port)]),
+            lambda: answers(f"http://127.0.0.1:{port}/vkey"),
+        )
 
     def _own(
         self, name: str, known: Knowledge, words: Sequence[str], ready: Callable[[], bool], **settings: object

@@ -126,10 +126,16 @@ class Streams:
         self._last[leaf.stream] = (leaf.seq, leaf.at)
         self._latest = max(self._latest or leaf.at, leaf.at)
 
-    def seen(self, log: str, size: int, at: datetime) -> Iterator[Finding]:
-        """A witness has seen the leaves so far, and said when."""
-        if self._latest and self._latest > at + TOLERANCE:
-            yield Finding(Check.CLOCK, log, size - 1, "up to here something says it happened after a witness saw it")
+    @property
+    def latest(self) -> datetime | None:
+        """The latest time that any leaf so far says."""
+        return self._latest
+
+
+def seen(log: str, size: int, latest: datetime | None, at: datetime) -> Iterator[Finding]:
+    """A witness has seen `size` leaves at this time, and the latest of them says so."""
+    if latest and latest > at + TOLERANCE:
+        yield Finding(Check.CLOCK, log, size - 1, "up to here something says it happened after a witness saw it")
 
 
 def _counted(stream: str, before: int, found: int) -> str:

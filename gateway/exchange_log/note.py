@@ -146,15 +146,24 @@ def _read(line: str) -> tuple[str, bytes, bytes]:
 
 
 def _verify(verifier: Verifier, text: str, signed: bytes) -> datetime | None:
-    at, message = None, text.encode()
-    if verifier.kind == COSIGNATURE:
-        seconds, signed = int.from_bytes(signed[:_TIME_BYTES], "big"), signed[_TIME_BYTES:]
-        at, message = _moment(seconds), _cosigned(text, seconds)
+    at = _moment(_seconds(signed)) if verifier.kind == COSIGNATURE else None
+    message, signature = signed_bytes(verifier, text, signed)
     try:
-        Ed25519PublicKey.from_public_bytes(verifier.public).verify(signed, message)
+        Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, message)
     except (InvalidSignature, ValueError):
         raise NoteInvalid(f"the signature of {verifier.name} does not hold") from None
     return at
+
+
+def signed_bytes(by: Verifier, text: str, signed: bytes) -> tuple[bytes, bytes]:
+    """What a line signs, and the Ed25519 signature in it; nothing is verified."""
+    if by.kind == COSIGNATURE:
+        return _cosigned(text, _seconds(signed)), signed[_TIME_BYTES:]
+    return text.encode(), signed
+
+
+def _seconds(signed: bytes) -> int:
+    return int.from_bytes(signed[:_TIME_BYTES], "big")
 
 
 def _moment(seconds: int) -> datetime:

@@ -5,6 +5,7 @@ Rules: sequencing and publishing are two transactions, so that files never show 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from gateway.store.witnesses import Witnesses, witnessed
 ACTOR = "gateway"
 CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
+LOOK_S = 0.05
 log = structlog.get_logger()
 
 
@@ -120,6 +122,21 @@ class ExchangeLog:
         """Rounds until nothing waits."""
         while self.round():
             pass
+
+    def settle(self, patience_s: float) -> None:
+        """Until nothing waits and, if there are witnesses, enough of them have cosigned what there is now."""
+        until = time.monotonic() + patience_s
+        self.catch_up()
+        while self.witnesses and not self._is_witnessed() and time.monotonic() < until:
+            self.witnesses.round()
+            time.sleep(LOOK_S)
+        self.round()
+
+    def _is_witnessed(self) -> bool:
+        with self.reading() as connection:
+            heads = [Head(*row) for row in _SQL.heads(connection)]
+            newest = [witnessed(connection, head, self.witnesses.policy) or (-1, "") for head in heads]
+        return all(size == head.size for head, (size, _) in zip(heads, newest, strict=True))
 
     def open_next(self, previous: str) -> str:
         """Replace a log that must not be continued; `previous` is its last published or witnessed checkpoint.

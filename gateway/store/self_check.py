@@ -12,6 +12,7 @@ checkpoint that somebody else has kept. Refuses to stop at the first finding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gateway.errors import LeafInvalid, LogStopped, NoteInvalid
 from gateway.exchange_log import leaf, tree
 from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
-from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams
+from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
 from gateway.exchange_log.leaf import Leaf
 from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
@@ -44,12 +45,12 @@ def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[F
 
 
 def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault) -> Iterator[Finding]:
-    signed = _Signed(connection, head, streams)
+    signed = _Signed(connection, head)
     edge, tiles = Edge(), _Tiles(connection, head)
     for first, batch in _entries(connection, head.shard):
         if first != edge.size:
             yield Finding(Check.LEAF, head.folder, edge.size, f"{first - edge.size} entries are missing")
-        read = []
+        read, latest = [], dict[int, datetime | None]()
         for index, raw in enumerate(batch, first):
             found = _read(head, index, raw)
             if isinstance(found, Finding):
@@ -57,12 +58,13 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
                 continue
             yield from streams.take(head.folder, index, found)
             read.append((index, found))
+            latest[index + 1] = streams.latest
         yield from _behind(connection, head, read, vault)
         hashes = [tree.leaf_hash(raw) for raw in batch]
         while hashes:
             many = signed.until(edge.size, len(hashes))
             yield from tiles.compare(edge.extend(hashes[:many]))
-            yield from signed.judge(edge)
+            yield from signed.judge(edge, latest.get(edge.size))
             hashes = hashes[many:]
     yield from signed.beyond(edge.size)
     yield from tiles.rest(edge.size)
@@ -90,8 +92,8 @@ def _read(head: Head, index: int, raw: bytes) -> Leaf | Finding:
 class _Signed:
     """The checkpoints of a log with their cosignatures, in order, beside the tree that grows."""
 
-    def __init__(self, connection: Connection, head: Head, streams: Streams) -> None:
-        self._head, self._key, self._streams = head, Verifier.parse(head.vkey), streams
+    def __init__(self, connection: Connection, head: Head) -> None:
+        self._head, self._key = head, Verifier.parse(head.vkey)
         self._rows = _checkpoints(connection, head.shard)
         self._next = next(self._rows, None)
 
@@ -100,8 +102,8 @@ class _Signed:
         due = self._next[0] - size if self._next else many
         return min(many, due) if due > 0 else many
 
-    def judge(self, edge: Edge) -> Iterator[Finding]:
-        """Hold the tree against the checkpoint of its size, if there is one."""
+    def judge(self, edge: Edge, latest: datetime | None) -> Iterator[Finding]:
+        """Hold the tree against the checkpoint of its size, if there is one; `latest` is what its leaves say."""
         if self._next is None or self._next[0] != edge.size:
             return
         size, root, note, witnesses, lines = self._next
@@ -116,9 +118,9 @@ class _Signed:
         if said != Checkpoint(self._head.origin, size, root):
             yield self._found(Check.SIGNATURE, f"the checkpoint that is kept for {size} leaves says something else")
         for vkey, line in zip(witnesses, lines, strict=True):
-            yield from self._cosigned(size, note, vkey, line)
+            yield from self._cosigned(size, latest, note, vkey, line)
 
-    def _cosigned(self, size: int, note: str, vkey: str, line: str) -> Iterator[Finding]:
+    def _cosigned(self, size: int, latest: datetime | None, note: str, vkey: str, line: str) -> Iterator[Finding]:
         """Hold a cosignature against the checkpoint, and its time against the leaves below."""
         try:
             [said] = open_note(note + line, (Verifier.parse(vkey),)).of(COSIGNATURE)
@@ -126,7 +128,7 @@ class _Signed:
             yield self._found(Check.COSIGNATURE, f"a cosignature of the checkpoint of {size} leaves does not hold")
             return
         if said.at:
-            yield from self._streams.seen(self._head.folder, size, said.at)
+            yield from seen(self._head.folder, size, latest, said.at)
 
     def beyond(self, size: int) -> Iterator[Finding]:
         """Checkpoints of leaves that are not there."""

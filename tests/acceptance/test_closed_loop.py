@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 from psycopg.rows import dict_row
 
+from adapters.witnesses.own.home import signer
+from gateway.cli.pretend import WITNESS
+from gateway.exchange_log.checkpoint import open_checkpoint
+from gateway.exchange_log.note import Verifier
 from gateway.store.embedded import embedded_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +104,25 @@ def other_books(invented: Demo) -> Iterator[Books]:
 @pytest.fixture(scope="module")
 def exchanges(sample: Demo) -> list[dict[str, Any]]:
     return lines(sample.home, "status", "exchanges", "--ndjson")
+
+
+def test_a_strangers_tool_finds_the_whole_log_signed_and_cosigned_by_the_witness_that_ran_beside_it(
+    sample: Demo,
+) -> None:
+    size, said = sample.report["leaves"], sample.report["outside"]
+    assert re.match(rf"OpenSSL \d.* says: the checkpoint of {size} leaves is signed by gateway\.example/xlog/", said)
+    assert f"cosigned by {WITNESS} at" in said
+    own = signer(sample.home / "witness", WITNESS).verifier
+    [folder] = (sample.home / "xlog").iterdir()
+    opened = open_checkpoint(
+        (folder / "witnessed").read_text(), Verifier.parse((folder / "log.vkey").read_text()), (own,)
+    )
+    assert (opened.checkpoint.size, len(opened.note.signatures)) == (size, 2)
+
+
+def test_without_a_witness_the_tool_still_finds_the_log_signed(invented: Demo) -> None:
+    assert f"the checkpoint of {invented.report['leaves']} leaves is signed by" in invented.report["outside"]
+    assert "cosigned" not in invented.report["outside"]
 
 
 def test_an_invented_night_closes_the_loop(invented: Demo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -18,7 +19,7 @@ from adapters.witnesses.own.witness import Witness
 from gateway.assembly import uuid7, witness_policy
 from gateway.config import Settings
 from gateway.errors import LogStopped, SettingsInvalid
-from gateway.exchange_log import policy, witnessing
+from gateway.exchange_log import findings, policy, witnessing
 from gateway.exchange_log.checkpoint import Checkpoint, Opened, open_checkpoint
 from gateway.exchange_log.findings import Check
 from gateway.exchange_log.note import COSIGNATURE, Signer, Verifier
@@ -472,6 +473,17 @@ def test_a_leaf_that_is_dated_later_than_a_witness_saw_it_is_caught(
     log.witnesses._channels = {"one": behind}
     assert log.witnesses.round() == 1
     assert found(log) == {Check.CLOCK}
+
+
+def test_what_was_logged_after_a_witness_looked_is_not_held_against_the_time_it_looked(
+    log: ExchangeLog, act: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "TOLERANCE", timedelta(seconds=1))
+    time.sleep(2.1)
+    act(OURS)
+    log.round()
+    assert log.witnesses.round() == 1
+    assert found(log) == set()
 
 
 @pytest.mark.parametrize("harm", ["update xlog_cosig set line = ''", "delete from xlog_cosig"])
