@@ -53,7 +53,7 @@ def at_home(settings: Settings) -> Settings:
     if not state or not is_up(settings.home):
         return settings
     found: dict[str, Any] = {"database_url": settings.database_url or state.get("database_url")}
-    if state["partners"] and not settings.partner_urls:
+    if state.get("partners") and not settings.partner_urls:
         found |= {"partner_urls": state["partners"], "partner_networks": (LOOPBACK,)}
     return settings.model_copy(update=found)
 

@@ -76,7 +76,7 @@ def test_in_a_home_that_is_up_its_own_database_is_asked(tmp_path: Path) -> None:
     up(tmp_path, database_url="postgresql://there")
     assert running.at_home(Settings(home=tmp_path)).database_url == "postgresql://there"
     given = Settings(home=tmp_path, database_url="postgresql://given")
-    assert running.at_home(given) is given
+    assert running.at_home(given) == given
     running.state_file(tmp_path).unlink()
     assert running.at_home(Settings(home=tmp_path)).database_url is None
 
