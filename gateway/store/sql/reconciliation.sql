@@ -10,8 +10,8 @@ select m.mid::text, sha256(convert_to(m.jws, 'UTF8')), m.direction,
 from message m
 left join delivery d on m.direction = 'out' and d.partner = m.partner and d.mid = m.mid
 left join receipt r on r.partner = m.partner and r.direction = m.direction and r.mid = m.mid
-where m.partner = :partner and m.at >= :since - interval '2 minutes'
-  and (m.direction = 'in' or (m.at < :until + interval '2 minutes' and d.fence > 0))
+where m.partner = :partner and m.at >= :since::timestamptz - interval '2 minutes'
+  and (m.direction = 'in' or (m.at < :until::timestamptz + interval '2 minutes' and d.fence > 0))
   and sealed_at(m.jws) >= :since and sealed_at(m.jws) < :until
 order by m.mid, m.direction;
 
@@ -21,7 +21,7 @@ with first as (
     select (at at time zone 'Asia/Seoul')::date as day from message
     where partner = :partner and direction = 'out' order by mid limit 1
 )
-select d.at::date from first, generate_series(greatest(:last - :most, first.day), :last, interval '1 day') d (at)
+select d.at::date from first, generate_series(greatest(:last::date - :most::integer, first.day), :last::date, interval '1 day') d (at)
 where not exists (
     select from reconciliation r
     where r.partner = :partner and r.day = d.at::date and (r.settled or r.next_at > :now))
