@@ -721,7 +721,16 @@ class Inbox(Protocol):
         """End the work of this kind whose message is not held any more; returns how much."""
         ...
 
-    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None: ...
+    def keep(
+        self,
+        *,
+        legs: Sequence[LegRow] = (),
+        facts: Sequence[FactRow] = (),
+        checks: Sequence[CheckRow] = (),
+        receipts: Sequence[ReceiptRow] = (),
+    ) -> None:
+        """Write what messages change, with our receipts. Raises Interfered when somebody was faster with a leg."""
+        ...
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         """Our receipt for a message, by its id alone."""
@@ -734,8 +743,6 @@ class Facts(Protocol):
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
         """All facts of these legs, by leg and seq."""
         ...
-
-    def add(self, rows: Sequence[FactRow]) -> None: ...
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         """Mark the fact with this seq as entered in error; False when there is none."""

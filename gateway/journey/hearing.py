@@ -15,7 +15,7 @@ from gateway.journey.apply import apply
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, Unit, WorkItem
+from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 
 
@@ -28,11 +28,12 @@ class Hearing:
         self._legs = dict(unit.legs.many(sorted({outcome["refNo"] for outcome in told}))) if told else {}
         ref_nos = list(self._legs)
         self._held = _by_leg(unit.inbox.held(ref_nos)) if ref_nos else {}
+        placing = {o["refNo"] for o in told if "employment" in o or "retention" in o} | self._held.keys()
+        placed = [ref_no for ref_no in ref_nos if ref_no in placing]
         self._checks: dict[str, dict[str, CheckRow]] = {ref_no: {} for ref_no in ref_nos}
-        for check in unit.facts.checks(ref_nos) if ref_nos else ():
+        for check in unit.facts.checks(placed) if placed else ():
             self._checks[check.ref_no][check.milestone] = check
-        placed = {o["refNo"] for o in told if "employment" in o} | self._held.keys()
-        case_nos = sorted({leg.case_no for ref_no, leg in self._legs.items() if ref_no in placed})
+        case_nos = sorted({self._legs[ref_no].case_no for ref_no in placed})
         self._records = unit.cases.records(case_nos) if case_nos else {}
         self._changed: dict[str, LegRow] = {}
         self._facts: list[FactRow] = []
@@ -69,14 +70,12 @@ class Hearing:
         waiting.append((seq, message))
         waiting.sort(key=lambda one: one[0])
 
-    def write(self) -> None:
-        """Write what has changed."""
-        unit = self._unit
-        unit.legs.save(*self._changed.values())
-        unit.facts.add(self._facts)
+    def write(self, receipts: Sequence[ReceiptRow]) -> None:
+        """Write what has changed, with our receipts for it."""
+        unit, legs, checks = self._unit, list(self._changed.values()), list(self._saved.values())
+        unit.inbox.keep(legs=legs, facts=self._facts, checks=checks, receipts=receipts)
         for ref_no, seq, by in self._superseded:
             unit.facts.supersede(ref_no, seq, by)
-        unit.facts.save_checks(list(self._saved.values()))
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work(self._work)

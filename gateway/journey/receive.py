@@ -212,9 +212,8 @@ def _new(world: World, unit: Unit, letters: Sequence[_Letter]) -> dict[int, _Res
     judged = [_judge(hearing, letter, outcome) for letter, outcome in zip(letters, said, strict=True)]  # 7–9
     places = unit.inbox.add([(_inbox(one), _message(one.letter, one.row)) for one in judged])
     world.reached("inbound.remembered")
-    hearing.write()
     results = {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
-    unit.inbox.keep_receipts([r.receipt for r in results.values() if r.receipt])
+    hearing.write([r.receipt for r in results.values() if r.receipt])
     return results
 
 

@@ -59,24 +59,29 @@ class Vault:
 
 
 class Leaves:
-    """Writes acts with their leaves into the transaction of a connection."""
+    """Commits the transaction of a connection with its acts and their leaves."""
 
     def __init__(self, vault: Vault, ids: Ids) -> None:
         self.vault, self._ids = vault, ids
         self._open: set[str] = set()
 
-    def write(self, connection: Connection, events: Sequence[AuditEvent]) -> None:
-        """Write these acts. The commit must follow at once: their streams are locked until then."""
+    def commit(self, connection: Connection, events: Sequence[AuditEvent], made: Mapping[str, bytes]) -> None:
+        """Write these acts and commit at once: their streams are locked until then.
+
+        `made`: the digests of the messages that came into being here, by id.
+        """
         keys = self._keys(connection, {e.case_no for e in events if e.case_no})
-        bodies = _bodies(connection, [e for e in events if e.mid and e.partner and e.act in SENDS_OR_TAKES])
         places = self._places(connection, Counter(stream_of(e) for e in events))
         said: list[tuple[Any, ...]] = []
         for event in events:
             seq, at = places[stream_of(event)].take()
             key = keys[event.case_no] if event.case_no else self.vault.of_no_case
-            leaf = leaf_of(event, self._ids(), seq, at, key, bodies.get(event.mid or ""))
+            body = made.get(event.mid or "") if event.act in SENDS_OR_TAKES else None
+            leaf = leaf_of(event, self._ids(), seq, at, key, body)
             said.append((leaf.id, at, *_columns(event), leaf.to_bytes()))
-        _SQL.add_events(connection, **dict(zip(_NAMES, map(list, zip(*said, strict=True)), strict=True)))
+        with connection.pipeline():  # one trip, for whoever waits for the same stream
+            _SQL.add_events(connection, **dict(zip(_NAMES, map(list, zip(*said, strict=True)), strict=True)))
+            connection.commit()
 
     def _keys(self, connection: Connection, case_nos: Iterable[str]) -> Mapping[str, CaseKey]:
         wanted = sorted(case_nos)
@@ -108,13 +113,6 @@ class _Place:
     def take(self) -> tuple[int, datetime]:
         self._seq += 1
         return self._seq, self._at
-
-
-def _bodies(connection: Connection, events: Sequence[AuditEvent]) -> Mapping[str, bytes]:
-    if not events:
-        return {}
-    partners, mids = sorted({e.partner or "" for e in events}), [e.mid for e in events]
-    return dict(_SQL.bodies_of(connection, partners=partners, mids=mids))
 
 
 def leaf_of(event: AuditEvent, event_id: str, seq: int, at: datetime, case: CaseKey, body: bytes | None) -> Leaf:

@@ -257,8 +257,7 @@ class Legs(_Part):
         return [_leg(row) for row in _SQL.legs_of_cases(self._c, case_nos=list(case_nos))]
 
     def save(self, *legs: LegRow) -> None:
-        if legs and _SQL.save_legs(self._c, rows=_json(_dicts(legs))) != len(legs):
-            raise Interfered("a leg")
+        _write_down(self._c, legs=legs)
 
     def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
         return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled)]
@@ -291,11 +290,23 @@ def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> Non
         _SQL.add_messages(connection, **(_arrays(_MESSAGE_COLUMNS, some) | {"fields": fields}))
 
 
-class Outbox(_Part):
+class _Messages(_Part):
+    """A part that makes messages, and remembers the digests of their bodies by their ids."""
+
+    def __init__(self, connection: Connection, made: dict[str, bytes]) -> None:
+        super().__init__(connection)
+        self._made = made
+
+    def _make(self, messages: Iterable[MessageRow]) -> None:
+        self._made.update((message.mid, message.body_sha256) for message in messages)
+
+
+class Outbox(_Messages):
     """See `ports.Outbox`."""
 
     def enqueue(self, messages: Sequence[MessageRow]) -> None:
         _add_messages(self._c, messages)
+        self._make(messages)
         rows = [(m.partner, m.mid, m.case_no, m.seq, m.at) for m in messages]
         _SQL.queue(self._c, **_arrays(("partner", "mid", "case_no", "seq", "at"), rows))
 
@@ -318,7 +329,7 @@ class Outbox(_Part):
         if not finishes:
             return frozenset()
         _SQL.add_attempts(self._c, **_arrays(AttemptRow._fields, [f.attempt for f in finishes]))
-        _keep_receipts(self._c, [f.receipt for f in finishes if f.receipt])
+        _write_down(self._c, receipts=[f.receipt for f in finishes if f.receipt])
         names = ("partners", "mids", "fences", "states", "next_ats", "error_classes")
         rows = [
             (f.attempt.partner, f.attempt.mid, f.attempt.fence, f.state, f.next_at, f.attempt.error_class)
@@ -402,9 +413,20 @@ class Lines(_Part):
         return [_line_row(row) for row in _SQL.all_lines(self._c)]
 
 
-def _keep_receipts(connection: Connection, rows: Sequence[ReceiptRow]) -> None:
-    if rows:
-        _SQL.keep_receipts(connection, rows=_json(_dicts(rows)))
+def _write_down(
+    connection: Connection,
+    *,
+    legs: Sequence[LegRow] = (),
+    facts: Sequence[FactRow] = (),
+    checks: Sequence[CheckRow] = (),
+    receipts: Sequence[ReceiptRow] = (),
+) -> None:
+    """What messages change, in one trip. Raises Interfered when a leg is not as it was read."""
+    rows = {"legs": legs, "facts": facts, "checks": checks, "receipts": receipts}
+    if any(rows.values()):
+        saved = _SQL.write_down(connection, **{name: _json(_dicts(some)) for name, some in rows.items()})
+        if saved != len(legs):
+            raise Interfered("a leg")
 
 
 def _receipt(connection: Connection, direction: str, mid: str) -> ReceiptRow | None:
@@ -418,7 +440,7 @@ def _seen(columns: tuple[Any, ...]) -> tuple[InboxRow, ReceiptRow | None]:
     return inbox, ReceiptRow(inbox.partner, "in", inbox.mid, *columns[8:]) if columns[8] else None
 
 
-class Inbox(_Part):
+class Inbox(_Messages):
     """See `ports.Inbox`."""
 
     def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
@@ -434,12 +456,23 @@ class Inbox(_Part):
         return {(row[0], row[1]): _seen(row) for row in _SQL.find_inbox(self._c, partners=partners, mids=mids)}
 
     def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
-        added = _SQL.add_inbox(self._c, rows=_json(row._asdict() for row, _ in rows))
-        places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in added}
+        messages = [message for _, message in rows]
+        told = {"rows": _json(row._asdict() for row, _ in rows), "messages": _json(_dicts(messages))}
+        places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in _SQL.add_inbox(self._c, **told)}
         if len(places) != len(rows):
             raise Interfered("a message")
-        _SQL.add_messages_in(self._c, rows=_json(message._asdict() for _, message in rows))
+        self._make(messages)
         return places
+
+    def keep(
+        self,
+        *,
+        legs: Sequence[LegRow] = (),
+        facts: Sequence[FactRow] = (),
+        checks: Sequence[CheckRow] = (),
+        receipts: Sequence[ReceiptRow] = (),
+    ) -> None:
+        _write_down(self._c, legs=legs, facts=facts, checks=checks, receipts=receipts)
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
@@ -453,9 +486,6 @@ class Inbox(_Part):
     def end_missing(self, kind: str, at: datetime) -> int:
         return len(list(_SQL.end_missing(self._c, kind=kind, at=at)))
 
-    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
-        _keep_receipts(self._c, rows)
-
     def receipt(self, mid: str) -> ReceiptRow | None:
         return _receipt(self._c, "in", mid)
 
@@ -466,10 +496,6 @@ class Facts(_Part):
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
         return _rows(FactRow, _SQL.facts_of(self._c, ref_nos=list(ref_nos)))
 
-    def add(self, rows: Sequence[FactRow]) -> None:
-        if rows:
-            _SQL.add_facts(self._c, rows=_json(_dicts(rows)))
-
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
 
@@ -477,8 +503,7 @@ class Facts(_Part):
         return _rows(CheckRow, _SQL.checks_of(self._c, ref_nos=list(ref_nos)))
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
-        if rows:
-            _SQL.save_checks(self._c, rows=_json(_dicts(rows)))
+        _write_down(self._c, checks=rows)
 
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         return _rows(CheckRow, _SQL.checks_due(self._c, today=today))
@@ -595,12 +620,13 @@ class PostgresUnit:
     def __init__(self, connection: Connection, leaves: Leaves, observer: ports.Observer) -> None:
         self._c, self._leaves, self._observer = connection, leaves, observer
         self.committed = False
+        self._made: dict[str, bytes] = {}
         self.handovers: ports.Handovers = Handovers(connection)
         self.cases: ports.Caseload = Caseload(connection)
         self.legs: ports.Legs = Legs(connection)
-        self.outbox: ports.Outbox = Outbox(connection)
+        self.outbox: ports.Outbox = Outbox(connection, self._made)
         self.lines: ports.Lines = Lines(connection)
-        self.inbox: ports.Inbox = Inbox(connection)
+        self.inbox: ports.Inbox = Inbox(connection, self._made)
         self.facts: ports.Facts = Facts(connection)
         self.retention: ports.Retention = Retention(connection)
         self.reconciliation: ports.Reconciliation = Reconciliation(connection)
@@ -638,8 +664,7 @@ class PostgresUnit:
     def commit(self, *events: AuditEvent) -> None:
         if not events or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
-        self._leaves.write(self._c, events)
-        self._c.commit()
+        self._leaves.commit(self._c, events, self._made)
         self.committed = True
         for event in events:
             log.info(event.act, **_line(event))

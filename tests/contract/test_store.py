@@ -643,7 +643,7 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
         assert unit.inbox.find([id_]) == {}
         assert unit.inbox.add([(row, sent)]).keys() == {id_}
         assert unit.inbox.find([id_]) == {id_: (row, None)}
-        unit.inbox.keep_receipts([receipt])
+        unit.inbox.keep(receipts=[receipt])
         assert unit.inbox.find([id_, ("KEAD", row.mid), ("KEIS", uid("never"))]) == {id_: (row, receipt)}
         assert unit.inbox.receipt(row.mid) == receipt
         assert unit.inbox.held([leg().ref_no]) == [(1, sent)]
@@ -665,7 +665,7 @@ def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
         assert places.keys() == {("KEIS", uid("in2")), ("KEIS", uid("in3"))}
         assert len(set(places.values())) == 2
         assert unit.inbox.find([("KEIS", uid(f"in{n}")) for n in (1, 2, 3)]).keys() == {("KEIS", uid("in1")), *places}
-        unit.inbox.keep_receipts([ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places])
+        unit.inbox.keep(receipts=[ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places])
         assert unit.inbox.receipt(uid("in3")) is not None
 
 
@@ -713,8 +713,8 @@ def fact(n: int) -> FactRow:
 def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
-        unit.facts.add([fact(1)])
-        unit.facts.add([fact(2), fact(3)])
+        unit.inbox.keep(facts=[fact(1)])
+        unit.inbox.keep(facts=[fact(2), fact(3)])
         assert unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
         assert not unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
         told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of([leg().ref_no])]
@@ -786,12 +786,12 @@ def two_partners(store: Store) -> None:
         to_kead = message(2, partner="KEAD", case_no="20260001000002", ref_no=leg(2).ref_no)
         unit.outbox.enqueue([message(1), to_kead])
         for n, partner in enumerate(("KEIS", "KEAD"), 1):
-            unit.facts.add([fact(n)._replace(ref_no=leg(n).ref_no, seq=1)])
+            unit.inbox.keep(facts=[fact(n)._replace(ref_no=leg(n).ref_no, seq=1)])
             unit.facts.save_checks([CheckRow(leg(n).ref_no, "P1M", "rtw-date", DAY, DAY, "scheduled", None)])
             heard = InboxRow(partner, uid(f"in{n}"), b"2" * 32, leg(n).ref_no, 1, "held", None, NOW)
             said = message(n, direction="in", partner=partner, mid=uid(f"in{n}"), ref_no=leg(n).ref_no)
             unit.inbox.add([(heard, said)])
-            unit.inbox.keep_receipts([ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)])
+            unit.inbox.keep(receipts=[ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)])
         unit.commit(EVENT)
 
 
@@ -830,9 +830,9 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         pytest.param(lambda unit: unit.inbox.use_nonces([("KEAD", "n", NOW)]), id="a nonce"),
         pytest.param(lambda unit: unit.inbox.add([to_another(3)]), id="one message in"),
         pytest.param(lambda unit: unit.inbox.add([incoming(4), to_another(3)]), id="messages in"),
-        pytest.param(lambda unit: unit.inbox.keep_receipts([receipt_of_another()]), id="a receipt"),
-        pytest.param(lambda unit: unit.facts.add([fact(3)._replace(ref_no=leg(2).ref_no)]), id="a fact"),
-        pytest.param(lambda unit: unit.facts.add([fact(3), fact(4)._replace(ref_no=leg(2).ref_no)]), id="facts"),
+        pytest.param(lambda unit: unit.inbox.keep(receipts=[receipt_of_another()]), id="a receipt"),
+        pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3)._replace(ref_no=leg(2).ref_no)]), id="a fact"),
+        pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3), fact(4)._replace(ref_no=leg(2).ref_no)]), id="facts"),
         pytest.param(lambda unit: unit.cases.save([CaseChange(case(1, revision=2), "U", None)]), id="its own case"),
         pytest.param(
             lambda unit: unit.add_work([WorkItem("x", None, None, leg(2).ref_no, "KEAD", None, NOW)]), id="a work item"
@@ -861,7 +861,7 @@ def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store)
     with store.unit("KEIS") as unit:
         unit.legs.save(leg(1, status="accepted"))
         assert unit.facts.supersede(leg(1).ref_no, 1, uid("fact3"))
-        unit.facts.add([fact(3)._replace(seq=2)])
+        unit.inbox.keep(facts=[fact(3)._replace(seq=2)])
         unit.inbox.settle("KEIS", uid("in1"), "applied", None)
         unit.commit(replace(EVENT, partner="KEIS"))
     with store.unit() as unit:
@@ -903,7 +903,7 @@ def a_closed_case(store: Store, **change: object) -> None:
         unit.outbox.enqueue([message()])
         claim = unit.outbox.claim("KEIS", "w", 9, 30.0)[0]
         unit.outbox.finish([finish(claim.message.mid, claim.fence, "delivered", receipt=True)])
-        unit.facts.add([fact(1)])
+        unit.inbox.keep(facts=[fact(1)])
         unit.commit(EVENT)
 
 
@@ -1056,7 +1056,7 @@ def test_the_books_name_what_was_sealed_in_the_period_and_how_it_stands(store: S
         unit.outbox.finish([*ended, rejected._replace(receipt=kept)])
         unit.outbox.enqueue([booked(9)])  # nobody has touched it yet
         unit.inbox.add([(InboxRow("KEIS", m.mid, b"x" * 32, None, None, "applied", None, m.at), m) for m in come])
-        unit.inbox.keep_receipts([ReceiptRow("KEIS", "in", uid("m12"), "r", "rejected", "X", NOW)])
+        unit.inbox.keep(receipts=[ReceiptRow("KEIS", "in", uid("m12"), "r", "rejected", "X", NOW)])
         unit.commit(EVENT)
     with store.unit("KEIS") as unit:
         found = unit.reconciliation.booked("KEIS", NOW - hour, NOW + hour)

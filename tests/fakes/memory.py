@@ -574,8 +574,18 @@ class Inbox(_Part):
             self.s.work[n] = self.s.work[n]._replace(done_at=at)
         return len(over)
 
-    def keep_receipts(self, rows: Sequence[ReceiptRow]) -> None:
-        for row in rows:
+    def keep(
+        self,
+        *,
+        legs: Sequence[LegRow] = (),
+        facts: Sequence[FactRow] = (),
+        checks: Sequence[CheckRow] = (),
+        receipts: Sequence[ReceiptRow] = (),
+    ) -> None:
+        Legs(self.s).save(*legs)
+        self.s.facts += facts
+        Facts(self.s).save_checks(checks)
+        for row in receipts:
             self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
@@ -585,9 +595,6 @@ class Inbox(_Part):
 class Facts(_Part):
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
         return sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
-
-    def add(self, rows: Sequence[FactRow]) -> None:
-        self.s.facts += rows
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         hit = [f for f in self.s.facts if (f.ref_no, f.seq) == (ref_no, seq) and not f.entered_in_error]

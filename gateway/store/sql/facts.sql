@@ -5,12 +5,6 @@
 select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
 from outcome_fact where ref_no = any(:ref_nos) and content <> '' order by ref_no, seq, at;
 
--- name: add_facts!
-insert into outcome_fact
-    (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
-select fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at
-from json_populate_recordset(null::outcome_fact, :rows);
-
 -- name: supersede!
 update outcome_fact set entered_in_error = true, superseded_by = :by
 where ref_no = :ref_no and seq = :seq and not entered_in_error;
@@ -18,14 +12,6 @@ where ref_no = :ref_no and seq = :seq and not entered_in_error;
 -- name: checks_of
 select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where ref_no = any(:ref_nos) order by due_on, ref_no for update;
-
--- name: save_checks!
-insert into retention_check (ref_no, milestone, base_kind, base_date, due_on, state, result)
-select ref_no, milestone, base_kind, base_date, due_on, state, result
-from json_populate_recordset(null::retention_check, :rows)
-on conflict (ref_no, milestone) do update set
-    base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
-    state = excluded.state, result = excluded.result;
 
 -- name: checks_due
 select ref_no, milestone, base_kind, base_date, due_on, state, result

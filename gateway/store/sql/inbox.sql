@@ -20,17 +20,49 @@ left join lateral (
 
 -- name: add_inbox
 -- Returns those that were not there; whoever has the same at the same moment waits for us, in the order of the ids.
-insert into inbox (partner, mid, jws_sha256, ref_no, seq, state, code, at)
-select partner, mid, jws_sha256, ref_no, seq, state, code, at
-from json_populate_recordset(null::inbox, :rows) order by partner, mid
-on conflict do nothing returning partner, mid::text, inbox_seq;
+with new as (
+    insert into inbox (partner, mid, jws_sha256, ref_no, seq, state, code, at)
+    select partner, mid, jws_sha256, ref_no, seq, state, code, at
+    from json_populate_recordset(null::inbox, :rows) order by partner, mid
+    on conflict do nothing returning partner, mid, inbox_seq
+),
+kept as (
+    insert into message (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256,
+                         map_pin, map_digest, fields, fhir, at)
+    select m.partner, m.direction, m.mid, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
+           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at
+    from json_populate_recordset(null::message, :messages) m join new using (partner, mid)
+)
+select partner, mid::text, inbox_seq from new;
 
--- name: add_messages_in!
-insert into message (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
-                     map_digest, fields, fhir, at)
-select partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
-       map_digest, fields, fhir, at
-from json_populate_recordset(null::message, :rows);
+-- name: write_down$
+-- What messages change, and the receipts for them, in one trip; returns how many of the legs were still as they were read.
+with saved as (
+    update leg set state = r.state, status = r.status, business = r.business, filler_no = r.filler_no,
+           answered = r.answered, in_seq = r.in_seq, version = leg.version + 1, updated_at = r.updated_at
+    from json_populate_recordset(null::leg, :legs) r
+    where leg.ref_no = r.ref_no and leg.version = r.version returning leg.ref_no
+),
+reported as (
+    insert into outcome_fact
+        (fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at)
+    select fact_id, ref_no, seq, mid, happened_on, content, evidence, entered_in_error, superseded_by, fhir, at
+    from json_populate_recordset(null::outcome_fact, :facts)
+),
+awaited as (
+    insert into retention_check (ref_no, milestone, base_kind, base_date, due_on, state, result)
+    select ref_no, milestone, base_kind, base_date, due_on, state, result
+    from json_populate_recordset(null::retention_check, :checks)
+    on conflict (ref_no, milestone) do update set
+        base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
+        state = excluded.state, result = excluded.result
+),
+acknowledged as (
+    insert into receipt (partner, direction, mid, jws, decision, code, at)
+    select partner, direction, mid, jws, decision, code, at from json_populate_recordset(null::receipt, :receipts)
+    on conflict do nothing
+)
+select count(*) from saved;
 
 -- name: settle!
 update inbox set state = :state, code = :code where partner = :partner and mid = :mid;
@@ -56,11 +88,6 @@ update work_item w set done_at = :at
 where w.kind = :kind and w.done_at is null
   and not exists (select 1 from inbox i where i.partner = w.partner and i.mid = w.mid and i.state = 'held')
 returning w.mid::text;
-
--- name: keep_receipts!
-insert into receipt (partner, direction, mid, jws, decision, code, at)
-select partner, direction, mid, jws, decision, code, at from json_populate_recordset(null::receipt, :rows)
-on conflict do nothing;
 
 -- name: get_receipt^
 select partner, direction, mid::text, jws, decision, code, at

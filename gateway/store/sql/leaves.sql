@@ -10,10 +10,6 @@ select * from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[]) as ma
 order by case_no
 on conflict (case_no) do nothing;
 
--- name: bodies_of
-select mid::text, body_sha256 from message
-where partner = any(:partners) and direction in ('in', 'out') and mid = any(:mids::uuid[]);
-
 -- name: take_places
 -- The last thing a transaction does before its rows: from here to the commit nobody else numbers these streams. Locked
 -- in order, and the clock is read under the lock, so that within a stream time goes the way of the numbers.

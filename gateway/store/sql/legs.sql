@@ -63,12 +63,6 @@ where (c.barred or c.version > 1) and (c.barred or c.version <> l.case_version)
   and (l.business is null or l.business <> 'cancellation-requested')
 order by l.ref_no limit :limit for update of l;
 
--- name: save_legs!
-update leg set state = r.state, status = r.status, business = r.business, filler_no = r.filler_no,
-       answered = r.answered, in_seq = r.in_seq, version = leg.version + 1, updated_at = r.updated_at
-from json_populate_recordset(null::leg, :rows) r
-where leg.ref_no = r.ref_no and leg.version = r.version;
-
 -- name: end_requests!
 update referral set status = r.status from json_populate_recordset(null::referral, :rows) r
 where referral.request_no = r.request_no;

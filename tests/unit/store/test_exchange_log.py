@@ -76,9 +76,11 @@ def opened(log: ExchangeLog) -> Opened:
 def test_an_act_and_its_leaf_are_committed_together_or_not_at_all(
     postgres_store: PostgresStore, act: Callable[..., None], owner: psycopg.Connection[Any]
 ) -> None:
-    with postgres_store.unit() as unit:
-        leaves().write(unit._c, [ACT])  # and then no commit
-    assert owner.execute("select count(*) from xlog_pending").fetchone() == (0,)
+    owner.execute("alter table xlog_pending add constraint full_up check (event_id is null) not valid")
+    with pytest.raises(psycopg.errors.CheckViolation), postgres_store.unit() as unit:
+        unit.commit(ACT)
+    owner.execute("alter table xlog_pending drop constraint full_up")
+    assert owner.execute("select count(*) from audit_event").fetchone() == (0,)
     act(ACT)
     [(event_id, at, raw)] = owner.execute(
         "select e.event_id::text, e.at, p.leaf from audit_event e join xlog_pending p using (event_id)"
