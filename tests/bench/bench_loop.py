@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 
-from gateway.assembly import Gateway
 from gateway.journey.refer import refer
 from gateway.journey.world import Knowledge
 from gateway.worker.embedded import Runner
@@ -26,6 +25,7 @@ COORDINATORS = 100_000  # nobody waits for a seat
 ROUNDS = 3
 LEAST_PER_S = 80
 LONGEST_S = 60.0
+Connection = psycopg.Connection[tuple[int, int, int]]
 CLOSED = ("completed", "failed", "rejected", "cancelled")
 
 
@@ -44,23 +44,26 @@ def run() -> tuple[Figure, ...]:
 
 
 def _round(home: Path, night: Path, known: Knowledge) -> tuple[float, float, float]:
-    with stage.with_partners(home, known) as (gateway, _):
+    with (
+        stage.with_partners(home, known) as (gateway, _),
+        psycopg.connect(gateway.store._pool.conninfo, autocommit=True) as books,
+    ):
         stage.taken_in(gateway, night)
         while refer(gateway.world):
             pass
-        legs = _legs(gateway)[0]
+        legs = _legs(books)[0]
         began, spent = time.perf_counter(), time.process_time()
         with Runner(gateway.world, name="bench"):
-            _wait(gateway, began + LONGEST_S)
+            _wait(books, began + LONGEST_S)
             seconds, used = time.perf_counter() - began, time.process_time() - spent
         counts = stage.counts(gateway)
         messages = counts["messages out"] + counts["messages in"]
         return legs / seconds, messages / seconds, used / legs * 1e3
 
 
-def _wait(gateway: Gateway, until: float) -> None:
+def _wait(books: Connection, until: float) -> None:
     while True:
-        legs, closed, waiting = _legs(gateway)
+        legs, closed, waiting = _legs(books)
         if closed == legs and not waiting:
             return
         if time.perf_counter() > until:
@@ -68,15 +71,14 @@ def _wait(gateway: Gateway, until: float) -> None:
         time.sleep(0.25)
 
 
-def _legs(gateway: Gateway) -> tuple[int, int, int]:
+def _legs(books: Connection) -> tuple[int, int, int]:
     """(legs, closed legs, what is left to judge or to write back)."""
-    with psycopg.connect(gateway.store._pool.conninfo) as connection:
-        found = connection.execute(
-            """select count(*), count(*) filter (where status = any(%s)),
-                      count(*) filter (where tracked < version)
-                      + (select count(*) from rtw_update where file_seq is null)
-                      + (select count(*) from rtw_file where written_at is null) from leg""",
-            (list(CLOSED),),
-        ).fetchone()
+    found = books.execute(
+        """select count(*), count(*) filter (where status = any(%s)),
+                  count(*) filter (where tracked < version)
+                  + (select count(*) from rtw_update where file_seq is null)
+                  + (select count(*) from rtw_file where written_at is null) from leg""",
+        (list(CLOSED),),
+    ).fetchone()
     assert found is not None
     return found
