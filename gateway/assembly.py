@@ -64,7 +64,19 @@ from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
 from gateway.partners.profile import Profile
-from gateway.ports import Clock, KeyRow, Observer, PartnerChannel, Reading, Store, Unobserved, Wake, nobody, nothing
+from gateway.ports import (
+    Clock,
+    KeyRow,
+    Observer,
+    PartnerChannel,
+    Reached,
+    Reading,
+    Store,
+    Unobserved,
+    Wake,
+    nobody,
+    nothing,
+)
 from gateway.sealing import base64url
 from gateway.sealing.keys import KeyFinder, KeyRing, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
 from gateway.store import health
@@ -449,7 +461,7 @@ def assemble(
             stack.callback(channel.close)
         crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in open_channels}
         chance = rng or Random(secrets.randbits(64))
-        log = _log(settings, store, stack)
+        log = _log(settings, store, stack, chance)
         public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
         world = World(
             store=store,
@@ -472,7 +484,7 @@ def assemble(
             wake=wake,
             log_rounds={"log": log.round, "check": log.nightly}
             | ({"witness": log.witnesses.round} if log.witnesses else {}),
-            reached=failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing,
+            reached=_reached(settings, chance),
         )
         gateway = Gateway(settings, world, store, shelf, public_url, seen, log)
         if unfit := gateway.ailments(health.START_S):
@@ -502,14 +514,18 @@ def open_books(settings: Settings) -> Iterator[Books]:
         require_fit(url)
         store = PostgresStore(url, _leaves(settings, os.urandom), most=4)
         stack.callback(store.close)
-        yield Books(store, KeyShelf(store, clock_of(settings)), _log(settings, store, stack))
+        yield Books(store, KeyShelf(store, clock_of(settings)), _log(settings, store, stack, Random()))
 
 
 def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
     return Leaves(Vault(vault_secret(settings.home / "keys", random), random), uuid7)
 
 
-def _log(settings: Settings, store: PostgresStore, stack: ExitStack) -> ExchangeLog:
+def _reached(settings: Settings, chance: Random) -> Reached:
+    return failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing
+
+
+def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Random) -> ExchangeLog:
     policy = witness_policy(settings)
     ways = {name: HttpWitness(one.url or "") for name, one in policy.witnesses.items()}
     for way in ways.values():
@@ -520,7 +536,8 @@ def _log(settings: Settings, store: PostgresStore, stack: ExitStack) -> Exchange
         return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
 
     witnesses = Witnesses(store, policy, ways)
-    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses)
+    reached = _reached(settings, chance)
+    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses, reached)
 
 
 def witness_policy(settings: Settings) -> Policy:

@@ -39,6 +39,15 @@ POINTS = {
     "request.answered": "the answer has left",
     "receipt.found": "a partner asks for a receipt again; it is found and has not left",
     "outcome.judged": "what outcomes mean is written, not committed",
+    # exchange log
+    "log.waiting": "leaves are due, and the log is not locked",
+    "log.taken": "they are taken out of the queue",
+    "log.grown": "they and the tiles are written, not the checkpoint",
+    "log.signed": "the checkpoint and the new head are written, not committed",
+    "log.committed": "it is committed, and nothing is published",
+    "log.tiled": "the tiles are published, not the checkpoint",
+    "log.naming": "the new checkpoint is a whole file without its name",
+    "log.published": "it is published, and no witness is asked",
 }
 
 

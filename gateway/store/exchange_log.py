@@ -24,7 +24,7 @@ from gateway.exchange_log.findings import Finding
 from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
-from gateway.ports import Evidence, Ids, Stretch, WorkItem
+from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
 from gateway.store.evidence import evidence
 from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
@@ -71,12 +71,13 @@ class ExchangeLog:
         signer: Callable[[str], Signer],
         ids: Ids,
         witnesses: Witnesses | None = None,
+        reached: Reached = nothing,
     ) -> None:
         self.witnesses = Witnesses(store) if witnesses is None else witnesses
-        self._store, self.publisher = store, Publisher(folder, self.witnesses.policy)
+        self._store, self.publisher = store, Publisher(folder, self.witnesses.policy, reached)
         self._prefix, self._signer = prefix, signer
-        self._sequencer = Sequencer(prefix, signer, ids, self._guard)
-        self._looked = False
+        self._sequencer = Sequencer(prefix, signer, ids, self._guard, reached)
+        self._reached, self._looked = reached, False
 
     def round(self) -> int:
         """Give pending leaves their place and publish; returns how many leaves. Raises LogStopped."""
@@ -84,6 +85,8 @@ class ExchangeLog:
             self._look_around()
         with self._store.transaction() as connection:
             many = self._sequencer.round(connection)
+        if many:
+            self._reached("log.committed")
         with self._store.transaction() as connection:
             connection.execute("set transaction isolation level repeatable read")
             self.publisher.round(connection)

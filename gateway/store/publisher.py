@@ -23,6 +23,7 @@ from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.exchange_log.tiles import Tile
+from gateway.ports import Reached, nothing
 from gateway.store.sequencer import OLDER, Head, hashes_of, must_continue, tile_reader
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
@@ -34,8 +35,8 @@ CHECKPOINT, WITNESSED, KEY, POLICY = "checkpoint", "witnessed", "log.vkey", "pol
 class Publisher:
     """Publishes all logs of a database below one folder."""
 
-    def __init__(self, folder: Path, policy: Policy) -> None:
-        self.folder, self._policy = folder, policy
+    def __init__(self, folder: Path, policy: Policy, reached: Reached = nothing) -> None:
+        self.folder, self._policy, self._reached = folder, policy, reached
         self._seen: dict[str, tuple[str, Checkpoint]] = {}
 
     def guard(self, connection: Connection, head: Head) -> None:
@@ -56,7 +57,9 @@ class Publisher:
         before = self._before(head, hashes_of(connection, head))
         write_log(folder, before.size if before else 0, head.size, tile_reader(connection, head.shard))
         write_terms(folder, head, self._policy)
-        wholefile.write(folder / CHECKPOINT, signed.encode())
+        self._reached("log.tiled")
+        wholefile.write(folder / CHECKPOINT, signed.encode(), lambda: self._reached("log.naming"))
+        self._reached("log.published")
         return True
 
     def _is_ahead(self, head: Head) -> bool:

@@ -24,7 +24,7 @@ from gateway.exchange_log.checkpoint import Checkpoint, parse
 from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED, Leaf, read
 from gateway.exchange_log.note import Signer
 from gateway.exchange_log.tiles import Edge, Tile
-from gateway.ports import Ids
+from gateway.ports import Ids, Reached, nothing
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
@@ -71,12 +71,17 @@ class Sequencer:
     database does not continue what was seen of a log outside.
     """
 
-    def __init__(self, prefix: str, signer: Callable[[str], Signer], ids: Ids, guard: Guard) -> None:
-        self._prefix, self._signer, self._ids, self._guard = prefix, signer, ids, guard
+    def __init__(
+        self, prefix: str, signer: Callable[[str], Signer], ids: Ids, guard: Guard, reached: Reached = nothing
+    ) -> None:
+        self._prefix, self._signer, self._ids, self._guard, self._reached = prefix, signer, ids, guard, reached
 
     def round(self, connection: Connection) -> int:
         """Append what is pending, in this transaction; returns how many leaves. 0 while another one works."""
-        if not _SQL.is_due(connection, silence=HEARTBEAT_AFTER) or not _SQL.alone(connection, what="sequence"):
+        if not _SQL.is_due(connection, silence=HEARTBEAT_AFTER):
+            return 0
+        self._reached("log.waiting")
+        if not _SQL.alone(connection, what="sequence"):
             return 0
         row = _SQL.open_head(connection)
         if row is None:
@@ -86,6 +91,7 @@ class Sequencer:
         if head.folder[:4] != f"{now:%Y}":
             return self._next_year(connection, head, now)
         pending = [(event_id, leaf) for _, event_id, leaf in sorted(_SQL.take_pending(connection, limit=BATCH))]
+        self._reached("log.taken")
         if not pending and now - signed_at < HEARTBEAT_AFTER:
             return 0
         return self._append(connection, head, pending or [self._own(connection, HEARTBEAT)])
@@ -130,8 +136,10 @@ class Sequencer:
         _SQL.add_entries(connection, shard=head.shard, first=head.size, event_ids=event_ids, leaves=raw)
         levels, ns, datas = zip(*((tile.level, tile.n, data) for tile, data in grown), strict=True)
         _SQL.grow_tiles(connection, shard=head.shard, levels=list(levels), ns=list(ns), datas=list(datas))
+        self._reached("log.grown")
         _SQL.add_checkpoint(connection, shard=head.shard, size=new.size, root=new.root, note=new.sign(signer))
         _SQL.move_head(connection, shard=head.shard, size=new.size, root=new.root)
+        self._reached("log.signed")
         return len(leaves)
 
     def _own(self, connection: Connection, act: str, previous: str | None = None) -> tuple[str, bytes]:
