@@ -62,6 +62,7 @@ FIGURES = (
     Figure("oldest_leaf", "gateway_log_oldest_pending_seconds", (), "since the oldest of them was committed"),
     Figure("log_leaves", "gateway_log_leaves", (), "leaves in the tree, over all logs"),
     Figure("last_checkpoint", "gateway_log_checkpoint_timestamp_seconds", (), "when its head was last signed"),
+    Figure("last_cosigned", "gateway_log_cosigned_timestamp_seconds", (), "when a witness last cosigned it"),
     Figure("key_expiry", "gateway_key_expiry_timestamp_seconds", ("owner",), "until when an owner has a valid key"),
     Figure("writable", "gateway_database_writable", (), "1 when the database takes what is written"),
     Figure("database_size", "gateway_database_size_bytes", (), "the database on its disk"),

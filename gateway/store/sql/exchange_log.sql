@@ -69,11 +69,6 @@ select distinct on (witness) line from xlog_cosig where shard = :shard and size 
 -- name: last_cosigned^
 select size, at from xlog_cosig where witness = :witness and shard = :shard order by at desc limit 1;
 
--- name: last_words
--- When each of these witnesses said anything last.
-select witness, (select at from xlog_cosig x where x.witness = w.witness order by shard desc, at desc limit 1)
-from unnest(:witnesses::text[]) as w (witness);
-
 -- name: cosigned_sizes
 -- Who has cosigned the newest sizes that anybody has.
 select size, array_agg(distinct witness) from xlog_cosig where shard = :shard group by size order by size desc limit :limit;

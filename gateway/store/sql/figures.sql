@@ -144,6 +144,12 @@ select extract(epoch from c.created_at)::float8 from xlog_head h
 cross join lateral (select created_at from xlog_checkpoint c where c.shard = h.shard order by size desc limit 1) c
 where h.closed_at is null;
 
+-- name: figure_last_cosigned
+-- When a witness last cosigned the newest head of the open log that anybody cosigned; missing while none ever did.
+select extract(epoch from x.at)::float8 from xlog_head h
+cross join lateral (select at from xlog_cosig x where x.shard = h.shard order by size desc, at desc limit 1) x
+where h.closed_at is null;
+
 -- name: figure_key_expiry
 -- Until when the last valid key of each owner is valid, in seconds since 1970.
 select owner, extract(epoch from max(not_after))::float8 from partner_key where revoked_at is null group by owner;

@@ -203,10 +203,15 @@ def test_what_the_exchange_log_owes_is_counted_with_its_age(
                 "insert into xlog_checkpoint (shard, size, root, note, created_at) values (%s, %s, %s, 'n', %s)",
                 (shard, size - n, bytes(32), signed + timedelta(hours=shard - n)),
             )
+            books.execute(
+                "insert into xlog_cosig (shard, size, witness, line, at) values (%s, %s, 'w', 'l', %s)",
+                (shard, size - n, signed + timedelta(hours=shard - n, minutes=1)),
+            )
     seen = read(postgres_store)
     assert seen["gateway_log_pending_leaves"] == {(): 2}
     assert seen["gateway_log_oldest_pending_seconds"][()] == pytest.approx(400, abs=5)
     assert seen["gateway_log_leaves"] == {(): 12}
+    assert seen["gateway_log_cosigned_timestamp_seconds"] == {(): (signed + timedelta(hours=2, minutes=1)).timestamp()}
     assert seen["gateway_log_checkpoint_timestamp_seconds"] == {(): (signed + timedelta(hours=2)).timestamp()}
 
 
