@@ -84,9 +84,11 @@ from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ACTOR, ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secret
-from gateway.store.leaves import Leaves, Vault
+from gateway.store.leaves import Leaves
 from gateway.store.migrate import PHASES, current, migrate, require_fit
+from gateway.store.rest import seal_rest
 from gateway.store.units import PostgresStore
+from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
@@ -418,10 +420,11 @@ def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Calla
     """Migrate the database and make our keys, once, before several processes start."""
     with ExitStack() as stack:
         given = settings.owner_url or settings.database_url
-        migrate(given or stack.enter_context(embedded_postgres(settings.home)), phases)
+        url = given or stack.enter_context(embedded_postgres(settings.home))
+        migrate(url, phases)
         own_key(settings.home / "keys", OWN_KEY)
         pairwise_secret(settings.home / "keys", random)
-        vault_secret(settings.home / "keys", random)
+        seal_rest(url, _vault(settings, random))
 
 
 @contextmanager
@@ -444,6 +447,7 @@ def assemble(
         url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
         if settings.database_url is None or not current(url):  # a server with data waits for `gateway migrate`
             migrate(url)
+            seal_rest(url, _vault(settings, random))
         require_fit(url)
         seen = observer or Unobserved()
         store = PostgresStore(url, _leaves(settings, random), observer=seen, idle_s=settings.unit_idle_s)
@@ -518,7 +522,11 @@ def open_books(settings: Settings) -> Iterator[Books]:
 
 
 def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
-    return Leaves(Vault(vault_secret(settings.home / "keys", random), random), uuid7)
+    return Leaves(_vault(settings, random), uuid7)
+
+
+def _vault(settings: Settings, random: Callable[[int], bytes]) -> Vault:
+    return Vault(vault_secret(settings.home / "keys", random), random)
 
 
 def _reached(settings: Settings, chance: Random) -> Reached:

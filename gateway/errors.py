@@ -389,6 +389,12 @@ class StoreUnavailable(GatewayFault):
     sentence, remedy = "the database cannot be reached", "try again; check GATEWAY_DATABASE_URL"
 
 
+class StoreDamaged(GatewayFault):
+    code, status, issue = "GW-DAMAGED", 500, "security"
+    sentence = "what lies sealed in this column is not what was put there"
+    remedy = "keep the database as it is, as evidence, and restore the row from a backup"
+
+
 class NotFit(GatewayFault):
     code, status, issue = "GW-UNFIT", 503, "transient"
     sentence, remedy = "the gateway cannot work as things are", "put in order what is named, then start it again"

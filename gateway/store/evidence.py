@@ -17,11 +17,11 @@ from gateway.exchange_log.leaf import event_key, read
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.ports import Evidence, LogSeen, ProvenAct
-from gateway.store.leaves import Vault
 from gateway.store.publisher import newest_note
 from gateway.store.sequencer import Head, hashes_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
+from gateway.store.vault import Vault
 from gateway.store.witnesses import witnessed
 
 

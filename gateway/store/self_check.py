@@ -25,11 +25,12 @@ from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
 from gateway.exchange_log.leaf import Leaf
 from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
-from gateway.store.leaves import CaseKey, Vault, leaf_of
+from gateway.store.leaves import leaf_of
 from gateway.store.publisher import published
 from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
+from gateway.store.vault import CaseKey, Vault
 
 BATCH = 2048
 

@@ -2,19 +2,20 @@
 
 Rules: one `Unit` is one transaction on one connection; `commit` writes the acts with their leaves and commits all of it
 together; leaving without `commit` rolls back. Every transaction begins with its scope, one partner or the whole
-journey, and row-level security keeps it there; COPY is not possible under it, so many rows go as arrays. Nothing here
-decides anything.
+journey, and row-level security keeps it there; COPY is not possible under it, so many rows go as arrays. What says
+something of a person is shut and opened on the way (`Seal`). Nothing here decides anything.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
@@ -64,10 +65,26 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
-from gateway.store.leaves import Leaves, Vault
+from gateway.store.leaves import Leaves
 from gateway.store.migrate import APP_ROLE
+from gateway.store.sealed import (
+    ASIDE,
+    CASE,
+    DECLINED,
+    FACT,
+    HISTORY,
+    JUDGED,
+    MESSAGE,
+    PARKED,
+    SCREENING,
+    UPDATE,
+    Seal,
+    Sealed,
+    Sealing,
+)
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
+from gateway.store.vault import Vault
 
 WHOLE_JOURNEY = "*"
 SLICE = 256
@@ -87,7 +104,7 @@ log = structlog.get_logger()
 
 _MESSAGE_COLUMNS = MessageRow._fields
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 def _rows(make: Callable[..., Row], found: Iterable[tuple[Any, ...]]) -> list[Row]:
@@ -126,10 +143,20 @@ def _hexadecimal(value: Any) -> str:
 
 
 class _Part:
-    """A part of a unit: the connection, nothing else."""
+    """A part of a unit: the connection, and the seal of what it keeps."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._c = connection
+    def __init__(self, connection: Connection, seal: Seal) -> None:
+        self._c, self._seal = connection, seal
+
+    def _opened(self, kind: Sealed, make: Callable[..., Row], found: Iterable[Sequence[Any]]) -> list[Row]:
+        """Rows of a table of cases, each with the key of its case in the last column."""
+        return [_open(self._seal, kind, make, columns) for columns in found]
+
+
+def _open(seal: Seal, kind: Sealed, make: Callable[..., Row], columns: Sequence[Any]) -> Row:
+    *said, key = columns
+    row = make(*said)
+    return seal.open(kind, row, key, row.case_no)  # type: ignore[attr-defined]
 
 
 class Handovers(_Part):
@@ -144,20 +171,21 @@ class Handovers(_Part):
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
         _SQL.add_file(self._c, **file._asdict())
-        if rows := list(quarantined):
+        if rows := self._seal.shut(ASIDE, quarantined):
             _SQL.add_quarantined(self._c, **_arrays(QuarantinedRow._fields, rows))
 
     def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
-        return _rows(QuarantinedRow, _SQL.quarantined_of(self._c, file_id=file_id))
+        return self._opened(ASIDE, QuarantinedRow, _SQL.quarantined_of(self._c, file_id=file_id))
 
     def mark_replaced(self, file_id: str) -> None:
         _SQL.mark_replaced(self._c, file_id=file_id)
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
-        _SQL.park(self._c, _dicts(rows))
+        _SQL.park(self._c, _dicts(self._seal.shut(PARKED, rows)))
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
-        return _rows(ParkedRow, _SQL.parked(self._c, case_nos=list(case_nos)))
+        found = self._opened(PARKED, ParkedRow, _SQL.parked(self._c, case_nos=list(case_nos)))
+        return [row for row in found if row.facts]
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None:
         _SQL.unpark(self._c, _dicts(rows))
@@ -167,48 +195,51 @@ class Caseload(_Part):
     """See `ports.Caseload`."""
 
     def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
-        found = _rows(CaseRow, _SQL.load_cases(self._c, case_nos=list(case_nos)))
+        found = self._opened(CASE, CaseRow, _SQL.load_cases(self._c, case_nos=list(case_nos)))
         return {row.case_no: row for row in found}
 
     def look(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
-        found = _rows(CaseRow, _SQL.look_cases(self._c, case_nos=list(case_nos)))
+        found = self._opened(CASE, CaseRow, _SQL.look_cases(self._c, case_nos=list(case_nos)))
         return {row.case_no: row for row in found}
 
     def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
-        return dict(_SQL.records(self._c, case_nos=list(case_nos)))
+        found = self._opened(JUDGED, JudgedRow, _SQL.records(self._c, case_nos=list(case_nos)))
+        return {row.case_no: row.record for row in found if row.record is not None}
 
     def save(self, changes: Sequence[CaseChange]) -> None:
-        _SQL.save_case(self._c, _dicts(change.row for change in changes))
+        rows = [change.row for change in changes]
+        _SQL.save_case(self._c, _dicts(self._seal.shut(CASE, rows)))
         history = [
-            (c.row.case_no, c.row.revision, c.row.record, c.change, c.file_id, c.row.updated_at) for c in changes
+            (row.case_no, row.revision, row.record, c.change, c.file_id, row.updated_at)
+            for c, row in zip(changes, self._seal.shut(HISTORY, rows), strict=True)
         ]
         names = ("case_no", "revision", "record", "change", "file_id", "at")
         _SQL.add_history(self._c, **_arrays(names, history))
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
-        record: bytes | None = _SQL.record_as_of(self._c, case_no=case_no, at=at)
-        return record
+        found = _SQL.record_as_of(self._c, case_no=case_no, at=at)
+        return _open(self._seal, HISTORY, JudgedRow, found).record if found else None
 
     def unscreened(self, limit: int) -> Sequence[JudgedRow]:
-        return _rows(JudgedRow, _SQL.unscreened(self._c, limit=limit))
+        return self._opened(JUDGED, JudgedRow, _SQL.unscreened(self._c, limit=limit))
 
     def waiting(self) -> Sequence[JudgedRow]:
-        return _rows(JudgedRow, _SQL.waiting_cases(self._c))
+        return self._opened(JUDGED, JudgedRow, _SQL.waiting_cases(self._c))
 
     def seats_held(self) -> Sequence[SeatRow]:
         return _rows(SeatRow, _SQL.seats_held(self._c))
 
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         for some in _slices(rows):
-            _SQL.add_screenings(self._c, **_arrays(ScreeningRow._fields, some))
+            _SQL.add_screenings(self._c, **_arrays(ScreeningRow._fields, self._seal.shut(SCREENING, some)))
             _SQL.mark_screened(self._c, **_arrays(("case_nos", "revisions"), [(r.case_no, r.revision) for r in some]))
 
     def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
-        found = _rows(ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))
+        found = self._opened(SCREENING, ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))
         return {row.case_no: row for row in found}
 
     def to_refer(self, limit: int) -> Sequence[CaseRow]:
-        return _rows(CaseRow, _SQL.to_refer(self._c, limit=limit))
+        return self._opened(CASE, CaseRow, _SQL.to_refer(self._c, limit=limit))
 
     def mark_referred(self, case_nos: Sequence[str]) -> None:
         _SQL.mark_referred(self._c, case_nos=list(case_nos))
@@ -244,11 +275,12 @@ class Legs(_Part):
         _SQL.add_legs(self._c, **(_arrays(LegRow._fields, legs) | {"services": services}))
 
     def get(self, ref_no: str) -> LegRow | None:
-        row = _SQL.get_leg(self._c, ref_no=ref_no)
-        return _leg(row) if row else None
+        return self.many([ref_no]).get(ref_no)
 
     def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
-        return {row[0]: _leg(row) for row in _SQL.legs_by_number(self._c, ref_nos=list(ref_nos))}
+        found = {row[0]: _leg(row) for row in _SQL.legs_by_number(self._c, ref_nos=list(ref_nos))}
+        self._seal.cases.update((leg.ref_no, leg.case_no) for leg in found.values())
+        return found
 
     def of_case(self, case_no: str) -> Sequence[LegRow]:
         return self.of_cases([case_no])
@@ -268,7 +300,8 @@ class Legs(_Part):
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
         width = len(LegRow._fields)
-        return [(_leg(row[:width]), CaseRow(*row[width:])) for row in _SQL.to_withdraw(self._c, limit=limit)]
+        found = _SQL.to_withdraw(self._c, limit=limit)
+        return [(_leg(row[:width]), _open(self._seal, CASE, CaseRow, row[width:])) for row in found]
 
     def end_requests(self, statuses: Mapping[str, str]) -> None:
         if statuses:
@@ -276,9 +309,9 @@ class Legs(_Part):
             _SQL.end_requests(self._c, rows=_json(told))
 
 
-def _message(columns: tuple[Any, ...]) -> MessageRow:
+def _message(seal: Seal, columns: Sequence[Any], key: bytes | None) -> MessageRow:
     row = MessageRow(*columns)
-    return row._replace(fields=tuple(row.fields))
+    return seal.open(MESSAGE, row._replace(fields=tuple(row.fields)), key, row.case_no)
 
 
 def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> None:
@@ -293,8 +326,8 @@ def _add_messages(connection: Connection, messages: Sequence[MessageRow]) -> Non
 class _Messages(_Part):
     """A part that makes messages, and remembers the digests of their bodies by their ids."""
 
-    def __init__(self, connection: Connection, made: dict[str, bytes]) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, seal: Seal, made: dict[str, bytes]) -> None:
+        super().__init__(connection, seal)
         self._made = made
 
     def _make(self, messages: Iterable[MessageRow]) -> None:
@@ -305,7 +338,7 @@ class Outbox(_Messages):
     """See `ports.Outbox`."""
 
     def enqueue(self, messages: Sequence[MessageRow]) -> None:
-        _add_messages(self._c, messages)
+        _add_messages(self._c, self._seal.shut(MESSAGE, messages))
         self._make(messages)
         rows = [(m.partner, m.mid, m.case_no, m.seq, m.at) for m in messages]
         _SQL.queue(self._c, **_arrays(("partner", "mid", "case_no", "seq", "at"), rows))
@@ -316,7 +349,7 @@ class Outbox(_Messages):
     def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
         found = _SQL.claim(self._c, partner=partner, worker=worker, limit=limit, lease_s=lease_s)
         width = len(_MESSAGE_COLUMNS)
-        return [Claim(_message(row[:width]), *row[width:]) for row in found]
+        return [Claim(_message(self._seal, row[:width], row[-1]), *row[width:-1]) for row in found]
 
     def release(self, claims: Sequence[Claim]) -> None:
         rows = [{"partner": c.message.partner, "mid": c.message.mid, "fence": c.fence} for c in claims]
@@ -375,7 +408,7 @@ class Outbox(_Messages):
 
     def find_message(self, mid: str) -> MessageRow | None:
         row = _SQL.find_message(self._c, mid=mid) if _UUID.fullmatch(mid) else None
-        return _message(row) if row else None
+        return _message(self._seal, row[:-1], row[-1]) if row else None
 
     def report(self) -> Iterator[Mapping[str, Any]]:
         names = (
@@ -457,7 +490,10 @@ class Inbox(_Messages):
 
     def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
         messages = [message for _, message in rows]
-        told = {"rows": _json(row._asdict() for row, _ in rows), "messages": _json(_dicts(messages))}
+        told = {
+            "rows": _json(row._asdict() for row, _ in rows),
+            "messages": _json(_dicts(self._seal.shut(MESSAGE, messages))),
+        }
         places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in _SQL.add_inbox(self._c, **told)}
         if len(places) != len(rows):
             raise Interfered("a message")
@@ -472,13 +508,21 @@ class Inbox(_Messages):
         checks: Sequence[CheckRow] = (),
         receipts: Sequence[ReceiptRow] = (),
     ) -> None:
-        _write_down(self._c, legs=legs, facts=facts, checks=checks, receipts=receipts)
+        shut = self._seal.shut(FACT, facts, self._cases_of(facts)) if facts else facts
+        _write_down(self._c, legs=legs, facts=shut, checks=checks, receipts=receipts)
+
+    def _cases_of(self, facts: Sequence[FactRow]) -> Callable[[FactRow], str | None]:
+        cases = self._seal.cases
+        if unknown := {fact.ref_no for fact in facts} - cases.keys():
+            cases.update(_SQL.cases_of_legs(self._c, ref_nos=sorted(unknown)))
+        return lambda fact: cases.get(fact.ref_no)
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
 
     def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
-        return [(seq, _message(tuple(row))) for seq, *row in _SQL.held(self._c, ref_nos=list(ref_nos))]
+        found = _SQL.held(self._c, ref_nos=list(ref_nos))
+        return [(seq, _message(self._seal, row, key)) for seq, *row, key in found]
 
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         return list(_SQL.missing(self._c, kind=kind, before=before, limit=limit))
@@ -494,7 +538,12 @@ class Facts(_Part):
     """See `ports.Facts`."""
 
     def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
-        return _rows(FactRow, _SQL.facts_of(self._c, ref_nos=list(ref_nos)))
+        found = [self._open_fact(*columns) for columns in _SQL.facts_of(self._c, ref_nos=list(ref_nos))]
+        return [row for row in found if row.content]
+
+    def _open_fact(self, *columns: Any) -> FactRow:
+        *said, case_no, key = columns
+        return self._seal.open(FACT, FactRow(*said), key, case_no)
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
@@ -509,12 +558,12 @@ class Facts(_Part):
         return _rows(CheckRow, _SQL.checks_due(self._c, today=today))
 
     def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
-        found = _rows(UpdateRow, _SQL.last_updates(self._c, ref_nos=list(ref_nos)))
+        found = self._opened(UPDATE, UpdateRow, _SQL.last_updates(self._c, ref_nos=list(ref_nos)))
         return {row.ref_no: row for row in found}
 
     def add_updates(self, rows: Sequence[UpdateRow]) -> None:
         if rows:
-            _SQL.add_updates(self._c, **_arrays(UpdateRow._fields, rows))
+            _SQL.add_updates(self._c, **_arrays(UpdateRow._fields, self._seal.shut(UPDATE, rows)))
 
     def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
         if not _SQL.file_is_worth_it(self._c, limit=limit, settled=settled):
@@ -524,7 +573,9 @@ class Facts(_Part):
         return file_seq, self._in_file(file_date, file_seq)
 
     def _in_file(self, file_date: date, file_seq: int) -> Sequence[UpdateRow]:
-        return _rows(UpdateRow, _SQL.updates_in_file(self._c, file_date=file_date, file_seq=file_seq))
+        """Without those whose content was destroyed, which there are only after an older backup was restored."""
+        found = _SQL.updates_in_file(self._c, file_date=file_date, file_seq=file_seq)
+        return [row for row in self._opened(UPDATE, UpdateRow, found) if row.content != UPDATE.columns["content"]]
 
     def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:
         return [(day, seq, self._in_file(day, seq)) for day, seq in list(_SQL.unwritten_files(self._c))]
@@ -614,23 +665,30 @@ class Reconciliation(_Part):
         return _rows(DifferenceRow, _SQL.open_differences(self._c, partner=partner))
 
 
+class _Said(NamedTuple):
+    """A fact, and what was said."""
+
+    fact_id: str
+    content: bytes
+
+
 class PostgresUnit:
     """One transaction; see `ports.Unit`."""
 
-    def __init__(self, connection: Connection, leaves: Leaves, observer: ports.Observer) -> None:
-        self._c, self._leaves, self._observer = connection, leaves, observer
+    def __init__(self, connection: Connection, leaves: Leaves, seal: Seal, observer: ports.Observer) -> None:
+        self._c, self._leaves, self._seal, self._observer = connection, leaves, seal, observer
         self.committed = False
         self._made: dict[str, bytes] = {}
-        self.handovers: ports.Handovers = Handovers(connection)
-        self.cases: ports.Caseload = Caseload(connection)
-        self.legs: ports.Legs = Legs(connection)
-        self.outbox: ports.Outbox = Outbox(connection, self._made)
-        self.lines: ports.Lines = Lines(connection)
-        self.inbox: ports.Inbox = Inbox(connection, self._made)
-        self.facts: ports.Facts = Facts(connection)
-        self.retention: ports.Retention = Retention(connection)
-        self.reconciliation: ports.Reconciliation = Reconciliation(connection)
-        self.keys: ports.Keys = Keys(connection)
+        self.handovers: ports.Handovers = Handovers(connection, seal)
+        self.cases: ports.Caseload = Caseload(connection, seal)
+        self.legs: ports.Legs = Legs(connection, seal)
+        self.outbox: ports.Outbox = Outbox(connection, seal, self._made)
+        self.lines: ports.Lines = Lines(connection, seal)
+        self.inbox: ports.Inbox = Inbox(connection, seal, self._made)
+        self.facts: ports.Facts = Facts(connection, seal)
+        self.retention: ports.Retention = Retention(connection, seal)
+        self.reconciliation: ports.Reconciliation = Reconciliation(connection, seal)
+        self.keys: ports.Keys = Keys(connection, seal)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))
@@ -659,12 +717,21 @@ class PostgresUnit:
         return dict(_SQL.reviewed(self._c))
 
     def counts(self) -> Mapping[str, int]:
-        return dict(_SQL.counts(self._c))
+        return {**dict(_SQL.counts(self._c)), **self._declined()}
+
+    def _declined(self) -> Mapping[str, int]:
+        found = Counter[str]()
+        for partner, case_no, fact_id, content, key in _SQL.declined(self._c):
+            fact = self._seal.open(DECLINED, _Said(fact_id, content), key, case_no)
+            reason = orjson.loads(fact.content or b"{}").get("reason")
+            if reason is not None:
+                found[f"declined {partner} {reason.get('code', '-')}"] += 1
+        return found
 
     def commit(self, *events: AuditEvent) -> None:
         if not events or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
-        self._leaves.commit(self._c, events, self._made)
+        self._leaves.commit(self._c, events, self._made, self._seal.keys)
         self.committed = True
         for event in events:
             log.info(event.act, **_line(event))
@@ -758,7 +825,8 @@ class PostgresStore:
         observer: ports.Observer | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._leaves, self._observer = leaves, observer or ports.Unobserved()
+        self._leaves, self._sealing = leaves, Sealing(leaves.vault)
+        self._observer = observer or ports.Unobserved()
         options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
         options += f" -c idle_in_transaction_session_timeout={idle_s * 1000:.0f}"
         # we say ourselves: begin; and every statement is one of a file, worth planning once
@@ -781,7 +849,7 @@ class PostgresStore:
     @contextmanager
     def unit(self, partner: str | None = None) -> Iterator[PostgresUnit]:
         with _connected(self._pool, WHOLE_JOURNEY if partner is None else partner) as connection:
-            unit = PostgresUnit(connection, self._leaves, self._observer)
+            unit = PostgresUnit(connection, self._leaves, Seal(connection, self._sealing), self._observer)
             try:
                 yield unit
             finally:

@@ -31,6 +31,7 @@ from gateway.cli.pretend import WITNESS
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.note import Verifier
 from gateway.store.embedded import embedded_postgres
+from tests.unsealed import Unsealed
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
@@ -88,6 +89,7 @@ def books_of(demo: Demo) -> Iterator[Books]:
         embedded_postgres(demo.home) as url,
         psycopg.connect(url, row_factory=dict_row, autocommit=True) as connection,
     ):
+        Unsealed(url, demo.home).shadow(connection)
         yield connection
 
 

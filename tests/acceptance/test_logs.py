@@ -11,9 +11,11 @@ import httpx2
 import orjson
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from gateway.telemetry.fields import FIELDS, cleared
 from tests.faults.stage import Stage, set_up
+from tests.unsealed import Unsealed
 
 PHONE, RRN = "010-1234-5678", "880101-1234567"
 MID = "019acdef-1234-7abc-8def-001122334455"
@@ -42,9 +44,9 @@ def leaves(value: Any) -> Iterator[str]:
 def told_to_us(stage: Stage) -> set[str]:
     """What the night says about its people, in words that cannot be a code: long, or not plain ASCII."""
     with psycopg.connect(stage.database) as connection:
-        records = [
-            orjson.loads(r) for (r,) in connection.execute("select record from case_record where record is not null")
-        ]
+        connection.row_factory = dict_row
+        rows = connection.execute("select case_no, revision, record from case_record where record is not null")
+        records = [orjson.loads(r["record"]) for r in Unsealed(stage.database, stage.home).rows("case_record", rows)]
     texts = {text for record in records for text in leaves({k: v for k, v in record.items() if k != "caseNo"})}
     return {
         t for t in texts if not t.isascii() or (len(t) >= 9 and any(c.isdigit() for c in t) and not t.startswith("R20"))

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -22,6 +22,7 @@ from typing import Any
 import aiosql
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from gateway.assembly import assemble, prepare
 from gateway.config import Settings
@@ -29,11 +30,14 @@ from gateway.errors import SchemaTooOld, SettingsInvalid
 from gateway.ports import Finish
 from gateway.store import migrate as steps
 from gateway.store.migrate import APP_ROLE, migrate, require_fit
+from gateway.store.rest import seal_rest
+from gateway.store.sealed import is_sealed
 from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
 from tests.conftest import in_database, leaves
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
 from tests.faults.test_restore import empty_home, run, shell
+from tests.unsealed import SEALED, Unsealed
 
 OLD = Path(__file__).parent / "releases" / "0.1.0"
 NOW_SQL = Path(steps.__file__).parent / "sql"
@@ -255,6 +259,30 @@ def test_the_night_of_release_0_1_0_is_read_by_this_one(release_0_1_0: str, tmp_
             assert len(list(unit.cases.report())) == 12
             assert [each for each in exchanges if unit.outbox.find_message(each["mid"]) is None] == []
         assert len(exchanges) == counts["messages out"] + counts["messages in"] > 100
+
+
+def content(url: str) -> dict[str, list[dict[str, Any]]]:
+    """The tables of content, row by row."""
+    with psycopg.connect(url, options="-c app.partner=*", row_factory=dict_row) as owner:
+        return {table: owner.execute(f"select * from {table}").fetchall() for table in SEALED}  # noqa: S608
+
+
+def as_text(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(map(str, rows))
+
+
+def test_what_release_0_1_0_left_in_the_clear_is_sealed_when_it_is_gone(release_0_1_0: str) -> None:
+    night, vault = content(release_0_1_0), leaves().vault
+    migrate(release_0_1_0, ("pre",))
+    assert seal_rest(release_0_1_0, vault) == 0
+    migrate(release_0_1_0, ("post",))
+    assert seal_rest(release_0_1_0, vault) > 100
+    assert seal_rest(release_0_1_0, vault) == 0
+    sealed, reader = content(release_0_1_0), Unsealed(release_0_1_0)
+    for table, rows in sealed.items():
+        said = [row[column] for row in rows for column in SEALED[table][1]]
+        assert {value for value in said if value and not is_sealed(value)} <= {b"[]", b"{}"}
+        assert as_text(reader.rows(table, rows)) == as_text(night[table]), table
 
 
 def test_the_owner_backs_up_every_row_although_the_policies_hold_it(

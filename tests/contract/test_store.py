@@ -742,7 +742,7 @@ def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: 
         unit.legs.add([request_row()], [leg()])
         assert unit.facts.allocate_file(DAY, 10, NOW) is None
         for n in (1, 2):
-            unit.facts.add_updates([UpdateRow(leg().ref_no, n, leg().case_no, b"{}", None, None, NOW)])
+            unit.facts.add_updates([UpdateRow(leg().ref_no, n, leg().case_no, b'{"updateNo":1}', None, None, NOW)])
         assert unit.facts.allocate_file(DAY, 10, NOW - timedelta(seconds=1)) is None
         allocated = unit.facts.allocate_file(DAY, 10, NOW)
         assert allocated is not None

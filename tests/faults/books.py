@@ -14,6 +14,8 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.unsealed import Unsealed
+
 Row = dict[str, Any]
 
 OURS = {
@@ -50,6 +52,7 @@ def read(database: str, partners: Path) -> Books:
     with psycopg.connect(database, row_factory=dict_row) as connection:
         for name, sql in OURS.items():
             books.ours[name] = list(connection.execute(sql))  # type: ignore[call-overload]
+    books.ours["messages"] = Unsealed(database, partners.parent).rows("message", books.ours["messages"])
     for home in sorted(p for p in partners.iterdir() if p.is_dir()):
         lines = [line for name in JOURNALS for line in _lines(home / name)]
         books.theirs[home.name.upper()] = [orjson.loads(line) for line in lines]

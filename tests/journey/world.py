@@ -55,6 +55,7 @@ from gateway.sealing.keys import KeyRing, SigningKey, generate
 from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision
 from tests.fakes.memory import MemoryStore
+from tests.unsealed import Unsealed
 
 KST = ZoneInfo("Asia/Seoul")
 TODAY = date(2026, 11, 23)
@@ -597,7 +598,8 @@ def _postgres_rows(store: Any, table: str) -> list[dict[str, Any]]:
     order = {"audit_event": "id", "work_item": "id", "screening": "id", "attempt": "began_at, fence"}.get(table)
     with psycopg.connect(store._pool.conninfo, row_factory=dict_row, options="-c timezone=UTC") as connection:
         query = f"select * from {table}" + (f" order by {order}" if order else "")  # noqa: S608 - our own names
-        return [{k: str(v) if k == "mid" and v else v for k, v in r.items()} for r in connection.execute(query)]
+        found = [{k: str(v) if k == "mid" and v else v for k, v in r.items()} for r in connection.execute(query)]
+    return Unsealed(store._pool.conninfo).rows(table, found)
 
 
 def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:

@@ -3,20 +3,24 @@
 -- name: load_cases
 -- These cases, locked until the unit ends.
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, barred, screened, referred, updated_at
+       verdict, reason, merged_into, barred, screened, referred, updated_at,
+       (select k.content from vault_key k where k.case_no = case_record.case_no)
 from case_record where case_no = any(:case_nos) order by case_no for update;
 
 -- name: look_cases
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, barred, screened, referred, updated_at
+       verdict, reason, merged_into, barred, screened, referred, updated_at,
+       (select k.content from vault_key k where k.case_no = case_record.case_no)
 from case_record where case_no = any(:case_nos);
 
 -- name: records
-select case_no, record from case_record where case_no = any(:case_nos) and record is not null;
+select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
+from case_record where case_no = any(:case_nos) and record is not null;
 
--- name: record_as_of$
+-- name: record_as_of^
 -- What a case looked like at a moment.
-select record from case_history where case_no = :case_no and at <= :at order by revision desc limit 1;
+select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_history.case_no)
+from case_history where case_no = :case_no and at <= :at order by revision desc limit 1;
 
 -- name: save_case*!
 insert into case_record
@@ -37,12 +41,13 @@ select * from unnest(:case_no::text[], :revision::integer[], :record::bytea[], :
                      :at::timestamptz[]);
 
 -- name: unscreened
-select case_no, revision, record from case_record where status = 'live' and screened < revision
+select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
+from case_record where status = 'live' and screened < revision
 order by case_no limit :limit for update;
 
 -- name: waiting_cases
 -- Live cases on a waiting list, by their latest decision.
-select c.case_no, c.revision, c.record
+select c.case_no, c.revision, c.record, (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c
 join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
 where c.status = 'live' and c.screened = c.revision and s.result = 'WAITLIST'
@@ -70,7 +75,7 @@ select * from unnest(:case_no::text[], :revision::integer[], :ruleset::text[], :
 
 -- name: latest_screening
 select distinct on (case_no) case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position,
-       capacity, business_date, decided_at
+       capacity, business_date, decided_at, (select k.content from vault_key k where k.case_no = screening.case_no)
 from screening where case_no = any(:case_nos) order by case_no, id desc;
 
 -- name: mark_screened!
@@ -81,7 +86,8 @@ where c.case_no = s.case_no and c.screened < s.revision;
 -- name: to_refer
 -- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
 select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256,
-       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at
+       c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at,
+       (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c
 join lateral (select x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
 where c.status = 'live' and c.referred < c.revision and c.verdict = 'ok' and c.screened = c.revision and s.result = 'PRIORITY'

@@ -2,8 +2,10 @@
 
 -- name: facts_of
 -- A fact whose content was destroyed says nothing any more.
-select fact_id::text, ref_no, seq, mid::text, happened_on, content, evidence, entered_in_error, superseded_by::text, fhir, at
-from outcome_fact where ref_no = any(:ref_nos) and content <> '' order by ref_no, seq, at;
+select f.fact_id::text, f.ref_no, f.seq, f.mid::text, f.happened_on, f.content, f.evidence, f.entered_in_error,
+       f.superseded_by::text, f.fhir, f.at, l.case_no, (select k.content from vault_key k where k.case_no = l.case_no)
+from outcome_fact f left join leg l using (ref_no)
+where f.ref_no = any(:ref_nos) and f.content <> '' order by f.ref_no, f.seq, f.at;
 
 -- name: supersede!
 update outcome_fact set entered_in_error = true, superseded_by = :by
@@ -18,7 +20,8 @@ select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
 
 -- name: last_updates
-select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at
+select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at,
+       (select k.content from vault_key k where k.case_no = rtw_update.case_no)
 from rtw_update where ref_no = any(:ref_nos) order by ref_no, update_no desc;
 
 -- name: add_updates!
@@ -38,7 +41,8 @@ where (ref_no, update_no) in (
     for update skip locked);
 
 -- name: updates_in_file
-select ref_no, update_no, case_no, content, file_date, file_seq, at
+select ref_no, update_no, case_no, content, file_date, file_seq, at,
+       (select k.content from vault_key k where k.case_no = rtw_update.case_no)
 from rtw_update where file_date = :file_date and file_seq = :file_seq order by ref_no, update_no;
 
 -- name: file_is_worth_it$

@@ -16,7 +16,8 @@ insert into handover_file
 values (:file_id, :way, :name, :base_date, :file_seq, :mode, :sha256, :status, :reason, :records, :quarantined, :received_at);
 
 -- name: quarantined_of
-select file_id::text, record_no, case_no, reason, field, raw, sha256
+select file_id::text, record_no, case_no, reason, field, raw, sha256,
+       (select k.content from vault_key k where k.case_no = quarantined_record.case_no)
 from quarantined_record where file_id = :file_id order by record_no;
 
 -- name: mark_replaced!
@@ -33,7 +34,8 @@ values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_
 on conflict do nothing;
 
 -- name: parked
-select case_no, version, change, old_case_no, facts, facts_sha256, file_id::text, record_no, parked_at
+select case_no, version, change, old_case_no, facts, facts_sha256, file_id::text, record_no, parked_at,
+       (select k.content from vault_key k where k.case_no = parked_record.case_no)
 from parked_record where case_no = any(:case_nos) order by case_no, version, parked_at;
 
 -- name: unpark*!

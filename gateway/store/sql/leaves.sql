@@ -1,14 +1,5 @@
 -- The leaf of an act, in the transaction of the act.
 
--- name: keys_of_cases
-select case_no, subj, wrapped from vault_key where case_no = any(:case_nos);
-
--- name: add_case_keys!
--- Make keys, in order so that two makers cannot block each other; whoever was faster keeps his.
-insert into vault_key (case_no, subj, wrapped)
-select * from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[]) as made (case_no, subj, wrapped)
-order by case_no
-on conflict (case_no) do nothing;
 
 -- name: take_places
 -- The last thing a transaction does before its rows: from here to the commit nobody else numbers these streams. Locked

@@ -64,9 +64,6 @@ union all select 'messages ' || direction, count(*) from message group by direct
 union all select 'deliveries ' || state, count(*) from delivery group by state
 union all select 'receipts ' || direction || ' ' || decision, count(*) from receipt group by direction, decision
 union all select 'inbox ' || state, count(*) from inbox group by state
-union all select 'declined ' || l.partner || ' ' || coalesce(f.said #>> '{reason,code}', '-'), count(*)
-          from leg l join (select ref_no, nullif(convert_from(content, 'UTF8'), '')::jsonb as said from outcome_fact) f
-          on f.ref_no = l.ref_no where l.status = 'rejected' and f.said ? 'reason' group by 1
 union all select 'retention ' || c.milestone || ' ' || l.partner || ' ' || coalesce(c.result, c.state), count(*)
           from retention_check c join leg l on l.ref_no = c.ref_no
           group by c.milestone, l.partner, coalesce(c.result, c.state)
@@ -74,6 +71,11 @@ union all select 'updates written', count(*) from rtw_update where file_seq is n
 union all select 'updates waiting', count(*) from rtw_update where file_seq is null
 union all select 'work ' || kind, count(*) from work_item where done_at is null group by kind
 union all select 'events', count(*) from audit_event;
+
+-- name: declined
+-- What partners said that refused a referral; the reason is sealed with the rest of it.
+select l.partner, l.case_no, f.fact_id::text, f.content, (select k.content from vault_key k where k.case_no = l.case_no)
+from leg l join outcome_fact f using (ref_no) where l.status = 'rejected' and f.content <> '';
 
 -- name: hold_alone$
 -- Hold an act until this transaction ends, if nobody does; never waits.

@@ -28,11 +28,6 @@ from unnest(:ref_no::text[], :request_no::text[], :case_no::text[], :case_versio
            legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version,
            updated_at);
 
--- name: get_leg^
-select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
-       legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
-from leg where ref_no = :ref_no for update;
-
 -- name: legs_of_cases
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
@@ -42,6 +37,9 @@ from leg where case_no = any(:case_nos) order by ref_no;
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
 from leg where ref_no = any(:ref_nos) order by ref_no for update;
+
+-- name: cases_of_legs
+select ref_no, case_no from leg where ref_no = any(:ref_nos);
 
 -- name: untracked
 -- Legs that changed since their outcome was last judged.
@@ -56,7 +54,8 @@ where leg.ref_no = r.ref_no and leg.tracked < r.version;
 -- name: to_withdraw
 -- Open legs whose case may no longer be served.
 select l.ref_no, l.request_no, l.case_no, l.case_version, l.partner, l.person_id, l.state, l.status, l.business, l.services, l.legal_basis, l.consent_no, l.filler_no, l.answered, l.in_seq, l.first_answer_due, l.result_due, l.tracked, l.version, l.updated_at,
-       c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256, c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at
+       c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256, c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at,
+       (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c join leg l on l.case_no = c.case_no
 where (c.barred or c.version > 1) and (c.barred or c.version <> l.case_version)
   and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')

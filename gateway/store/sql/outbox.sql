@@ -58,7 +58,8 @@ from chosen h join message m on m.partner = h.partner and m.direction = 'out' an
 where d.partner = h.partner and d.mid = h.mid
 returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
-          (select probe from line), d.crashes, clock_timestamp();
+          (select probe from line), d.crashes, clock_timestamp(),
+          (select k.content from vault_key k where k.case_no = m.case_no);
 
 -- name: finish_deliveries
 -- Only the holder of the fence may end an attempt; returns the messages of those who were.
@@ -107,7 +108,7 @@ select partner, count(*) from delivery where state in ('ready', 'leased') group 
 
 -- name: find_message^
 select partner, direction, mid::text, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
-       map_digest, fields, fhir, at
+       map_digest, fields, fhir, at, (select k.content from vault_key k where k.case_no = message.case_no)
 from message where mid = :mid order by direction desc limit 1;
 
 -- name: report_exchanges

@@ -29,6 +29,7 @@ FREE = {
     "xlog_outside": "published by those who showed it",
     "number_series": "counts the referrals of a day",
     "rtw_file": "numbers and digests of files; their content stands in rtw_update",
+    "vault_state": "says whether content is sealed yet",
 }
 """Tables that hold no row of a partner or of a worker, and why."""
 JOURNEY_ONLY = {
