@@ -59,7 +59,7 @@ from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.activate import activate
-from gateway.journey.world import US, Knowledge, Limits, World
+from gateway.journey.world import US, Knowledge, Limits, World, never
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
@@ -244,6 +244,21 @@ def _event(act: str, row: KeyRow, by: str) -> AuditEvent:
     partner = None if row.owner == US else row.owner.upper()
     subject = named(row.owner, base64url.decode(thumbprint(_verify_key(row).public)))
     return AuditEvent(act=act, actor=by, purpose=TRUST, partner=partner, subject=subject)
+
+
+@dataclass(slots=True)
+class Unseen:
+    """Whether too few witnesses have cosigned the log for longer than allowed; remembered for two seconds."""
+
+    witnesses: Witnesses
+    allowed: timedelta
+    _known: tuple[float, bool] = (-KEYS_KNOWN_FOR_S, False)
+
+    def __call__(self) -> bool:
+        """Whether nothing may be sent."""
+        if time.monotonic() - self._known[0] > KEYS_KNOWN_FOR_S:
+            self._known = time.monotonic(), self.witnesses.silence() > self.allowed
+        return self._known[1]
 
 
 def _verify_key(row: KeyRow) -> VerifyKey:
@@ -483,6 +498,7 @@ def assemble(
             channels=open_channels,
             retry=RetrySchedule().scaled(settings.retry_scale),
             stopped=Stops(store),
+            unseen=_unseen(settings, log.witnesses),
             patience=Patience().scaled(settings.retry_scale),
             attempts=crews.__getitem__,
             wake=wake,
@@ -546,6 +562,11 @@ def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Ran
     witnesses = Witnesses(store, policy, ways)
     reached = _reached(settings, chance)
     return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses, reached)
+
+
+def _unseen(settings: Settings, witnesses: Witnesses) -> Callable[[], bool]:
+    stops = bool(witnesses) and settings.log_on_breach == "stop-sending"
+    return Unseen(witnesses, timedelta(seconds=settings.log_unwitnessed_s)) if stops else never
 
 
 def witness_policy(settings: Settings) -> Policy:

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         description="file that names who cosigns the exchange log, and how many are enough (C2SP tlog-policy, with "
         "addresses); unset: nobody",
     )
+    log_unwitnessed_s: float = Field(
+        default=4 * 3600.0, gt=0, description="so long the log may go without enough witnesses, in seconds"
+    )
+    log_on_breach: Literal["alert", "stop-sending"] = Field(
+        default="alert", description="what follows then: people are told, or nothing is sent until they cosign again"
+    )
     partner_urls: dict[str, str] = Field(
         default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
     )

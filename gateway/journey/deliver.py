@@ -76,11 +76,13 @@ class Tried(NamedTuple):
 
 def deliver(world: World, partner: str, worker: str) -> int:
     """Try one batch for one partner; returns how many messages were tried."""
-    # 0 outside the partner's service hours nothing is tried
+    # 0 while too few witnesses keep the log, and outside the partner's service hours, nothing is tried
     # 1 lease due messages, head of line per case; a single one as a probe when the line is open and a probe is due
     # 2 ask permission again, now; what may not leave is blocked, and what killed whoever tried it is dead
     # 3 try the rest side by side: sign the attempt, send, verify the receipt, judge the answer
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
+    if world.unseen():
+        return 0  # 0
     with ExitStack() as while_tried:
         asked_at = world.clock.now()
         if (opens_at := _opens_at(world, partner, asked_at)) > asked_at:

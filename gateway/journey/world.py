@@ -86,7 +86,7 @@ class Limits:
 
 
 def never() -> bool:
-    """Nobody asked us to stop."""
+    """Nobody asked us to stop, or stopped us."""
     return False
 
 
@@ -100,6 +100,7 @@ class World:
     """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids;
     `attempts(partner)` runs attempts to it side by side.
 
+    While `unseen()`, nothing is sent: too few outsiders keep the exchange log, and whoever runs us wants them to.
     Once `stopping()`, nothing is begun that is not under way.
     `log_rounds` are those of the exchange log; without them leaves wait, and lose nothing by it.
     """
@@ -125,6 +126,7 @@ class World:
     reached: Reached = nothing
     stopping: Callable[[], bool] = never
     stopped: Callable[[str], bool] = nobody_is
+    unseen: Callable[[], bool] = never
     patience: Patience = Patience()  # noqa: RUF009 - frozen
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:

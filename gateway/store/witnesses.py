@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 import structlog
@@ -88,6 +89,26 @@ class Witnesses:
         """Ask every witness once what it has seen of a log; who is away shows it when it is asked to cosign."""
         asked = [Asked(witness, head) for witness in self.policy.witnesses.values()]
         list(self._side_by_side(lambda one: self._judged(self._look, one), asked))
+
+    def silence(self) -> timedelta:
+        """For how long too few witnesses have cosigned the open log; from its first checkpoint on if they never did."""
+        with self._reading() as connection:
+            now: datetime = _SQL.moment(connection, shard=0)[0]
+            for head in [Head(*row) for row in _SQL.heads(connection)]:
+                if head.open:
+                    since = self._enough_at(connection, head) or _SQL.first_signed(connection, shard=head.shard)
+                    return now - (since or now)
+        return timedelta()
+
+    def _enough_at(self, connection: Connection, head: Head) -> datetime | None:
+        """Since when, going back, enough witnesses have cosigned."""
+        last = ((_last(connection, head, witness)[1], witness.key) for witness in self.policy.witnesses.values())
+        seen = list[Verifier]()
+        for at, key in sorted(((at, key) for at, key in last if at), key=itemgetter(0), reverse=True):
+            seen.append(key)
+            if self.policy.enough(seen):
+                return at
+        return None
 
     @staticmethod
     def guard(connection: Connection, head: Head) -> None:

@@ -71,6 +71,16 @@ def test_within_its_hours_it_is_tried_but_not_on_a_day_off(scene: Scene, day_off
     assert scene.deliver("KEIS") == delivered
 
 
+def test_while_nobody_outside_keeps_the_log_nothing_is_sent_and_nothing_is_burned(scene: Scene) -> None:
+    scene.refer(a_case(entry=KEIS_ONLY))
+    seen, before = scene.world, scene.rows("delivery")
+    scene.world = replace(seen, unseen=lambda: True)
+    assert scene.deliver("KEIS") == 0
+    assert scene.rows("delivery") == before
+    scene.world = seen
+    assert scene.deliver("KEIS") == 1
+
+
 # ── reports that wait ────────────────────────────────────────────────────────────────────────────────────────────────
 def waiting_report(scene: Scene) -> LegRow:
     leg = scene.referred(a_case())["KEIS"]

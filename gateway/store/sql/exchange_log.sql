@@ -69,6 +69,9 @@ select distinct on (witness) line from xlog_cosig where shard = :shard and size 
 -- name: last_cosigned^
 select size, at from xlog_cosig where witness = :witness and shard = :shard order by at desc limit 1;
 
+-- name: first_signed$
+select created_at from xlog_checkpoint where shard = :shard order by size limit 1;
+
 -- name: cosigned_sizes
 -- Who has cosigned the newest sizes that anybody has.
 select size, array_agg(distinct witness) from xlog_cosig where shard = :shard group by size order by size desc limit :limit;

@@ -521,3 +521,43 @@ def test_a_policy_that_names_nobody_or_nowhere_is_refused_at_the_start(text: str
         path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsInvalid, match="GATEWAY_WITNESSES"):
         witness_policy(Settings(witnesses=path))
+
+
+# ── how long nobody has looked ───────────────────────────────────────────────────────────────────────────────────────
+def hours_ago(attacker: Attacker, table: str, hours: int, where: str = "true") -> None:
+    column = "at" if table == "xlog_cosig" else "created_at"
+    attacker.execute(f"update {table} set {column} = {column} - interval '{hours} h' where {where}")  # type: ignore[arg-type]  # noqa: S608
+
+
+def hours_of_silence(log: ExchangeLog) -> int:
+    return round(log.witnesses.silence() / timedelta(hours=1))
+
+
+def test_silence_counts_from_the_last_cosignature(log: ExchangeLog, attacker: Attacker) -> None:
+    assert hours_of_silence(log) == 0
+    hours_ago(attacker, "xlog_cosig", 5)
+    assert hours_of_silence(log) == 5
+    assert log.witnesses.round() == 1  # it is asked again, and nothing is silent any more
+    assert hours_of_silence(log) == 0
+
+
+def test_too_few_witnesses_are_silence_too(
+    make: Make, near: dict[str, Near], act: Callable[..., None], attacker: Attacker
+) -> None:
+    log = make({"one": near["one"], "two": near["two"], "three": Told(lambda _: AWAY)}, enough=2)
+    act(ACT)
+    log.catch_up()
+    assert log.witnesses.round() == 2
+    hours_ago(attacker, "xlog_cosig", 9, f"witness = '{COSIGNERS['two'].verifier.vkey}'")
+    assert hours_of_silence(log) == 9  # one and three are no help: one alone is not enough, three never came
+
+
+def test_before_the_first_cosignature_silence_counts_from_the_first_checkpoint(
+    make: Make, act: Callable[..., None], attacker: Attacker
+) -> None:
+    log = make({"one": Told(lambda _: AWAY)})
+    assert hours_of_silence(log) == 0  # there is nothing to look at
+    act(ACT)
+    log.catch_up()
+    hours_ago(attacker, "xlog_checkpoint", 3)
+    assert hours_of_silence(log) == 3
