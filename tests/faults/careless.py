@@ -39,14 +39,14 @@ CONTROLS = {
     ),
     "get-then-put": Control(
         "a message id is looked up, then written",
-        "on conflict do nothing returning partner, mid::text, inbox_seq",
-        "returning partner, mid::text, inbox_seq",
+        "on conflict do nothing returning partner, mid, inbox_seq",
+        "returning partner, mid, inbox_seq",
         allows_twice=True,
     ),
     "no-on-conflict": Control(
         "whoever writes the same id at the same moment gets an error",
-        "on conflict do nothing returning partner, mid::text, inbox_seq",
-        "returning partner, mid::text, inbox_seq",
+        "on conflict do nothing returning partner, mid, inbox_seq",
+        "returning partner, mid, inbox_seq",
     ),
     "short-memory": Control(
         "message ids are forgotten after two seconds",
