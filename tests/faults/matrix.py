@@ -142,6 +142,7 @@ ROWS = (
     Row("21", "a clock of ours jumps", lambda ground, _: visits.jumping(ground)[0], "answer", 100),
     Row("21", "a worker's clock jumps", lambda ground, _: rounds.astray(ground), "refused to sign", 3),
     Row("22", "one bit is another", partial(_beside, "flipped", 3400), "forged", 10_000),
+    Row("24", "a partner's second key is used, then revoked", partial(_beside, "revoked", 150), "forged", 400),
     Row("25", "messages that kill who tries them", lambda ground, _: rounds.poisoned(ground, 17)[0], "dead", 17),
     Row("26", "partners sign a no", partial(_going_out, Manners(rejects=150), STILL), "blocked", 200),
     Row(

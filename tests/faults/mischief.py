@@ -2,6 +2,7 @@
 
     reused     the id of a letter that was taken in, over other bytes, properly sealed and signed
     replayed   a request as it was captured: at once, at another route, as another partner, and later
+    revoked    a partner's second key, good for a while and then known to be stolen
     skewed     a partner's clock, or ours, is wrong by so much
     flipped    one bit of the body, of the manifest, or of a header: in transit, or before the attempt was signed
 
@@ -17,19 +18,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from random import Random
 from typing import Any, NamedTuple
 
 from adapters.partners.pretend.journal import Journal
-from gateway.sealing.keys import SigningKey
+from gateway.assembly import KEYS_KNOWN_FOR_S
+from gateway.sealing.keys import SigningKey, generate, to_jwk
 from tests.faults.place import PARTNERS, Place, set_ahead
 from tests.faults.sender import Pen, decision_in, pen_of
-from tests.journey.world import Letter, seal
+from tests.journey.world import Letter, knowledge, seal
 
 PATIENCE_S = 15.0
+REVOKED_WITHIN_S = 5.0
 BELIEVED_S = (-299, -61, -59, -30, 30, 59, 60)
 """How far ahead of us a partner's clock may be, whole seconds, and still be believed; and what is too much."""
 TOO_FAR_S = (-301, 61, 301)
@@ -149,6 +152,26 @@ def skewed(rogue: Rogue, many: int) -> None:
             rogue.say(what, f"{ahead_s:+d} s", letter, rogue.honest(letter, ahead_s=ahead_s))
 
 
+def revoked(rogue: Rogue, many: int) -> None:
+    """A second key is believed beside the first one, until it is revoked; five seconds later nobody believes it."""
+    stolen = generate(f"{rogue.partner.lower()}-stolen")
+    thief = replace(rogue, pen=replace(rogue.pen, key=stolen))
+    letters = list(islice(cycle(rogue.pen.letters), many))
+    with rogue.place.gateway(knowledge()) as gateway:
+        gateway.shelf.add(rogue.partner, to_jwk(stolen))
+        time.sleep(KEYS_KNOWN_FOR_S + 0.5)  # a door looks again after that long
+        for letter in letters:
+            rogue.bring(letter)
+            thief.say("answer", "second key", letter, thief.honest(letter))
+        gateway.shelf.revoke(rogue.partner, stolen.kid)
+    until = time.monotonic() + REVOKED_WITHIN_S
+    while time.monotonic() < until:
+        thief.say("meanwhile", "revoked", letters[0], thief.honest(letters[0]))
+        time.sleep(0.2)
+    for letter in letters:
+        thief.say("forged", "revoked", letter, thief.honest(letter))
+
+
 def flipped(rogue: Rogue, many: int) -> None:
     """One bit somewhere is another."""
     kinds = cycle(FLIPS)
@@ -214,7 +237,7 @@ FLIPS: Mapping[str, Callable[[Rogue, dict[str, Any]], Request]] = {
     "manifest payload, signed anew": _manifest(1),
     "manifest signature, signed anew": _manifest(2),
 }
-ACTS = {act.__name__: act for act in (reused, replayed, skewed, flipped)}
+ACTS = {act.__name__: act for act in (reused, replayed, revoked, skewed, flipped)}
 
 
 def rogues(place: Place, act: str, many: int) -> None:

@@ -47,6 +47,18 @@ def test_a_request_that_was_captured_is_never_believed_again_nowhere_and_not_lat
     assert len(statuses) == 8
 
 
+def test_a_second_key_is_believed_until_it_is_revoked_and_nobody_else_notices(ground: Ground) -> None:
+    found, both = visits.beside(ground, "revoked", 4)
+    assert_nothing_is_wrong(found)
+    assert heard(both, "answer")["second key"] == {200}
+    assert heard(both, "forged") == {"revoked": {401}}
+    assert found.hits["forged"] == 12
+    others = [
+        line for lines in both.theirs.values() for line in lines if line["what"] == "answer" and "kind" not in line
+    ]
+    assert {line["status"] for line in others} == {200}
+
+
 def test_a_clock_over_there_may_be_wrong_up_to_the_limits_and_no_second_further(ground: Ground) -> None:
     found, both = visits.beside(ground, "skewed", 2)
     assert_nothing_is_wrong(found)
