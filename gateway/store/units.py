@@ -838,13 +838,14 @@ class PostgresStore:
             open=False,
             kwargs=session,
             configure=_configure,
-            reconnect_timeout=RECONNECT_S,
+            reconnect_timeout=PATIENCE_S,
         )
         try:
             self._pool.open(wait=True, timeout=PATIENCE_S)
         except PoolTimeout:
             self._pool.close()
             raise StoreUnavailable from None
+        self._pool.reconnect_timeout = RECONNECT_S
 
     @contextmanager
     def unit(self, partner: str | None = None) -> Iterator[PostgresUnit]:

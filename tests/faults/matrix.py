@@ -45,7 +45,7 @@ def _coming_in(habits: Habits, weather: lines.Weather, ground: Ground, _: int) -
 
 
 def _troubled(way: str, acts: Callable[[Server], Sequence[Callable[[], None]]], ground: Ground, _: int) -> Result:
-    trouble = Trouble(acts(server_of(ground)))
+    trouble = Trouble(acts(server_of(ground)), every_s=lines.RECOVERS_S + 1)  # time enough to see it recover
     if way == "out":
         return lines.outbound(ground, "trouble", trouble=trouble)[0]
     return lines.inbound(ground, "trouble", SLOWLY, trouble=trouble)[0]

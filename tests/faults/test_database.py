@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ from gateway.assembly import Gateway
 from gateway.journey.deliver import deliver
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
+from gateway.store.units import PostgresStore
 from gateway.telemetry.metrics import Metrics
 from gateway.worker.rounds import one_round
-from tests.conftest import ROOT, home_folder, make_template
+from tests.conftest import ROOT, home_folder, leaves, make_template
 from tests.faults import full_disk, lines, rounds
 from tests.faults.ground import Ground
 from tests.faults.rounds import Result
@@ -145,6 +147,14 @@ def test_a_database_that_is_away_is_seen_by_whoever_looks_and_found_again_soon(
     assert gateway.ailments() == []
     assert watched_by_an_alert("gateway_database_up")
     assert watched_by_an_alert('gateway_rounds_total{result="failed"}')
+
+
+def test_whoever_starts_while_the_database_starts_waits_for_it(server: Server) -> None:
+    server.end()
+    later = Timer(2.0, server.start)
+    later.start()
+    PostgresStore(server.url, leaves()).close()
+    later.join()
 
 
 def test_a_database_that_only_reads_is_seen_by_whoever_looks(server: Server, seen: tuple[Gateway, Seen]) -> None:
