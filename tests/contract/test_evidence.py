@@ -227,7 +227,7 @@ def test_a_message_that_holds_a_resident_registration_number_is_not_passed_on(al
     legs = alone.scene.referred(a_case())
     alone.log.catch_up()
     with _attacker(alone.scene) as books:
-        books.execute("update message set body = body || '800101-1234567' where partner = 'KEIS'")
+        books.execute("update message set body = '800101-1234567' where partner = 'KEIS'")  # in the clear, and wrong
     raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no), content=True)
     assert ("body", "holds-a-resident-number") in lacking(raw)
     assert all(b"800101" not in data for data in unpacked(raw).values())
