@@ -32,7 +32,7 @@ MODERATE = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 ROOT = Settings().mappings
 SERVICES = {"KEIS": ["01"], "KEAD": ["직업능력평가", "취업알선"], "TRN": ["직업훈련"]}
 ITEMS = ("identity", "contact", "jobWish", "function", "subsidy")
-SHORTEST = 4
+SHORTEST, CHANCE = 4, 8
 
 
 # ── what may leave, by the documents ─────────────────────────────────────────────────────────────────────────────────
@@ -97,6 +97,13 @@ def leaves(value: Any) -> Iterator[str]:
 def spellings(leaf: str) -> set[str]:
     """A value as partners may write it: dates without hyphens, numbers without separators."""
     return {leaf, leaf.replace("-", ""), leaf.replace(" ", "")}
+
+
+def stands(spelling: str, text: str) -> bool:
+    """Whether it is said; five digits within a random id are no postal code."""
+    if spelling.isdigit() and len(spelling) < CHANCE:
+        return re.search(rf"(?<![0-9A-Za-z-]){spelling}(?![0-9A-Za-z-])", text) is not None
+    return spelling in text
 
 
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,7 +225,9 @@ def test_no_withheld_value_is_in_the_bytes_that_leave(record: dict[str, Any]) ->
         for secret in leaves(may_not):
             if len(secret) < SHORTEST or any(secret in p for p in permitted):
                 continue
-            assert not [s for s in spellings(secret) if s in text or s in plain], f"{partner} was told {secret}"
+            assert not [s for s in spellings(secret) if stands(s, text) or stands(s, plain)], (
+                f"{partner} was told {secret}"
+            )
 
 
 @pytest.mark.rule("R-18")
