@@ -32,7 +32,12 @@ MODERATE = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 ROOT = Settings().mappings
 SERVICES = {"KEIS": ["01"], "KEAD": ["직업능력평가", "취업알선"], "TRN": ["직업훈련"]}
 ITEMS = ("identity", "contact", "jobWish", "function", "subsidy")
-SHORTEST, CHANCE = 4, 8
+SHORTEST = 4
+CHANCE = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
+)
+"""Ids and the moment of sending, in which any five digits may stand: at 10:10:15 the postal code 01015."""
 
 
 # ── what may leave, by the documents ─────────────────────────────────────────────────────────────────────────────────
@@ -97,13 +102,6 @@ def leaves(value: Any) -> Iterator[str]:
 def spellings(leaf: str) -> set[str]:
     """A value as partners may write it: dates without hyphens, numbers without separators."""
     return {leaf, leaf.replace("-", ""), leaf.replace(" ", "")}
-
-
-def stands(spelling: str, text: str) -> bool:
-    """Whether it is said; five digits within a random id are no postal code."""
-    if spelling.isdigit() and len(spelling) < CHANCE:
-        return re.search(rf"(?<![0-9A-Za-z-]){spelling}(?![0-9A-Za-z-])", text) is not None
-    return spelling in text
 
 
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,16 +216,14 @@ def test_no_withheld_value_is_in_the_bytes_that_leave(record: dict[str, Any]) ->
     messages = referred(record)
     assert set(messages) <= set(record["consent"][0]["recipients"])
     for partner, message in messages.items():
-        text = message["body"].decode()
-        plain = " ".join(leaves(orjson.loads(message["body"])))
+        text = CHANCE.sub("", message["body"].decode())
+        plain = CHANCE.sub("", " ".join(leaves(orjson.loads(message["body"]))))
         may, may_not = sorted_out(record, partner)
         permitted = set(leaves(may))
         for secret in leaves(may_not):
             if len(secret) < SHORTEST or any(secret in p for p in permitted):
                 continue
-            assert not [s for s in spellings(secret) if stands(s, text) or stands(s, plain)], (
-                f"{partner} was told {secret}"
-            )
+            assert not [s for s in spellings(secret) if s in text or s in plain], f"{partner} was told {secret}"
 
 
 @pytest.mark.rule("R-18")
