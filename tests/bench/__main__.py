@@ -34,6 +34,7 @@ LONGEST_S = {
     "peers": 75,
     "document": 35,
     "fhir": 15,
+    "record": 15,
     "intake": 95,
     "refer": 35,
     "loop": 140,
