@@ -2,8 +2,9 @@
 
 The id is ours, for a partner's header could hold anything; the answer names it, so that both sides can speak of the
 same request. Its line joins it with the message it brought, as far as the sender says which, and with the reason of a
-refusal; messages that come together share what the verb says about them. Refuses to log addresses, paths, headers and
-bodies, and requests that ask for nothing worth a line.
+refusal; messages that come together share what the verb says about them. A caller who leaves in the middle of its body
+has broken nothing of ours: its line says 499. Refuses to log addresses, paths, headers and bodies, and requests that
+ask for nothing worth a line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
@@ -22,6 +24,8 @@ from gateway.ports import Observer, Reached, nothing
 from gateway.telemetry.logs import where
 
 HEADER = "X-Request-Id"
+LEFT = 499
+"""What is written down where a caller had gone before its body was there; nobody is sent it (nginx's number)."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 log = structlog.get_logger()
 
@@ -50,6 +54,8 @@ class Requests:
         with bound_contextvars(request_id=request_id), self._observer.working("request", _because(headers)):
             try:
                 await self._app(scope, receive, answer)
+            except ClientDisconnect:
+                status = LEFT
             except Exception as error:  # noqa: BLE001 - the application has answered 500 already
                 log.error("request.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
             self._reached("request.answered")

@@ -9,11 +9,11 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 from structlog.contextvars import get_contextvars
 
-from gateway.api.requests import HEADER, Requests
+from gateway.api.requests import HEADER, LEFT, Requests
 from gateway.ports import Unobserved
 
 seen: list[dict[str, Any]] = []
@@ -35,7 +35,7 @@ def watcher() -> Watcher:
     return Watcher()
 
 
-def get(path: str, watcher: Watcher, **headers: str) -> httpx2.Response:
+def app_of() -> FastAPI:
     app = FastAPI()
     app.add_exception_handler(Exception, lambda _request, _error: Response("sorry", 500))
 
@@ -48,8 +48,16 @@ def get(path: str, watcher: Watcher, **headers: str) -> httpx2.Response:
     def broken() -> Response:
         raise KeyError("홍길동")
 
+    @app.post("/taken")
+    async def taken(request: Request) -> Response:
+        return Response(await request.body())
+
+    return app
+
+
+def get(path: str, watcher: Watcher, **headers: str) -> httpx2.Response:
     async def ask() -> httpx2.Response:
-        transport = httpx2.ASGITransport(app=Requests(app, watcher))
+        transport = httpx2.ASGITransport(app=Requests(app_of(), watcher))
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as client:
             return await client.get(path, headers={HEADER: "mine"} | headers)
 
@@ -91,6 +99,24 @@ def test_what_we_did_not_foresee_is_answered_named_and_logged_without_what_it_sa
     assert "홍길동" not in out.getvalue()
     assert {line["request_id"] for line in said} == {answer.headers[HEADER]}
     assert watcher.answers == [("broken", 500)]
+
+
+def test_a_caller_who_leaves_before_its_body_is_there_has_broken_nothing(watcher: Watcher, out: io.StringIO) -> None:
+    async def leave() -> None:
+        door = Requests(app_of(), watcher)
+        scope = {"type": "http", "method": "POST", "path": "/taken", "headers": [], "query_string": b""}
+        pieces = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+        async def receive() -> Any:
+            return next(pieces)
+
+        async def send(_: Any) -> None: ...
+
+        await door(scope, receive, send)
+
+    asyncio.run(leave())
+    assert [(line["event"], line["status"]) for line in lines(out)] == [("request.answered", LEFT)]
+    assert watcher.answers == [("taken", LEFT)]
 
 
 def test_a_request_that_brings_a_message_is_a_line_with_both_ids(watcher: Watcher, out: io.StringIO) -> None:
