@@ -10,17 +10,19 @@
     limit_data   the connection is closed after so many bytes
 
 A toxic works on one direction: `up` towards the server, `down` towards the client. Toxics of a direction work one
-after the other, in the order they were added, on all connections from now on. Refuses to look at what it carries.
+after the other, in the order they were added, on all connections from now on; or every connection that reaches the
+server meets the next set of them, whatever the clock says. Refuses to look at what it carries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -116,6 +118,7 @@ class Proxy:
 
     server_port: int
     toxics: tuple[Toxic, ...] = ()
+    weather: Iterator[tuple[Toxic, ...]] | None = None
     connections: int = 0
     cut: int = 0
     port: int = 0
@@ -149,9 +152,14 @@ class Proxy:
     def be(self, *toxics: Toxic) -> None:
         """From now on these are wrong, and nothing else."""
         assert {toxic.name for toxic in toxics} <= NAMES
-        self.toxics = toxics
-        if any(toxic.name == "down" for toxic in toxics):
+        self.toxics, self.weather = toxics, None
+        if _down(toxics):
             self._do(self._cut_off())
+
+    def vary(self, weather: Sequence[tuple[Toxic, ...]]) -> None:
+        """From now on every connection meets the next of these sets, over and over."""
+        assert {toxic.name for toxics in weather for toxic in toxics} <= NAMES
+        self.toxics, self.weather = (), itertools.cycle(weather)
 
     def reset_all(self) -> None:
         """Reset everybody who is inside now."""
@@ -163,7 +171,7 @@ class Proxy:
 
     async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if any(toxic.name == "down" for toxic in self.toxics):
+        if _down(self.toxics):
             _close(writer, reset=True)
             return
         try:
@@ -173,8 +181,11 @@ class Proxy:
             return
         both = (writer, there_writer)
         self._inside.update(both)
-        up = asyncio.ensure_future(self._carry("up", reader, there_writer))
-        down = asyncio.ensure_future(self._carry("down", there_reader, writer))
+        toxics = next(self.weather) if self.weather else self.toxics
+        if _down(toxics):
+            await self._cut_off()
+        up = asyncio.ensure_future(_carry("up", toxics, reader, there_writer))
+        down = asyncio.ensure_future(_carry("down", toxics, there_reader, writer))
         try:
             with contextlib.suppress(asyncio.CancelledError):  # the proxy ends
                 await asyncio.gather(up, down)
@@ -189,16 +200,23 @@ class Proxy:
             for side in both:
                 _close(side)
 
-    async def _carry(self, direction: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pieces = _read(reader)
-        for toxic in self.toxics:
-            if toxic.direction == direction and toxic.name in _WORK:
-                pieces = _WORK[toxic.name](pieces, toxic)
-        async for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.write_eof()
+
+def _down(toxics: Sequence[Toxic]) -> bool:
+    return any(toxic.name == "down" for toxic in toxics)
+
+
+async def _carry(
+    direction: str, toxics: Sequence[Toxic], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    pieces = _read(reader)
+    for toxic in toxics:
+        if toxic.direction == direction and toxic.name in _WORK:
+            pieces = _WORK[toxic.name](pieces, toxic)
+    async for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    with contextlib.suppress(OSError):
+        writer.write_eof()
 
 
 async def _read(reader: asyncio.StreamReader) -> Pieces:

@@ -136,7 +136,32 @@ def test_toxics_of_both_directions_add_up(proxy: Proxy) -> None:
     assert say(proxy)[1] >= 0.4
 
 
+def test_every_connection_meets_the_next_weather_and_none_is_used_up_by_whoever_did_not_reach_the_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = closed.getsockname()[1]
+    with Proxy(nobody) as proxy:
+        proxy.vary([(Toxic("limit_data", "down", size=7),), (Toxic("down"),), ()])
+        assert say(proxy)[0::2] == (b"", "reset")
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            threading.Thread(target=echo, args=(listening,), daemon=True).start()
+            proxy.server_port = listening.getsockname()[1]
+            assert [say(proxy)[0] for _ in range(6)] == [WORD[:7], b"", WORD] * 2
+
+
+def test_down_in_the_weather_cuts_off_who_is_inside() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, Proxy(listening.getsockname()[1]) as proxy:
+        threading.Thread(target=echo, args=(listening,), daemon=True).start()
+        proxy.vary([(), (Toxic("down"),)])
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as line:
+            line.sendall(WORD)
+            assert line.recv(4096)
+            say(proxy)
+            assert line.recv(4096) == b""
+
+
 def test_a_name_that_is_no_toxic_is_refused(proxy: Proxy) -> None:
     with pytest.raises(AssertionError):
         proxy.be(Toxic("lateness"))
+    with pytest.raises(AssertionError):
+        proxy.vary([(Toxic("lateness"),)])
     assert len(NAMES) == 8
