@@ -1,6 +1,6 @@
 # One image for every process of the gateway; docker-compose.yml says which process it is.
 FROM python:3.11.10-slim-bookworm
-RUN useradd --uid 10001 --no-create-home gateway && install --directory --owner gateway --mode 0700 /data /partners
+RUN useradd --uid 10001 --no-create-home gateway && install --directory --owner gateway --mode 0700 /data /partners /witness
 COPY requirements.lock /app/
 RUN pip install --no-cache-dir --require-hashes --requirement /app/requirements.lock
 COPY gateway /app/gateway

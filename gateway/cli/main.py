@@ -382,9 +382,16 @@ def key_revoke(owner: str, kid: str, by: KeyOfficer = OPERATOR) -> None:
 
 
 @keys.command("introduce")
-def key_introduce(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
+def key_introduce(
+    folder: Annotated[Path, typer.Argument(file_okay=False)],
+    witness: Annotated[Path | None, typer.Option(file_okay=False, help="folder of a witness of our own")] = None,
+    witness_url: Annotated[str | None, typer.Option(help="its address; GATEWAY_WITNESSES is written")] = None,
+) -> None:
     """Exchange keys with pretend partners that will keep theirs in this folder, one folder each. For a sandbox."""
     settings = read_settings()
+    if witness and witness_url:
+        pretend.introduce_witness(settings, witness, witness_url)
+        typer.echo("witness: keys are exchanged")
     with open_books(settings) as books:
         for partner in settings.partner_urls:
             introduce(settings, books, partner, folder / partner.lower())

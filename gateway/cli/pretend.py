@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.assembly import DEMO, DayFile, RealClock
+from gateway.assembly import DEMO, DayFile, RealClock, open_books, witness_vkey
 from gateway.cli.partners import free_port
 from gateway.cli.running import LOOPBACK
 from gateway.config import Settings
@@ -63,9 +63,17 @@ def witness_home(home: Path) -> Path:
     return home.resolve() / "witness"
 
 
-def write_policy(home: Path, vkey: str, port: int) -> None:
-    """Say who cosigns: our own witness, alone."""
-    policy_file(home).write_text(f"witness own {vkey} http://127.0.0.1:{port}\nquorum own\n", encoding="utf-8")
+def introduce_witness(settings: Settings, home: Path, url: str) -> None:
+    """Say who cosigns, our own witness alone, and tell it which logs to watch. `home`: its folder.
+
+    Raises SettingsInvalid when the settings do not name the file to say it in.
+    """
+    if settings.witnesses is None:
+        raise SettingsInvalid("GATEWAY_WITNESSES: name the file in which to write who cosigns")
+    vkey = witness_vkey(home, WITNESS)
+    settings.witnesses.write_text(f"witness own {vkey} {url}\nquorum own\n", encoding="utf-8")
+    with open_books(settings) as books:
+        (home / "logs").write_text("\n".join([*books.log.keys(), ""]), encoding="utf-8")
 
 
 def day_file(home: Path) -> Path:

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 
 import orjson
 
-from gateway.assembly import be_pretend_partner, be_witness, introduce, know, open_books, witness_vkey
+from gateway.assembly import be_pretend_partner, be_witness, introduce, know, open_books
 from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port
@@ -114,12 +114,9 @@ class Supervisor:
         code = self._act(("migrate",), None)
         if code == 0 and self._sandbox:
             if self._witness_port:
-                vkey = witness_vkey(pretend.witness_home(self._settings.home), pretend.WITNESS)
-                pretend.write_policy(self._settings.home, vkey, self._witness_port)
+                home, url = pretend.witness_home(self._settings.home), f"http://127.0.0.1:{self._witness_port}"
+                pretend.introduce_witness(self._settings, home, url)
             with open_books(self._settings) as books:
-                if self._witness_port:
-                    logs = pretend.witness_home(self._settings.home) / "logs"
-                    logs.write_text("\n".join([*books.log.keys(), ""]), encoding="utf-8")
                 for partner in self._settings.partner_urls:
                     introduce(self._settings, books, partner, pretend.home_of(self._settings, partner))
         return code

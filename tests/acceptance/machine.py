@@ -43,6 +43,7 @@ class Machine:
         self.doors = [free_port() for _ in range(replicas("api"))]
         self.proxy = free_port()
         self.ports = {partner: free_port() for partner in PARTNERS}
+        self.witness = free_port()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.started: set[str] = set()
 
@@ -53,6 +54,8 @@ class Machine:
             **{f"http://{name}:8801": f"http://127.0.0.1:{port}" for name, port in self.ports.items()},
             "https://proxy:8443": f"https://127.0.0.1:{self.proxy}",
             "http://127.0.0.1:8801": f"http://127.0.0.1:{self.ports.get(partner)}",
+            "http://witness:8720": f"http://127.0.0.1:{self.witness}",
+            "http://127.0.0.1:8720": f"http://127.0.0.1:{self.witness}",
             "http://127.0.0.1:8700": f"http://127.0.0.1:{door}",
             "redis://redis:6379/0": broker.broker_url(self.home),
             SERVICES["api"]["environment"]["GATEWAY_DATABASE_URL"]: self.database,
@@ -61,7 +64,12 @@ class Machine:
             "/run/secrets": str(self.secrets),
             "/etc/nginx/nginx.conf": str(self.folder / "nginx.conf"),
         }
-        folders = {"/tmp": str(own), "/data": str(self.home), "/partners": str(self.partners)}  # noqa: S108
+        folders = {
+            "/tmp": str(own),  # noqa: S108
+            "/data": str(self.home),
+            "/partners": str(self.partners),
+            "/witness": str(self.folder / "witness"),
+        }
         there = "|".join([*map(re.escape, table), *(rf"(?<![\w/.:-]){folder}\b" for folder in folders)])
         return re.sub(there, lambda m: {**table, **folders}[m[0]], text)
 
@@ -91,7 +99,8 @@ class Machine:
             self.configure(self.folder / "nginx.conf", self.doors, own)
         door = self.doors[number] if name == "api" else None
         words = [*service.get("entrypoint", ENTRYPOINT), *service["command"]]
-        words = [str(self.ports[name]) if word == "8801" else self.local(word, own, door) for word in words]
+        ports = {"8801": self.ports.get(name), "8720": self.witness}
+        words = [str(ports[word]) if word in ports else self.local(word, own, door) for word in words]
         told = {key: self.local(value, own) for key, value in service.get("environment", {}).items()}
         image = {"GATEWAY_HOME": str(self.home), "GATEWAY_PORT": str(door or 0)} if name not in PARTNERS else {}
         self._run(f"{name}-{number}", [program(words[0]), *as_we_are(words[1:])], told | image)

@@ -81,6 +81,14 @@ def test_a_night_goes_through_the_proxy_and_both_sides_books_agree(machine: Mach
     assert {(e["direction"], e["partner"]) for e in report.exchanges} == {(d, p) for d in ("in", "out") for p in urls}
 
 
+def test_the_witness_has_cosigned_what_the_workers_published(machine: Machine) -> None:
+    def cosigned() -> bool:
+        signed = [path.read_text(encoding="utf-8") for path in (machine.home / "xlog").glob("*/witnessed")]
+        return any("— witness.example/own " in note for note in signed)
+
+    until("the newest checkpoint has its cosignature", cosigned)
+
+
 # ── mutual TLS ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def caller(machine: Machine, *, certificate: str | None, authority: str = "proxy-ca") -> httpx2.Client:
     context = ssl.create_default_context(cafile=machine.secrets / f"{authority}.pem")
@@ -153,6 +161,6 @@ def test_the_door_is_told_the_certificate_by_the_proxy_and_nothing_of_it_by_the_
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_everybody_ends_when_asked_within_the_time_the_file_gives(machine: Machine) -> None:
     codes = machine.stop()
-    said = {name: code for name, code in codes.items() if code and not name.startswith(PARTNERS)}
-    assert said == {}  # a pretend partner's server ends well, and then of the signal
-    assert {code for name, code in codes.items() if name.startswith(PARTNERS)} <= {0, -signal.SIGTERM}
+    said = {name: code for name, code in codes.items() if code and not name.startswith((*PARTNERS, "witness"))}
+    assert said == {}  # theirs end well, and then of the signal
+    assert {code for name, code in codes.items() if name.startswith((*PARTNERS, "witness"))} <= {0, -signal.SIGTERM}

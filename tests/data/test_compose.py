@@ -41,7 +41,7 @@ def test_the_specification_would_see_a_word_that_is_none() -> None:
 
 
 def test_the_processes_are_those_of_gateway_up() -> None:
-    assert OURS.keys() == {"migrate", "introduce", "api", "worker", "beat", "keis", "kead", "trn"}
+    assert OURS.keys() == {"migrate", "introduce", "api", "worker", "beat", "keis", "kead", "trn", "witness"}
     source = Path(supervisor.__file__).read_text(encoding="utf-8")
     for service in (OURS[name] for name in ("api", "worker", "beat", "migrate")):
         words = [word for word in service["command"] if not word.startswith("/")]
@@ -83,6 +83,13 @@ def test_only_the_proxy_is_published_and_only_the_proxy_reaches_the_door() -> No
     assert [SERVICES[name]["networks"] for name in ("postgres", "redis")] == [["inside"], ["inside"]]
 
 
+def test_only_workers_reach_the_witness_and_it_reaches_nobody_of_ours() -> None:
+    assert {name for name, service in SERVICES.items() if "witnesses" in service["networks"]} == {"worker", "witness"}
+    assert SERVICES["witness"]["networks"] == ["witnesses"]
+    assert {name for name, service in OURS.items() if "witness:/witness" in service["volumes"]} == {
+        "introduce", "witness"}  # fmt: skip
+
+
 def test_secrets_that_the_sandbox_makes_are_those_the_file_names(tmp_path: Path) -> None:
     subprocess.run([ROOT / "gateway" / "proxy" / "sandbox-secrets", tmp_path / "secrets"], check=True)
     for secret in COMPOSE["secrets"].values():
@@ -95,5 +102,5 @@ def test_secrets_that_the_sandbox_makes_are_those_the_file_names(tmp_path: Path)
 
 
 def test_what_others_wait_for_has_a_health_check() -> None:
-    for name in ("postgres", "redis", "api", "worker", "keis", "kead", "trn", "proxy"):
+    for name in ("postgres", "redis", "api", "worker", "keis", "kead", "trn", "witness", "proxy"):
         assert SERVICES[name]["healthcheck"]["test"]

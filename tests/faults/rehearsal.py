@@ -3,8 +3,9 @@
     python -m tests.faults.rehearsal --cases 5000
 
 starts the demo as an operator does and sends kill -9 to one process after another: the door, the workers, beat, the
-partners, Valkey, PostgreSQL, again and again, and at the end the supervisor itself. The demo's own exit code says
-whether both sides' books agree and every labelled verdict is met. Refuses to kill anything that is not in `up.json`.
+partners, the witness, Valkey, PostgreSQL, again and again, and at the end the supervisor itself. The demo's own exit
+code says whether both sides' books agree and every labelled verdict is met. Refuses to kill anything that is not in
+`up.json`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from gateway.cli.running import alive, read_state
 from gateway.config import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-VICTIMS = ("door", "postgres", "worker-1", "keis", "valkey", "beat", "worker-2", "kead", "trn")
+VICTIMS = ("door", "postgres", "worker-1", "keis", "valkey", "witness", "beat", "worker-2", "kead", "trn")
 SUPERVISOR = "supervisor"
 PATIENCE_S = 90.0
 LOOK_S = 0.05
