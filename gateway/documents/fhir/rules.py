@@ -1,6 +1,6 @@
 """The door to FHIR checking: two passes over a resource, findings out.
 
-1. First pass: the strict schema of the type (jsonschema-rs). A Bundle is judged with its resources cut out; each
+1. First pass: the strict schema of the type (`gate`). A Bundle is judged with its resources cut out; each
    resource meets the schema of its own type. When a schema refuses, `diagnose` finds the words.
 2. Second pass: compiled closures over what the first pass has accepted (`second_pass`, `references`).
 3. Profiles: what `meta.profile` claims of our own profiles must hold.
@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import jsonschema_rs
 import orjson
 
 from gateway.documents.fhir import findings as kinds
 from gateway.documents.fhir import references, strict
 from gateway.documents.fhir.diagnose import Diagnosis
 from gateway.documents.fhir.findings import Finding, Trail, spell
+from gateway.documents.fhir.gate import Gate
 from gateway.documents.fhir.profiles import Profiles
 from gateway.documents.fhir.second_pass import Scope, SecondPass
 from gateway.documents.fhir.table import Table
@@ -35,7 +35,7 @@ class FhirRules:
 
     def __init__(self, table: Table, schemas: Mapping[str, Json], profiles: Profiles) -> None:
         self.elements = table
-        self._gates = _gates(schemas)
+        self._gate = Gate(schemas)
         self._second = SecondPass(table)
         self._diagnosis = Diagnosis(table)
         self._profiles = profiles
@@ -69,12 +69,12 @@ class FhirRules:
 
     def accepts_form(self, resource: Json) -> bool:
         """Does the first pass accept a resource of an exchanged type?"""
-        return bool(self._gates[resource["resourceType"]].is_valid(resource))
+        return self._gate.accepts(resource)
 
     def accepts_bundle(self, bundle: Json) -> bool:
         """Does the first pass accept a Bundle and every resource in it? (For measuring; `check` says more.)"""
         wrapper, pairs = _apart(bundle)
-        return self._gates["Bundle"].is_valid(wrapper) and all(self.accepts_form(resource) for _, resource in pairs)
+        return self._gate.accepts(wrapper) and all(self._gate.accepts(resource) for _, resource in pairs)
 
     def diagnose(self, resource: Json) -> tuple[Finding, ...]:
         """What is wrong with the form of a resource of an exchanged type, in words."""
@@ -83,12 +83,11 @@ class FhirRules:
     # ── one resource ─────────────────────────────────────────────────────────────────────────────────────────────────
     def _judge(self, resource: Json, trail: Trail, scope: Scope) -> None:
         kind = resource["resourceType"]
-        gate = self._gates.get(kind)
-        if gate is None:
+        if kind not in self._gate.types:
             scope.add(trail, kinds.UNKNOWN_RESOURCE, "is of a resource type that is not exchanged here")
         elif kind == "Bundle":
             self._bundle(resource, trail, scope)
-        elif not gate.is_valid(resource):
+        elif not self._gate.accepts(resource):
             self._refused(resource, trail, scope)
         elif trail[1] == "contained":
             self._second.visit(resource, trail, scope)
@@ -109,14 +108,14 @@ class FhirRules:
         found = self._diagnosis.resource(resource, trail)
         scope.found.extend(found)
         if not found:  # the schema knows a rule that the words do not: say so rather than let it pass
-            error = next(self._gates[resource["resourceType"]].iter_errors(resource))
-            steps = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.instance_path)
-            scope.found.append(Finding(spell(trail) + steps, kinds.BAD_FORM, f"breaks the rule {error.kind.name}"))
+            path, rule = self._gate.complaint(resource)
+            steps = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
+            scope.found.append(Finding(spell(trail) + steps, kinds.BAD_FORM, f"breaks the rule {rule}"))
 
     # ── a Bundle ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def _bundle(self, bundle: Json, trail: Trail, scope: Scope) -> None:
         wrapper, pairs = _apart(bundle)
-        accepted = self._gates["Bundle"].is_valid(wrapper)
+        accepted = self._gate.accepts(wrapper)
         inside = Scope(scope.found, self._judge, references.around(bundle, pairs))
         if accepted:
             self._second.visit(bundle, trail, inside)
@@ -180,29 +179,6 @@ def _local_references(value: Any) -> Iterator[str]:
 
 
 # ── loading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-_LATER = frozenset({"allOf", "if", "then"})  # choices and ele-1: `second_pass` decides them at a tenth of the cost
-
-
-def lean(schema: Any) -> Any:
-    """A strict schema without the rules that the second pass checks as well."""
-    if isinstance(schema, dict):
-        return {k: lean(v) for k, v in schema.items() if k not in _LATER or not isinstance(v, list | dict)}
-    return [lean(v) for v in schema] if isinstance(schema, list) else schema
-
-
-def _gates(schemas: Mapping[str, Json]) -> dict[str, Any]:
-    documents = {name: lean(schema) for name, schema in schemas.items()}
-    try:
-        registry = jsonschema_rs.Registry([(d["$id"], d) for d in documents.values()])
-        return {
-            name: jsonschema_rs.Draft202012Validator(d, registry=registry, pattern_options=jsonschema_rs.RegexOptions())
-            for name, d in documents.items()
-            if name != strict.DATATYPES
-        }
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, KeyError) as error:
-        raise DataFileInvalid(f"schemas/fhir/r4/strict: {str(error).splitlines()[0]}") from None
-
-
 def _read(path: Path) -> Json:
     try:
         return dict(orjson.loads(path.read_bytes()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.documents.fhir.rules import FhirRules, lean
+from gateway.documents.fhir.rules import FhirRules
 from gateway.errors import DataFileInvalid, DocumentInvalid
 
 Spoil = Callable[[dict[str, Any]], None]
@@ -138,11 +138,6 @@ def test_resources_in_parameters_are_judged_by_their_own_type(rules: FhirRules, 
     assert [(f.path, f.code) for f in rules.check(parameters)] == [
         ("Parameters.parameter[1].resource.status", "bad-required-code")
     ]
-
-
-def test_lean_schemas_lose_only_what_the_second_pass_decides() -> None:
-    schema = {"allOf": [{}], "if": {}, "then": {}, "properties": {"a": {"allOf": [], "enum": ["x"]}}, "required": ["a"]}
-    assert lean(schema) == {"properties": {"a": {"enum": ["x"]}}, "required": ["a"]}
 
 
 def test_missing_data_files_are_named(tmp_path: Path) -> None:
