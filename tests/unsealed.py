@@ -1,6 +1,7 @@
 """Sealed columns opened by their description alone, without code of the gateway: for whoever looks into the tables.
 
-0x00 "GS1"  id of the key (8)  nonce (12)  ciphertext and tag; bound to table|column|place|id of the key
+0x00 "GS1"  id of the key (8)  nonce (12)  ciphertext and tag of length (4) and LZ4 block;
+bound to table|column|place|id of the key
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import lz4.block
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
@@ -61,4 +63,5 @@ class Unsealed:
         case_no = self._cases.get(row["ref_no"]) if table == "outcome_fact" else row["case_no"]
         key = self._keys[case_no] if case_no else self._of_no_case
         where = "|".join(str(row[name]) for name in place)
-        return AESGCM(key).decrypt(stored[12:24], stored[24:], f"{table}|{column}|{where}|".encode() + stored[4:12])
+        bound = f"{table}|{column}|{where}|".encode() + stored[4:12]
+        return lz4.block.decompress(AESGCM(key).decrypt(stored[12:24], stored[24:], bound))

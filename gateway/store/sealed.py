@@ -1,10 +1,11 @@
 """Content at rest: what says something of a person is sealed before it becomes a column, and opened after.
 
-    0x00 "GS1"  id of the key (8)  nonce (12)  ciphertext and tag (AES-256-GCM)
+    0x00 "GS1"  id of the key (8)  nonce (12)  ciphertext and tag (AES-256-GCM) of: length (4)  LZ4 block
 
-Rules: the key is that of the case; bound in are table, column, place of the row and id of the key, so that no cipher is
-moved to another place unseen. What is empty stays empty. Before phase post of the step that brought it nothing is
-sealed, because the release before could not read it; until the rest is sealed, both forms are read.
+Rules: content is compressed first, because nothing can compress it afterwards; the key is that of the case; bound in
+are table, column, place of the row and id of the key, so that no cipher is moved to another place unseen. What is empty
+stays empty. Before phase post of the step that brought it nothing is sealed, because the release before could not read
+it; until the rest is sealed, both forms are read.
 A key that is gone leaves what a destroyed content leaves. Refuses, as StoreDamaged, what its own key does not open.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+import lz4.block
 from cryptography.exceptions import InvalidTag
 
 from gateway.errors import StoreDamaged
@@ -130,15 +132,17 @@ def is_sealed(stored: bytes | None) -> bool:
 
 def seal(content: bytes, key: ContentKey, nonce: bytes, bound: bytes) -> bytes:
     """The sealed form; `nonce` is random and used once."""
-    return b"".join((MARK, key.id, nonce, key.cipher.encrypt(nonce, content, bound)))
+    return b"".join((MARK, key.id, nonce, key.cipher.encrypt(nonce, lz4.block.compress(content), bound)))
 
 
 def unseal(sealed: bytes, key: ContentKey, bound: bytes) -> bytes:
     """The content. Raises StoreDamaged, naming the place."""
     try:
-        return key.cipher.decrypt(sealed[_KEY:_NONCE], sealed[_NONCE:], bound)
+        compressed = key.cipher.decrypt(sealed[_KEY:_NONCE], sealed[_NONCE:], bound)
     except InvalidTag:
         raise StoreDamaged(bound[: -ID_BYTES - 1].decode()) from None
+    content: bytes = lz4.block.decompress(compressed)
+    return content
 
 
 def replaced(row: Row, columns: Mapping[str, Any]) -> Row:

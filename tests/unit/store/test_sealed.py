@@ -55,6 +55,15 @@ def test_a_second_reader_opens_what_we_sealed_by_its_description(postgres_store:
     assert opened["body"] == WORDS
 
 
+def test_what_repeats_itself_takes_less_room_sealed(postgres_store: PostgresStore, owner: Owner) -> None:
+    with postgres_store.unit() as unit:
+        unit.outbox.enqueue([message(body=WORDS * 100)])
+        unit.commit(EVENT)
+    assert body(postgres_store) == WORDS * 100
+    ((many,),) = owner.execute("select octet_length(body) from message")
+    assert many < len(WORDS) * 10
+
+
 def test_the_same_words_are_never_sealed_alike(postgres_store: PostgresStore, owner: Owner) -> None:
     with postgres_store.unit() as unit:
         unit.outbox.enqueue([message(n, n, body=WORDS) for n in (1, 2, 3)])
