@@ -1,7 +1,8 @@
 """Waking deliveries through the broker: a hint after the commit, never more.
 
-Rules: a broker that is away costs at most two seconds, once; for the next ten nobody asks it. Refuses to raise: whoever
-calls has committed already, and the poller finds the message within a second.
+Rules: a broker that is away costs at most two seconds, once; for the next ten nobody asks it. A connection that was
+reset is replaced by another one at once: that the line broke does not say that the broker is away. Refuses to raise:
+whoever calls has committed already, and the poller finds the message within a second.
 """
 
 from __future__ import annotations
@@ -46,19 +47,29 @@ class BrokerWake:
         with self._lock:
             if time.monotonic() < self._not_before:
                 return
-            try:
-                self._app.send_task(
-                    task,
-                    arguments,
-                    queue=queue,
-                    headers=dict(self._observer.passed_on()),
-                    expires=HINT_EXPIRES_S,
-                    retry=False,
-                    ignore_result=True,
-                )
-            except (OSError, KombuError, OperationalError) as error:
+            began = time.monotonic()
+            failed = self._sent(task, arguments, queue)
+            if failed and time.monotonic() - began < PUBLISH_S:  # a reset is heard at once, silence is not
+                failed = self._sent(task, arguments, queue)
+            if failed:
                 self._not_before = time.monotonic() + LEFT_ALONE_S
-                log.warning("broker.away", error=type(error).__name__, left_alone_s=LEFT_ALONE_S)
+                log.warning("broker.away", error=failed, left_alone_s=LEFT_ALONE_S)
+
+    def _sent(self, task: str, arguments: tuple[str, ...], queue: str) -> str | None:
+        """Publish once; the name of what went wrong, if anything did."""
+        try:
+            self._app.send_task(
+                task,
+                arguments,
+                queue=queue,
+                headers=dict(self._observer.passed_on()),
+                expires=HINT_EXPIRES_S,
+                retry=False,
+                ignore_result=True,
+            )
+        except (OSError, KombuError, OperationalError) as error:
+            return type(error).__name__
+        return None
 
     def close(self) -> None:
         """Give the connection back."""

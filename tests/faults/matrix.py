@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import full_disk, lines, rounds, visits
+from tests.faults import full_disk, hints, lines, rounds, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
@@ -114,6 +114,10 @@ ROWS = (
     *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
     *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),
     Row("3", "kill -9 at random", lambda ground, _: _killed(ground, 200), "killed", 200),
+    Row(
+        "5", "the broker's line is reset every 2 s",
+        lambda ground, _: hints.reset_again_and_again(ground, 75.0), "delivered", 5000,
+    ),
     *(Row("6", f"PostgreSQL is stopped, {way}", partial(_troubled, way, _stops), "happened", 10) for way in WAYS),
     *(Row("7", f"PostgreSQL stands still, {way}", partial(_troubled, way, _freezes), "happened", 1) for way in WAYS),
     Row(
