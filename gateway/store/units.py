@@ -208,7 +208,9 @@ class Caseload(_Part):
 
     def save(self, changes: Sequence[CaseChange]) -> None:
         rows = [change.row for change in changes]
-        _SQL.save_case(self._c, _dicts(self._seal.shut(CASE, rows)))
+        last = {row.case_no: row for row in rows}
+        for some in _slices(list(last.values())):
+            _SQL.save_cases(self._c, **_arrays(CaseRow._fields, self._seal.shut(CASE, some)))
         history = [
             (row.case_no, row.revision, row.record, c.change, c.file_id, row.updated_at)
             for c, row in zip(changes, self._seal.shut(HISTORY, rows), strict=True)

@@ -22,12 +22,18 @@ from case_record where case_no = any(:case_nos) and record is not null;
 select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_history.case_no)
 from case_history where case_no = :case_no and at <= :at order by revision desc limit 1;
 
--- name: save_case*!
+-- name: save_cases!
+-- A case comes once; in order, so that two writers cannot block each other.
 insert into case_record
     (case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
      verdict, reason, merged_into, barred, screened, referred, updated_at)
-values (:case_no, :version, :revision, :status, :branch, :facts, :facts_sha256, :entry, :entry_sha256, :entry_state,
-        :record, :verdict, :reason, :merged_into, :barred, :screened, :referred, :updated_at)
+select * from unnest(
+    :case_no::text[], :version::integer[], :revision::integer[], :status::text[], :branch::text[], :facts::bytea[],
+    :facts_sha256::text[], :entry::bytea[], :entry_sha256::text[], :entry_state::text[], :record::bytea[],
+    :verdict::text[], :reason::text[], :merged_into::text[], :barred::boolean[], :screened::integer[],
+    :referred::integer[], :updated_at::timestamptz[]
+) as saved (case_no)
+order by case_no
 on conflict (case_no) do update set
     version = excluded.version, revision = excluded.revision, status = excluded.status, branch = excluded.branch,
     facts = excluded.facts, facts_sha256 = excluded.facts_sha256, entry = excluded.entry,
