@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ from gateway.errors import (
     KeyRefused,
     NoteInvalid,
     NotFit,
+    NothingSigns,
     Place,
     SettingsInvalid,
     StoreUnavailable,
@@ -59,6 +60,9 @@ from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.activate import activate
+from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown
+from gateway.journey.rotate import PURPOSE as TRUST
+from gateway.journey.signing import Signing
 from gateway.journey.world import US, Knowledge, Limits, World, never
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
@@ -78,12 +82,12 @@ from gateway.ports import (
     nothing,
 )
 from gateway.sealing import base64url
-from gateway.sealing.keys import KeyFinder, KeyRing, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
+from gateway.sealing.keys import KeyFinder, KeyRing, SigningKey, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ACTOR, ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
-from gateway.store.keyfiles import log_key, own_key, pairwise_secret, vault_secret
+from gateway.store.keyfiles import kept_key, log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.rest import seal_rest
@@ -93,14 +97,10 @@ from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
 KST = ZoneInfo("Asia/Seoul")
-OWN_KEY = "comwel-1"
 NINE = time_of_day(9)
 DEMO = "this-is-a-demo"
 """The mark of a home that a demo may empty, and whose business day may be set."""
-KEY_LIFETIME = timedelta(days=730)
 KEYS_KNOWN_FOR_S = 2.0
-TRUST = "trust"
-"""The purpose of acts about keys."""
 
 
 class RealClock:
@@ -186,11 +186,17 @@ class KeyShelf:
                 self._rings[name] = known
         return known[1].of(name)
 
-    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str = ACTOR) -> None:
-        """Register a public key through the key gate; one that is new is an act. Raises KeyRefused."""
+    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str = ACTOR, signs: bool = False) -> None:
+        """Register a public key through the key gate; one that is new is an act. Raises KeyRefused.
+
+        `signs`: it is ours, and the first that we sign with; those after it come by `gateway.journey.rotate`.
+        """
         now = self.clock.now()
         gate_set({"keys": [dict(jwk)]})
-        row = KeyRow(owner.lower(), str(jwk["kid"]), jwk, now - timedelta(minutes=5), now + KEY_LIFETIME, None)
+        begins = now - EARLY
+        row = KeyRow(
+            owner.lower(), str(jwk["kid"]), jwk, begins, now + LIFETIME, None, signs_from=begins if signs else None
+        )
         event = _event("key.added", row, by)
         with self.store.unit(event.partner) as unit:
             if unit.keys.add(row):
@@ -210,8 +216,14 @@ class KeyShelf:
         self._forget(found.owner)
 
     def jwks(self, owner: str) -> dict[str, Any]:
-        """The public keys of an owner as a JWK set (RFC 7517 §5)."""
-        return {"keys": [dict(row.jwk) for row in self._of(owner.lower())]}
+        """The public keys of an owner as a JWK set (RFC 7517 §5); of ours those that partners need now."""
+        rows = self._of(owner.lower())
+        return {"keys": [dict(row.jwk) for row in (shown(rows, self.clock.now()) if owner.lower() == US else rows)]}
+
+    def first(self, make: Callable[[str], SigningKey]) -> None:
+        """Let us have a key that signs, if we never had one."""
+        if not self._of(US):
+            self.add(US, to_jwk(make(FIRST)), signs=True)
 
     def _of(self, owner: str) -> Sequence[KeyRow]:
         with self.store.unit(owner) as unit:
@@ -284,6 +296,7 @@ class Gateway:
     public_url: str
     observer: Observer
     log: ExchangeLog
+    signing: Signing
 
     def jwks(self) -> dict[str, Any]:
         """Our public keys."""
@@ -307,15 +320,13 @@ class Gateway:
         return found if health.AWAY in found else found + self._key_ailments()
 
     def _key_ailments(self) -> list[str]:
-        key, now = self.world.signing_key, self.world.clock.now()
         try:
-            known = self.shelf.finder(US)(key.kid, now)
-        except KeyRefused:
-            return ["our signing key is not on the shelf, or not valid now"]
+            self.signing.now()
+        except (NothingSigns, SettingsInvalid) as error:
+            return [error.detail]
         except StoreUnavailable:
             return [health.AWAY]
-        same = to_jwk(known) == to_jwk(key)
-        return [] if same else ["our signing key is another than the one of this name on the shelf"]
+        return []
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -414,12 +425,12 @@ def witness_vkey(home: Path, name: str) -> str:
 
 
 def introduce(settings: Settings, books: Books, partner: str, home: Path) -> None:
-    """Give a pretend partner our public key and register its own, before it starts."""
+    """Give a pretend partner our public keys and register its own, before it starts."""
     from adapters.partners.pretend.keyring import own_key as theirs  # noqa: PLC0415 - for a demo only
 
     home.mkdir(parents=True, exist_ok=True)
-    ours = to_jwk(own_key(settings.home / "keys", OWN_KEY))
-    (home / "gateway.jwks.json").write_bytes(dumps({"keys": [ours]}))
+    books.shelf.first(partial(own_key, settings.home / "keys"))
+    (home / "gateway.jwks.json").write_bytes(dumps(books.shelf.jwks(US)))
     books.shelf.add(partner, to_jwk(theirs(home, partner.lower())))
 
 
@@ -437,8 +448,10 @@ def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Calla
         given = settings.owner_url or settings.database_url
         url = given or stack.enter_context(embedded_postgres(settings.home))
         migrate(url, phases)
-        own_key(settings.home / "keys", OWN_KEY)
-        pairwise_secret(settings.home / "keys", random)
+        keys = settings.home / "keys"
+        if not any(keys.glob(f"{US}-*.pem")):
+            own_key(keys, FIRST)
+        pairwise_secret(keys, random)
         seal_rest(url, _vault(settings, random))
 
 
@@ -471,8 +484,11 @@ def assemble(
         shelf = KeyShelf(store, used)
         if unfit := health.ailments(store, used.now, health.START_S):
             raise NotFit("; ".join(unfit))
-        key = own_key(settings.home / "keys", OWN_KEY)
-        shelf.add(US, to_jwk(key.verify_key(US, used.now())))
+        make_key = partial(own_key, settings.home / "keys")
+        shelf.first(make_key)
+        signing = Signing(store, partial(kept_key, settings.home / "keys"), time.monotonic)
+        with suppress(NothingSigns):  # said below
+            signing()
         known = knowledge or know(settings)
         opened = channels or _channels(settings, known)
         open_channels = {partner: WatchedChannel(partner, channel, seen) for partner, channel in opened.items()}
@@ -490,7 +506,7 @@ def assemble(
             rng=chance,
             know=known,
             limits=_limits(settings),
-            signing_key=key,
+            signing=signing,
             keys=shelf.finder,
             secret=pairwise_secret(settings.home / "keys", random),
             readers=(A1Batch(settings.schemas), A6Entries(settings.schemas)),
@@ -501,12 +517,13 @@ def assemble(
             unseen=_unseen(settings, log.witnesses),
             patience=Patience().scaled(settings.retry_scale),
             attempts=crews.__getitem__,
+            make_key=make_key,
             wake=wake,
             log_rounds={"log": log.round, "check": log.nightly}
             | ({"witness": log.witnesses.round} if log.witnesses else {}),
             reached=_reached(settings, chance),
         )
-        gateway = Gateway(settings, world, store, shelf, public_url, seen, log)
+        gateway = Gateway(settings, world, store, shelf, public_url, seen, log, signing)
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
         activate(world)
@@ -602,6 +619,7 @@ def _limits(settings: Settings) -> Limits:
         from_comwel=settings.from_comwel(),
         to_comwel=settings.to_comwel(),
         clocks_apart_s=health.CLOCKS_APART_S,
+        keys_cached_s=settings.keys_cached_s,
     )
 
 

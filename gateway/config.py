@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     settle_s: float = Field(
         default=2.0, ge=0, description="a leg is judged, and updates are written back, when this long nothing was added"
     )
+    keys_cached_s: float = Field(
+        default=3600.0, ge=60, le=86_400,
+        description="partners may keep our public keys so long, in seconds; a new one is shown longer before it signs",
+    )  # fmt: skip
     business_day: Path | None = Field(
         default=None, description="file that holds the business day, in a demo's home only; unset: today"
     )

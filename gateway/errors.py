@@ -343,6 +343,14 @@ class ReviewRefused(JourneyRefused):
     sentence, remedy = "this month cannot be signed off like this", "see `gateway log review --month …`"
 
 
+class RotationRefused(JourneyRefused):
+    code = "LOOP-ROTATION"
+    sentence, remedy = (
+        "a new signing key cannot follow like this",
+        "wait for the one before, and give partners time to fetch the new one",
+    )
+
+
 class ReconcileRefused(JourneyRefused):
     code = "LOOP-BOOKS"
     sentence, remedy = (
@@ -429,6 +437,12 @@ class ClocksApart(GatewayFault):
     code, status, issue = "GW-CLOCK", 503, "transient"
     sentence = "this machine's clock and the database's are more than 5 s apart"
     remedy = "set them right (NTP); until then nothing is signed and sent from here"
+
+
+class NothingSigns(GatewayFault):
+    code, status, issue = "GW-KEY", 503, "transient"
+    sentence = "our signing key is not here, or not valid now"
+    remedy = "bring its private half here, or see gateway/README.md, `Our signing key`"
 
 
 class LogStopped(GatewayFault):

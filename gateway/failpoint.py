@@ -39,6 +39,11 @@ POINTS = {
     "request.answered": "the answer has left",
     "receipt.found": "a partner asks for a receipt again; it is found and has not left",
     "outcome.judged": "what outcomes mean is written, not committed",
+    # our signing key
+    "key.made": "the private half of a new key of ours is a file, and nobody has heard of the key",
+    "key.written": "the new key and the end of the one before are written, not committed",
+    "key.committed": "they are committed: the new key is shown, and signs later",
+    "key.turned": "that it began to sign, or that one ended, is written as an act, not committed",
     # exchange log
     "log.waiting": "leaves are due, and the log is not locked",
     "log.taken": "they are taken out of the queue",

@@ -455,6 +455,15 @@ class KeyRow(NamedTuple):
     not_before: datetime
     not_after: datetime
     revoked_at: datetime | None
+    signs_from: datetime | None = None
+    """From when we sign with it ourselves; None: its owner does, or nobody any more."""
+
+
+class TurnedKeys(NamedTuple):
+    """Keys of ours that began to sign, and those whose time is over, since somebody last looked."""
+
+    began: Sequence[KeyRow]
+    ended: Sequence[KeyRow]
 
 
 # ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -881,6 +890,22 @@ class Keys(Protocol):
 
     def revoke(self, owner: str, kid: str, at: datetime) -> bool:
         """Nothing signed after `at` counts. False when there is no such key, or it is revoked already."""
+        ...
+
+    def moment(self) -> datetime:
+        """Now, by the clock that all processes share: the store's."""
+        ...
+
+    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
+        """Let a key that has not begun to sign begin at another moment."""
+        ...
+
+    def end(self, owner: str, kid: str, not_after: datetime) -> None:
+        """Let the validity of a key end at this moment, if it does not end before."""
+        ...
+
+    def turn(self, owner: str) -> TurnedKeys:
+        """What began to sign and what ended up to now; each key is named once for either."""
         ...
 
 

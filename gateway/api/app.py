@@ -60,7 +60,9 @@ def build_app(gateway: Gateway) -> ASGIApp:
 
     @app.get("/.well-known/jwks.json")
     def jwks() -> Response:
-        return _json(200, gateway.jwks())
+        answer = _json(200, gateway.jwks())
+        answer.headers["Cache-Control"] = f"max-age={gateway.settings.keys_cached_s:.0f}"
+        return answer
 
     @app.get("/health/live")
     async def live() -> Response:

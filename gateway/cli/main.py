@@ -37,6 +37,7 @@ from gateway.errors import (
     handover_refusal,
 )
 from gateway.journey.intake import Taken, pick_up, take_in
+from gateway.journey.rotate import rotate
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Problem, Wake, nobody, place_of
 from gateway.telemetry.logs import log_from
@@ -51,7 +52,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="COMWEL referral gateway", pretty_exceptions_enable=False
 )
 status = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="what is here, and how it stands")
-keys = typer.Typer(no_args_is_help=True, help="public keys of partners")
+keys = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
 app.add_typer(status, name="status")
 app.add_typer(keys, name="key")
 app.add_typer(operating.partners, name="partner")
@@ -71,6 +72,7 @@ Seed = Annotated[int, typer.Option(help="another seed, another night and other c
 SEED = 20261123
 KeyOfficer = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
 OPERATOR = "operator"
+MOMENT = "%Y-%m-%dT%H:%M%z"
 AsLines = Annotated[bool, typer.Option("--ndjson", help="print one JSON object a line")]
 
 
@@ -379,6 +381,23 @@ def key_revoke(owner: str, kid: str, by: KeyOfficer = OPERATOR) -> None:
     with _gateway() as gateway:
         gateway.shelf.revoke(owner, kid, by=by)
         typer.echo(f"{owner.lower()}: key {kid} is revoked")
+
+
+@keys.command("rotate")
+def key_rotate(
+    by: KeyOfficer = OPERATOR,
+    begins: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=[MOMENT], help="it signs from then on, 2026-12-01T09:00+0900; unset: in a day"),
+    ] = None,
+) -> None:
+    """Let a new key of ours sign from a moment on; partners are shown it before, and the old one after."""
+    with _gateway() as gateway:
+        found = rotate(gateway.world, begins, by=by)
+    typer.echo(f"comwel: key {found.kid} is shown to partners now, and signs from {found.signs_from.isoformat()}")
+    if found.before and found.ends:
+        typer.echo(f"comwel: key {found.before} is valid until {found.ends.isoformat()}")
+    typer.echo(f"bring keys/{found.kid}.pem into the home of every other machine before it signs")
 
 
 @keys.command("introduce")

@@ -44,6 +44,7 @@ from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
 from gateway.referrals.states import State
 from gateway.sealing import http, receipts
+from gateway.sealing.keys import SigningKey
 from gateway.sealing.receipts import Receipt
 
 PURPOSE = "vocational-rehab"
@@ -83,6 +84,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
     if world.unseen():
         return 0  # 0
+    key = world.signing_key  # nothing is leased that we could not sign
     with ExitStack() as while_tried:
         asked_at = world.clock.now()
         if (opens_at := _opens_at(world, partner, asked_at)) > asked_at:
@@ -106,7 +108,9 @@ def deliver(world: World, partner: str, worker: str) -> int:
         spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
         give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
         waiting = [c for c in claims if c.message.mid not in blocked]
-        tried = [t for t in world.attempts(partner).map(lambda c: _attempt(world, c, give_up_at), waiting) if t]  # 3
+        tried = [
+            t for t in world.attempts(partner).map(lambda c: _attempt(world, c, key, give_up_at), waiting) if t
+        ]  # 3
         _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
         return len(refused) + len(tried)
 
@@ -181,7 +185,7 @@ def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str
 
 
 # ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _attempt(world: World, claim: Claim, give_up_at: datetime) -> Tried | None:
+def _attempt(world: World, claim: Claim, key: SigningKey, give_up_at: datetime) -> Tried | None:
     """Sign, send, verify, judge. None when the lease would not outlast the attempt, or when we are asked to stop."""
     began_at = world.clock.now()
     if began_at > give_up_at or world.stopping():
@@ -195,7 +199,7 @@ def _attempt(world: World, claim: Claim, give_up_at: datetime) -> Tried | None:
         message.body,
         message.mid,
         message.jws,
-        key=world.signing_key,
+        key=key,
         created=began_at,
         nonce=world.nonce(),
     )

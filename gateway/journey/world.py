@@ -45,6 +45,9 @@ from gateway.sealing.keys import KeyFinder, SigningKey
 US = "comwel"
 """Our own name in manifests (iss, aud)."""
 
+Signing = Callable[[], SigningKey]
+"""The key of ours that signs now. Raises NothingSigns."""
+
 CASE_SCHEMA = "urn:comwel:schema:case:1.0.0"
 OUTCOME_SCHEMA = "urn:comwel:schema:outcome:1.0.0"
 
@@ -83,6 +86,7 @@ class Limits:
     from_comwel: Path
     to_comwel: Path
     clocks_apart_s: float
+    keys_cached_s: float
 
 
 def never() -> bool:
@@ -98,7 +102,7 @@ def nobody_is(partner: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class World:
     """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids;
-    `attempts(partner)` runs attempts to it side by side.
+    `attempts(partner)` runs attempts to it side by side; `make_key(kid)` makes the private half of a key of ours, once.
 
     While `unseen()`, nothing is sent: too few outsiders keep the exchange log, and whoever runs us wants them to.
     Once `stopping()`, nothing is begun that is not under way.
@@ -112,7 +116,7 @@ class World:
     rng: Random
     know: Knowledge
     limits: Limits
-    signing_key: SigningKey
+    signing: Signing
     keys: Callable[[str], KeyFinder]
     secret: Callable[[str], bytes]
     readers: tuple[HandoverReader, ...]
@@ -120,6 +124,7 @@ class World:
     channels: Mapping[str, PartnerChannel]
     retry: RetrySchedule
     attempts: Callable[[str], Executor]
+    make_key: Callable[[str], SigningKey]
     actor: str = "gateway"
     wake: Wake = nobody
     log_rounds: Mapping[str, Round] = field(default_factory=dict)
@@ -128,6 +133,11 @@ class World:
     stopped: Callable[[str], bool] = nobody_is
     unseen: Callable[[], bool] = never
     patience: Patience = Patience()  # noqa: RUF009 - frozen
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key of ours that signs now. Raises NothingSigns."""
+        return self.signing()
 
     def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
         """One act by us, now."""

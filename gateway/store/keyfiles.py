@@ -1,15 +1,17 @@
 """Private keys and secrets as files under the gateway's home: made once, read by their owner only.
 
 Rules: a private key is a PKCS#8 PEM file named for its kid; the secrets of pairwise ids and of the vault are 32 random
-bytes each; files are 0600 in a 0700 folder and are written before they are used. Public halves live in the database
-with their validity.
+bytes each; files are 0600 in a 0700 folder, and are there whole or not at all before they are used. Public halves live
+in the database with their validity.
 Refuses files that others can read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import digest
@@ -25,7 +27,16 @@ SECRET_BYTES = 32
 
 def own_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey:
     """The gateway's signing key `kid`, made on first use."""
-    pem = read_or_make(folder / f"{kid}.pem", lambda: generate(kid, alg).to_pem())
+    return _private(kid, alg, read_or_make(folder / f"{kid}.pem", lambda: generate(kid, alg).to_pem()))
+
+
+def kept_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey | None:
+    """The gateway's signing key `kid`, if this machine has it; it is not made. Raises SettingsInvalid."""
+    path = folder / f"{kid}.pem"
+    return _private(kid, alg, _kept(path)) if path.exists() else None
+
+
+def _private(kid: str, alg: str, pem: bytes) -> SigningKey:
     try:
         return SigningKey.from_pem(kid, alg, pem)
     except KeyRefused:
@@ -52,27 +63,42 @@ def vault_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The bytes of a secret file; made, written and synced first when it is not there. Two makers: the first wins."""
+    """The bytes of a secret file; made, written and synced first when it is not there. Two makers: the first wins.
+
+    The file gets its name when it is whole: whoever makes it may die at any moment.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if not path.is_file():
-            raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be made, something else is in its place") from None
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise SettingsInvalid(f"{path.name} can be read by others") from None
-        return _read(path)
+        if not path.exists():
+            _write(path, make())
     except OSError as error:
         raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be made ({os.strerror(error.errno or 0)})") from None
-    with os.fdopen(handle, "wb") as file:
-        made = make()
-        file.write(made)
-        file.flush()
-        os.fsync(file.fileno())
-    return made
+    return _kept(path)
 
 
-def _read(path: Path) -> bytes:
+def _write(path: Path, made: bytes) -> None:
+    handle, unnamed = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(made)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # somebody else was faster
+            os.link(unnamed, path)
+    finally:
+        os.unlink(unnamed)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _kept(path: Path) -> bytes:
+    if not path.is_file():
+        raise SettingsInvalid(f"GATEWAY_HOME: {path.name} cannot be made, something else is in its place")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise SettingsInvalid(f"{path.name} can be read by others")
     try:
         return path.read_bytes()
     except OSError as error:

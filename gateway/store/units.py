@@ -62,6 +62,7 @@ from gateway.ports import (
     ReplayRow,
     ScreeningRow,
     SeatRow,
+    TurnedKeys,
     UpdateRow,
     WorkItem,
 )
@@ -597,6 +598,20 @@ class Keys(_Part):
 
     def revoke(self, owner: str, kid: str, at: datetime) -> bool:
         return bool(_SQL.revoke_key(self._c, owner=owner, kid=kid, at=at))
+
+    def moment(self) -> datetime:
+        found: datetime = _SQL.key_moment(self._c)
+        return found
+
+    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
+        _SQL.schedule_key(self._c, owner=owner, kid=kid, signs_from=signs_from)
+
+    def end(self, owner: str, kid: str, not_after: datetime) -> None:
+        _SQL.end_key(self._c, owner=owner, kid=kid, not_after=not_after)
+
+    def turn(self, owner: str) -> TurnedKeys:
+        begun, ended = (_rows(KeyRow, q(self._c, owner=owner)) for q in (_SQL.begun_keys, _SQL.ended_keys))
+        return TurnedKeys(begun, ended)
 
 
 class Retention(_Part):

@@ -17,6 +17,7 @@ from gateway.journey.deliver import deliver
 from gateway.journey.destroy import destroy_daily
 from gateway.journey.intake import pick_up
 from gateway.journey.refer import refer
+from gateway.journey.rotate import turn
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw
@@ -25,7 +26,7 @@ from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE, RECONCILE = "journey", "intake", "reconcile"
-VERBS = (screen_cases, withdraw, refer, track, destroy_daily)
+VERBS = (turn, screen_cases, withdraw, refer, track, destroy_daily)
 log = structlog.get_logger()
 
 
@@ -59,7 +60,7 @@ def deliver_all(world: World, partner: str, worker: str) -> int:
 def walk(world: World) -> int:
     """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
 
-    Once a business day, records whose time is up are destroyed.
+    First it is kept which keys of ours began or ended. Once a business day, records whose time is up are destroyed.
     """
     with world.store.alone(JOURNEY) as mine:
         return sum(verb(world) for verb in VERBS if not world.stopping()) if mine else 0

@@ -49,6 +49,7 @@ from gateway.ports import (
     ReplayRow,
     ScreeningRow,
     SeatRow,
+    TurnedKeys,
     UpdateRow,
     WorkItem,
 )
@@ -103,6 +104,8 @@ class Shelf:
     lists: dict[str, ReconciliationRow] = field(default_factory=dict)
     differences: dict[tuple[str, str, str, str], DifferenceRow] = field(default_factory=dict)
     keys: dict[tuple[str, str], KeyRow] = field(default_factory=dict)
+    begun: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    ended: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def seen_by(self, partner: str) -> Shelf:
         """What a unit for one partner sees; the objects are the same."""
@@ -130,6 +133,11 @@ class Shelf:
             work=[row for row in self.work if row.partner == partner],
             events=[row for row in self.events if row.event.partner == partner],
         )
+
+    def be(self, other: Shelf) -> None:
+        """Go back to another state, also for those who have this shelf in their hands."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
     def merge(self, before: Shelf, after: Shelf) -> None:
         """Put what was seen `before` back as it is `after`; lists only grow, and their rows are only replaced."""
@@ -835,6 +843,26 @@ class Keys(_Part):
         self.s.keys[owner, kid] = row._replace(revoked_at=at)
         return True
 
+    def moment(self) -> datetime:
+        return _now()
+
+    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
+        if (owner, kid) not in self.s.begun:
+            self.s.keys[owner, kid] = self.s.keys[owner, kid]._replace(signs_from=signs_from)
+
+    def end(self, owner: str, kid: str, not_after: datetime) -> None:
+        row = self.s.keys[owner, kid]
+        self.s.keys[owner, kid] = row._replace(not_after=min(row.not_after, not_after))
+
+    def turn(self, owner: str) -> TurnedKeys:
+        ours, now = [row for row in self.of(owner) if row.signs_from], _now()
+        began = [r for r in ours if r.signs_from and r.signs_from <= now and not r.revoked_at]
+        began = [r for r in began if (owner, r.kid) not in self.s.begun]
+        ended = [r for r in ours if r.not_after <= now and (owner, r.kid) not in self.s.ended]
+        self.s.begun |= {(owner, r.kid): now for r in began}
+        self.s.ended |= {(owner, r.kid): now for r in ended}
+        return TurnedKeys(began, ended)
+
 
 def _day(at: datetime) -> date:
     return at.astimezone(timezone(timedelta(hours=9))).date()
@@ -942,7 +970,7 @@ class MemoryStore:
                 self._take_back(partner, unit)
         finally:
             if not unit.committed:
-                self.shelf = before
+                self.shelf.be(before)
 
     def _take_back(self, partner: str, unit: MemoryUnit) -> None:
         seen = self.shelf.seen_by(partner)

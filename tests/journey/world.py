@@ -144,6 +144,7 @@ class Partner:
     asked: list[Outgoing] = field(default_factory=list)
     list_of: Callable[[Partner, Outgoing], Said] = lambda _, message: Said("attempt", None, None, "cannot connect")
     closed: bool = False
+    ours: Callable[[], KeyRing] = lambda: ring("comwel")
 
     def ask(self, message: Outgoing, most: int) -> Said:
         self.asked.append(message)
@@ -162,7 +163,7 @@ class Partner:
 
     def open(self, message: Outgoing) -> Manifest:
         """What a partner does first: prove the attempt and the message with the gateway's public key."""
-        keys, now = ring("comwel").of("comwel"), self.clock.now()
+        keys, now = self.ours().of("comwel"), self.clock.now()
         attempt = http.verify("POST", message.url, message.headers, message.body, keys=keys, now=now)
         stated = manifest.open_sealed(
             attempt.jws,
@@ -349,8 +350,9 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
             from_comwel=folder / "in",
             to_comwel=folder / "out",
             clocks_apart_s=float("inf"),
+            keys_cached_s=60.0,
         ),
-        signing_key=key_of("comwel"),
+        signing=lambda: key_of("comwel"),
         keys=lambda owner: ring("comwel", *PARTNERS).of(owner.lower()),
         secret=lambda partner: f"a secret of thirty-two bytes {partner}".encode().ljust(40, b"."),
         readers=readers(),
@@ -358,6 +360,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
         channels=partners,
         retry=RetrySchedule(),
         attempts=lambda partner: OneByOne(),
+        make_key=generate,
     )
     return Scene(replace(world, **parts), clock, partners, folder / "in")
 

@@ -92,7 +92,7 @@ def test_outside_a_test_nothing_can_be_armed(monkeypatch: pytest.MonkeyPatch) ->
 def test_every_point_of_the_list_is_on_somebodys_way_and_no_other() -> None:
     code = "\n".join(p.read_text(encoding="utf-8") for p in GATEWAY.rglob("*.py") if p.name != "failpoint.py")
     named = set(
-        re.findall(r'"((?:refer|outbox|attempt|delivery|line|request|inbound|receipt|outcome|log)\.[a-z]+)"', code)
+        re.findall(r'"((?:refer|outbox|attempt|delivery|line|request|inbound|receipt|outcome|key|log)\.[a-z]+)"', code)
     )
     assert failpoint.POINTS.keys() <= named
     told = set(re.findall(r'reached\("([a-z.]+)"\)', code))

@@ -38,6 +38,7 @@ from adapters.partners.pretend.keyring import GatewayKeys, Seals, own_key, publi
 from adapters.partners.pretend.postman import Postman, Writer, client_context
 from adapters.partners.pretend.scripts import Mishap
 from adapters.partners.pretend.story import Story
+from adapters.partners.pretend.well_known import WellKnown
 from gateway.documents import strict_json
 from gateway.documents.schemas import Schemas
 from gateway.errors import DocumentRefused, SealRefused
@@ -74,14 +75,14 @@ class Partner:
         self.options = options
         self.dialect: Dialect = DIALECTS[options.partner]
         self.own = own_key(options.home, options.partner)
-        seals = Seals(self.own, GatewayKeys(options.home), now)
+        ours = client_context(options.tls, options.partner) if options.tls else True
+        seals = Seals(self.own, GatewayKeys(options.home, WellKnown(options.gateway, ours)), now)
         schemas = Schemas.load(options.schemas / "partners")
         voice = Voice(self._tell, self.dialect.speaks)
         self.desk = Desk(Journal(options.home / "journal.ndjson"), voice, options.base_date, now)
         self.door = door.Door(self.dialect, self.desk, schemas, seals)
         self.clerk = Clerk(self.dialect.id, self.desk, seals)
         self.writer = Writer(self.dialect, self.desk, schemas, seals)
-        ours = client_context(options.tls, options.partner) if options.tls else True
         self.postman = Postman(self.dialect, self.desk, seals, options.gateway, options.threads, ours)
         self._to_report: queue.Queue[str | None] = queue.Queue()
         self._clerk = threading.Thread(target=self._report_at_once, daemon=True)

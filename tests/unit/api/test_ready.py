@@ -17,6 +17,7 @@ from gateway.api.app import build_app
 from gateway.assembly import Gateway, RealClock, assemble
 from gateway.config import Settings
 from gateway.errors import GatewayError, NotFit, SchemaTooOld, SettingsInvalid
+from gateway.sealing.keys import generate
 from gateway.store import health
 from tests.journey.world import knowledge
 
@@ -140,6 +141,12 @@ def after_its_key_was_lost(folder: Path, database: str) -> None:
     start(folder, database)
 
 
+def with_another_key_of_that_name(folder: Path, database: str) -> None:
+    start(folder, database)
+    (folder / KEY).write_bytes(generate("comwel-1").to_pem())
+    start(folder, database)
+
+
 def with_a_key_that_is_none(folder: Path, database: str) -> None:
     start(folder, database)
     (folder / KEY).write_bytes(b"not a key")
@@ -165,7 +172,8 @@ REFUSED: dict[Callable[[Path, str], None], tuple[type[GatewayError], str]] = {
     fast: (NotFit, health.CLOCK),
     on_a_database_that_only_reads: (NotFit, health.READ_ONLY),
     on_an_old_schema: (SchemaTooOld, "is missing"),
-    after_its_key_was_lost: (NotFit, "another than the one of this name on the shelf"),
+    after_its_key_was_lost: (NotFit, "the private half of our signing key is not on this machine"),
+    with_another_key_of_that_name: (NotFit, "another than the one of this name on the shelf"),
     with_a_key_that_is_none: (SettingsInvalid, "comwel-1.pem does not hold a private key"),
     with_a_key_that_others_can_read: (SettingsInvalid, "comwel-1.pem can be read by others"),
     in_a_home_that_is_a_file: (SettingsInvalid, "GATEWAY_HOME"),
