@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -25,8 +26,10 @@ from gateway.cli.serving import Door
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
+from gateway.journey.rotate import rotate, turn
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import judge_changed
+from gateway.journey.world import US, World
 from gateway.ports import Answer, Outgoing, PartnerChannel
 from gateway.telemetry.logs import log_from, where
 from tests.bench.stage import staffed
@@ -36,6 +39,8 @@ from tests.journey.world import knowledge
 
 KNOWN = staffed(knowledge(), 100_000)
 log = structlog.get_logger()
+SHOWN_S = 0.5
+"""So long a new key of ours is shown here before it signs."""
 WIRE = ("request.half-sent", "request.sent")
 """Points inside an attempt, on the wire: no verb passes there, so the connection itself is made to pass them."""
 
@@ -112,11 +117,27 @@ def sleeper(place: Place, bed: str = "attempt.judged") -> None:
         _again(lambda: deliver(gateway.world, PARTNERS[0], "sleeper"))
 
 
-def referrer(place: Place, point: str) -> None:
+def referrer(place: Place, point: str, rest_s: float = 0.0) -> None:
     """Screen and refer, three cases at a time."""
     begin(place)
     with place.gateway(KNOWN, failpoint=point) as gateway:
-        _again(lambda: screen_cases(gateway.world) + refer(gateway.world, 3))
+        _again(lambda: screen_cases(gateway.world) + refer(gateway.world, 3), rest_s)
+
+
+def rotator(place: Place, point: str, most: int) -> None:
+    """Let one key of ours follow another until there are so many, and keep as acts that they sign."""
+    begin(place)
+    with place.gateway(KNOWN, failpoint=point) as gateway:
+        _again(partial(_rotate, gateway.world, most))
+
+
+def _rotate(world: World, most: int) -> int:
+    with world.store.unit() as unit:
+        ours, now = unit.keys.of(US), unit.keys.moment()
+    pending = any(row.signs_from and row.signs_from > now for row in ours)
+    if not pending and len(ours) < most:
+        rotate(world, now + timedelta(seconds=SHOWN_S), by="officer")
+    return turn(world)
 
 
 def judge(place: Place, point: str) -> None:

@@ -56,7 +56,8 @@ def read(database: str, partners: Path) -> Books:
     for home in sorted(p for p in partners.iterdir() if p.is_dir()):
         lines = [line for name in JOURNALS for line in _lines(home / name)]
         books.theirs[home.name.upper()] = [orjson.loads(line) for line in lines]
-        books.keys["comwel"] = orjson.loads((home / "gateway.jwks.json").read_bytes())["keys"]
+        ours = [*books.keys.get("comwel", []), *orjson.loads((home / "gateway.jwks.json").read_bytes())["keys"]]
+        books.keys["comwel"] = list({key["kid"]: key for key in ours}.values())  # what any partner knows of us
         books.keys[home.name] = [{k: v for k, v in orjson.loads((home / "own.jwk").read_bytes()).items() if k != "d"}]
     return books
 

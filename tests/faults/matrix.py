@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import full_disk, hints, lines, rounds, visits
+from tests.faults import full_disk, hints, lines, rotations, rounds, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
 from tests.faults.lines import SLICED, STORM
 from tests.faults.partner import Manners
-from tests.faults.rounds import IN, OUT, Result
+from tests.faults.rotations import KEY, MOST
+from tests.faults.rounds import IN, OUT, Result, until_hit
 from tests.faults.sender import SLOWLY, Habits
 from tests.faults.trouble import Server, Trouble, server_of
 
@@ -69,6 +70,12 @@ def _killed(ground: Ground, kills: int) -> Result:
     return found
 
 
+def _rotated(point: str, ground: Ground, hits: int) -> Result:
+    """A place has room for so many keys; so one place after the other."""
+    points = {point: KEY[point]}
+    return until_hit(lambda missing: rotations.outbound(ground, points, min(missing, MOST), point), [point], hits)
+
+
 def _beside(act: str, many: int, ground: Ground, _: int) -> Result:
     return visits.beside(ground, act, many)[0]
 
@@ -113,6 +120,7 @@ STILL: lines.Weather = lines.CALM
 ROWS = (
     *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
     *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),
+    *(Row("1", f"kill -9 at `{point}`", partial(_rotated, point), point) for point in KEY),
     Row("3", "kill -9 at random", lambda ground, _: _killed(ground, 200), "killed", 200),
     Row(
         "5", "the broker's line is reset every 2 s",
@@ -147,6 +155,8 @@ ROWS = (
     Row("21", "a worker's clock jumps", lambda ground, _: rounds.astray(ground), "refused to sign", 3),
     Row("22", "one bit is another", partial(_beside, "flipped", 3400), "forged", 10_000),
     Row("24", "a partner's second key is used, then revoked", partial(_beside, "revoked", 150), "forged", 400),
+    Row("24", "our own key is replaced, out", lambda g, _: rotations.outbound(g, {}, 0, "our key, out"), "rotated", 10),
+    Row("24", "our own key is replaced, in", lambda ground, _: rotations.inbound(ground, "our key, in"), "rotated", 10),
     Row("25", "messages that kill who tries them", lambda ground, _: rounds.poisoned(ground, 17)[0], "dead", 17),
     Row("26", "partners sign a no", partial(_going_out, Manners(rejects=150), STILL), "blocked", 200),
     Row(

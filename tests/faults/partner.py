@@ -24,6 +24,7 @@ from adapters.partners.pretend.dialects.keis import KEIS
 from adapters.partners.pretend.dialects.trn import TRN
 from adapters.partners.pretend.journal import Journal
 from adapters.partners.pretend.keyring import GATEWAY, GatewayKeys, own_key
+from adapters.partners.pretend.well_known import WellKnown
 from gateway.errors import SealRefused
 from gateway.sealing import http, receipts
 from gateway.sealing.manifest import open_sealed
@@ -53,7 +54,8 @@ class Desk:
         home = place.partners / dialect.id
         self.dialect, self.manners = dialect, manners
         self.url = f"http://127.0.0.1:{place.partner_port}/{dialect.id}"
-        self._key, self._gateway = own_key(home, dialect.id), GatewayKeys(home)
+        self._key = own_key(home, dialect.id)
+        self._gateway = GatewayKeys(home, WellKnown(place.public_url), again_s=0.0)
         self._journal = Journal(home / "journal.ndjson")
         self._taken = {line["mid"]: line for line in self._journal.lines() if line["what"] == "received"}
         self._came = Counter[str]()

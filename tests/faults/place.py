@@ -78,7 +78,7 @@ class Place:
         return self.home / "ahead"
 
     def settings(self, **more: Any) -> Settings:
-        """The settings of one process. The lease is shortened afterwards, below what an operator may set."""
+        """The settings of one process. Some limits are shortened afterwards, below what an operator may set."""
         given: dict[str, Any] = {
             "home": self.home,
             "database_url": self.database,
@@ -101,7 +101,7 @@ class Place:
         """A gateway at this place; `parts` replace parts of its world."""
         clock = CompressedClock(TODAY)
         with assemble(self.settings(failpoint=failpoint), clock=clock, knowledge=knowledge) as built:
-            limits = replace(built.world.limits, lease_s=self.lease_s)
+            limits = replace(built.world.limits, lease_s=self.lease_s, keys_cached_s=0.0)
             yield replace(built, world=replace(built.world, **{"limits": limits, **parts}))
 
 

@@ -13,6 +13,7 @@ from gateway import failpoint
 from tests.faults import rounds
 from tests.faults.actors import WIRE
 from tests.faults.ground import Ground
+from tests.faults.rotations import KEY
 from tests.faults.rounds import IN, OUT, Aim, Result, until_hit
 
 HITS = 3
@@ -31,7 +32,7 @@ def plain(prefix: str) -> dict[str, Aim]:
 
 def test_every_point_is_aimed_at() -> None:
     log = {point for point in failpoint.POINTS if point.startswith("log.")}  # test_log_crashes.py
-    assert {*OUT, *IN} == {*failpoint.POINTS, *WIRE} - log
+    assert {*OUT, *IN, *KEY} == {*failpoint.POINTS, *WIRE} - log
 
 
 def test_who_refers_may_die_anywhere(ground: Ground) -> None:
