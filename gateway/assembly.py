@@ -308,6 +308,10 @@ class Gateway:
             found = unit.inbox.receipt(mid)
         return found.jws if found else None
 
+    def receipt_proof(self, mid: str) -> str:
+        """The proof that the leaf which our receipt promises is in the log. Raises NothingProven, NotInTheTreeYet."""
+        return self.log.prove_promise(mid)
+
     def figures(self) -> Sequence[Reading]:
         """How things stand, for those who watch; never raises StoreUnavailable."""
         clock = self.world.clock
@@ -555,7 +559,7 @@ def open_books(settings: Settings) -> Iterator[Books]:
 
 
 def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
-    return Leaves(_vault(settings, random), uuid7)
+    return Leaves(_vault(settings, random), uuid7, settings.log_name)
 
 
 def _vault(settings: Settings, random: Callable[[int], bytes]) -> Vault:

@@ -271,6 +271,17 @@ class NothingProven(LogRefused):
     remedy = "check the id, the case or the period; a new act has its place after a second"
 
 
+class NotInTheTreeYet(LogRefused):
+    code, status, issue, fault = "LOG-SOON", 404, "transient", Fault.REC
+    sentence, remedy = "the leaf waits for its place in the log", "ask again in a second"
+
+
+class PromiseBroken(LogRefused):
+    code = "LOG-PROMISE"
+    sentence = "the proof is not about the leaf that was promised"
+    remedy = "ask again; a day after the promise keep receipt and proof as evidence and tell the operator"
+
+
 class TooMuchAsked(LogRefused):
     code, status, issue = "LOG-MUCH", 413, "too-costly"
     sentence, remedy = "more was asked for than one bundle holds", "ask for a shorter period, or for one partner"

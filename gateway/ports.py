@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import Place
 from gateway.exchange_log.audit import AuditEvent
+from gateway.sealing.receipts import Promise
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -736,9 +737,8 @@ class Inbox(Protocol):
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-        receipts: Sequence[ReceiptRow] = (),
     ) -> None:
-        """Write what messages change, with our receipts. Raises Interfered when somebody was faster with a leg."""
+        """Write what messages change. Raises Interfered when somebody was faster with a leg."""
         ...
 
     def receipt(self, mid: str) -> ReceiptRow | None:
@@ -1003,8 +1003,12 @@ class Unit(Protocol):
         """How many of what there is, for status and the funnel."""
         ...
 
-    def commit(self, *events: AuditEvent) -> None:
-        """Make it last, with one event per act. Refuses without events."""
+    def promise(self, *events: AuditEvent) -> Sequence[Promise]:
+        """Number these acts in the log, a promise for each. Others wait from here on: nothing follows but `commit`."""
+        ...
+
+    def commit(self, *events: AuditEvent, receipts: Sequence[ReceiptRow] = ()) -> None:
+        """Make it last, with one event per act and our receipts. Refuses without events, unless they were promised."""
         ...
 
 

@@ -24,6 +24,7 @@ from gateway.store.vault import Vault
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 ROOT = Path(__file__).resolve().parent.parent
+LOG_NAME = "gateway.example/xlog"
 _COUNT = itertools.count()
 
 
@@ -89,7 +90,7 @@ def database(postgres: str) -> Iterator[str]:
 
 def leaves() -> Leaves:
     """A writer of leaves whose vault has a secret that anybody may know."""
-    return Leaves(Vault(bytes(32), os.urandom), uuid7)
+    return Leaves(Vault(bytes(32), os.urandom), uuid7, LOG_NAME)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from gateway.api import log_files
@@ -55,6 +56,10 @@ def build_app(gateway: Gateway) -> ASGIApp:
         found = gateway.receipt(mid)
         gateway.world.reached("receipt.found")
         return _json(200, {"receipt": found}) if found else unexpected(404)
+
+    @app.get("/v1/messages/{mid}/receipt.tlog-proof")
+    def receipt_proof(mid: str) -> Response:
+        return PlainTextResponse(gateway.receipt_proof(mid), headers={"Cache-Control": log_files.FOR_SECONDS})
 
     app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))
 

@@ -61,6 +61,7 @@ class Report:
     leaves: int = 0
     outside: str | None = None
     listed: int = 0
+    promises: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -82,6 +83,7 @@ class Report:
             "leaves": self.leaves,
             "outside": self.outside,
             "listed": self.listed,
+            "promises": self.promises,
             "partners": self.partners,
         }
 
@@ -102,7 +104,8 @@ def run(
     # 4 let business days pass until nobody has anything more to say
     # 5 take the same night in again: nothing changes
     # 6 compare the books of both sides, by counting and by their signed lists
-    # 7 hold every act against its leaf in the exchange log, and let a stranger's tool check who signed it
+    # 7 hold every act against its leaf in the exchange log, and let a stranger's tool check who signed it, and the
+    #   partners what our receipts have promised them
     began, first = time.monotonic(), RealClock().today()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
@@ -125,6 +128,7 @@ def run(
             report.problems += compare(report)  # 6
             reconcile(report, running, first)
             verify(report, running.log)  # 7
+            promises(report, running)
             stage("stopping", None)
     report.seconds = time.monotonic() - began
     return report
@@ -256,6 +260,16 @@ def verify(report: Report, log: ExchangeLog) -> None:
     report.problems += heard.problems if heard else [f"no outside tool has checked the log: {outside.TOOL} is not here"]
 
 
+def promises(report: Report, engine: Engine) -> None:
+    """Let each partner look whether the log holds what our receipts promised: what it does not, as sentences."""
+    keys = [head.vkey for head in engine.log.heads()]
+    for partner, said in patiently(lambda: engine.partners.promises(keys)).items():
+        report.promises += said["kept"]
+        report.problems += [f"{partner}: the promise in the receipt for {mid} is broken" for mid in said["broken"]]
+        if said["waiting"]:
+            report.problems.append(f"{partner}: {said['waiting']} promises in receipts are not kept yet")
+
+
 def _hold_against_labels(report: Report) -> list[str]:
     """Compare with the night's own expected verdicts, if it carries them."""
     path = report.night / "expected.json"
@@ -373,6 +387,7 @@ def show(report: Report, console: Console) -> None:
         signed = f"the signed lists of both sides agree about all {report.listed} of them"
         console.print(f"[green]{signed}[/green]")
         console.print(f"[green]{report.outside}[/green]")
+        console.print(f"[green]the partners have proof of {report.promises} leaves that receipts promised[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -59,7 +59,13 @@ class Partners:
         day = {"today": today.isoformat()}
         return list(self._side_by_side.map(lambda p: self._ask(p, "/pretend/clock", day), self._urls))
 
-    def _ask(self, partner: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def promises(self, logs: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What became of the promises in our receipts, by the word of each partner; `logs` are keys of our logs."""
+        keys = {"logs": list(logs)}
+        said = self._side_by_side.map(lambda p: self._ask(p, "/pretend/promises", keys), self._urls)
+        return dict(zip(self._urls, said, strict=True))
+
+    def _ask(self, partner: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One request, repeated while the partner is away; all of them may be."""
         deadline = time.monotonic() + self._patience_s
         while True:

@@ -16,7 +16,7 @@ from gateway.exchange_log.leaf import Leaf
 TOLERANCE = timedelta(seconds=60)
 """Longer than a transaction may take: leaves of different streams overtake each other by less."""
 PROMISE = timedelta(seconds=60)
-"""So soon a committed leaf is in a published checkpoint."""
+"""So soon a committed leaf is in a published checkpoint; receipts promise it."""
 
 
 class Check(StrEnum):
@@ -82,8 +82,9 @@ CHECKS = {
         "an act that left neither row nor leaf",
     ),
     Check.PROMISE: Explained(
-        "no leaf waits longer than 60 s for its place",
-        "leaves that were taken out of the queue: that is the check `sequence`",
+        "no leaf waits longer than 60 s for its place, and every leaf that a receipt of ours promises stands in the "
+        "log, as it was promised",
+        "receipts that were taken away too: the partners hold theirs",
     ),
     Check.COSIGNATURE: Explained(
         "every cosignature that is kept was made by the key of its witness, over exactly this checkpoint",

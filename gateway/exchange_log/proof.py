@@ -7,6 +7,8 @@
 
     <the checkpoint>
 
+`extra` is left out for whoever has a promise: he knows the hash of the leaf, and the leaf itself would show him the
+random name that the case has in everybody's leaves.
 Refuses to trust `extra`: the leaf in it is believed because its hash leads to the signed root, or not at all.
 """
 
@@ -18,12 +20,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.errors import ProofInvalid
+from gateway.errors import PromiseBroken, ProofInvalid
 from gateway.exchange_log import tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 
 FIRST = "c2sp.org/tlog-proof@v1"
+_EXTRA, _YEAR = "extra ", re.compile(r"/[0-9]{4}(?:\.[1-9][0-9]{0,3})?", re.ASCII)
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
@@ -35,25 +38,65 @@ class Proven(NamedTuple):
     checkpoint: Checkpoint
 
 
-def write(leaf: bytes, index: int, path: Sequence[bytes], note: str) -> str:
-    """A proof as text."""
-    head = (FIRST, f"extra {_text(leaf)}", f"index {index}", *map(_text, path))
-    return "\n".join((*head, "", note))
+class Kept(NamedTuple):
+    """A promise that was kept: the leaf stands at this place of this log."""
+
+    entry: int
+    checkpoint: Checkpoint
+
+
+class _Read(NamedTuple):
+    """A proof in its parts; nothing of it is believed yet."""
+
+    leaf: bytes | None
+    entry: int
+    path: list[bytes]
+    note: str
+
+
+def write(leaf: bytes | None, index: int, path: Sequence[bytes], note: str) -> str:
+    """A proof as text, with its leaf or without."""
+    extra = () if leaf is None else (_EXTRA + _text(leaf),)
+    return "\n".join((FIRST, *extra, f"index {index}", *map(_text, path), "", note))
 
 
 def check(proof: str, log: Verifier) -> Proven:
     """What it proves. Raises ProofInvalid or NoteInvalid when it proves nothing."""
-    head, gap, note = proof.partition("\n\n")
-    first, extra, index, *hashes = [*head.split("\n"), "", ""]
-    place = _INDEX.fullmatch(index)
-    if not gap or first != FIRST or not extra.startswith("extra ") or not place:
+    read = _read(proof)
+    if read.leaf is None:
         raise ProofInvalid("not a proof with its leaf")
-    leaf, path = _raw(extra.removeprefix("extra ")), [_raw(line) for line in hashes[:-2]]
+    signed = open_checkpoint(read.note, log).checkpoint
+    tree.check_inclusion(tree.leaf_hash(read.leaf), read.entry, signed.size, read.path, signed.root)
+    return Proven(read.leaf, read.entry, signed)
+
+
+def keep(proof: str, log: Verifier, name: str, leaf_hash: bytes) -> Kept:
+    """That the leaf of this hash, promised for the log `name` (its year left out), stands in it.
+
+    Raises PromiseBroken when it is a proof of another leaf or log, ProofInvalid or NoteInvalid when it is none.
+    """
+    read = _read(proof)
+    signed = open_checkpoint(read.note, log).checkpoint
+    if not signed.origin.startswith(name) or not _YEAR.fullmatch(signed.origin.removeprefix(name)):
+        raise PromiseBroken("another log was promised")
+    try:
+        tree.check_inclusion(leaf_hash, read.entry, signed.size, read.path, signed.root)
+    except ProofInvalid:
+        raise PromiseBroken("its hashes do not lead from this leaf to the signed root") from None
+    return Kept(read.entry, signed)
+
+
+def _read(proof: str) -> _Read:
+    head, gap, note = proof.partition("\n\n")
+    first, *lines = head.split("\n")
+    leaf = _raw(lines.pop(0).removeprefix(_EXTRA)) if lines and lines[0].startswith(_EXTRA) else None
+    place = _INDEX.fullmatch(lines[0]) if lines else None
+    if not gap or first != FIRST or not place:
+        raise ProofInvalid("not a proof")
+    path = [_raw(line) for line in lines[1:]]
     if len(path) > tree.MOST_HASHES or any(len(one) != tree.HASH_BYTES for one in path):
         raise ProofInvalid("the path is not made of hashes")
-    signed = open_checkpoint(note, log).checkpoint
-    tree.check_inclusion(tree.leaf_hash(leaf), int(place[1]), signed.size, path, signed.root)
-    return Proven(leaf, int(place[1]), signed)
+    return _Read(leaf, int(place[1]), path, note)
 
 
 def _text(raw: bytes) -> str:

@@ -15,7 +15,7 @@ from gateway.journey.apply import apply
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
+from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 
 
@@ -70,10 +70,10 @@ class Hearing:
         waiting.append((seq, message))
         waiting.sort(key=lambda one: one[0])
 
-    def write(self, receipts: Sequence[ReceiptRow]) -> None:
-        """Write what has changed, with our receipts for it."""
+    def write(self) -> None:
+        """Write what has changed."""
         unit, legs, checks = self._unit, list(self._changed.values()), list(self._saved.values())
-        unit.inbox.keep(legs=legs, facts=self._facts, checks=checks, receipts=receipts)
+        unit.inbox.keep(legs=legs, facts=self._facts, checks=checks)
         for ref_no, seq, by in self._superseded:
             unit.facts.supersede(ref_no, seq, by)
         for partner, mid, state, code in self._settled:

@@ -1,8 +1,9 @@
 """Receive: partners' signed outcomes come in, are proven, understood, change their legs, or are refused with a receipt.
 
 Rules: nothing is believed before origin, freshness and integrity are proven; a message id is remembered for life; the
-partner's own order is kept; facts are stored, judged elsewhere; our receipt leaves only after commit. Messages that
-come at the same time share one unit: each is judged for itself, and all are kept by one commit.
+partner's own order is kept; facts are stored, judged elsewhere; our receipt promises the message's leaf in the log, and
+leaves only after commit. Messages that come at the same time share one unit: each is judged for itself, and one commit
+keeps them all.
 Refuses to guess: an outcome for somebody else's case, or one the table does not allow, changes nothing and is shown to
 a person.
 """
@@ -32,7 +33,7 @@ from gateway.ports import InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkIt
 from gateway.referrals.leg import Order, order
 from gateway.sealing import http, manifest, receipts
 from gateway.sealing.manifest import Manifest
-from gateway.sealing.receipts import Decision
+from gateway.sealing.receipts import Decision, Promise
 
 PURPOSE = "outcome-return"
 _STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
@@ -72,7 +73,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     # 7 it is about a leg of this partner and this worker, and the consent still stands
     # 8 its turn: older than heard is kept, not applied; too early is held; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
-    # 10 one commit for all; then the receipts leave
+    # 10 numbers in the log, receipts that promise them, and one commit for all; then the receipts leave
     replies: dict[int, Reply] = {}
     letters: list[_Letter] = []
     for place, inbound in enumerate(inbounds):
@@ -144,12 +145,12 @@ def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
 
 # ── 4–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
 class _Result(NamedTuple):
-    """What became of one letter."""
+    """What became of one letter; `inbox_seq`: the place of a new one, whose receipt is still to be made."""
 
     reply: Reply
     event: AuditEvent
     work: WorkItem | None = None
-    receipt: ReceiptRow | None = None
+    inbox_seq: int | None = None
 
 
 class _Judged(NamedTuple):
@@ -183,9 +184,12 @@ def _unit(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
                 results[letter.place] = _again(world, letter, *again) if again else _replayed(world, letter)
         unit.add_work([r.work for r in results.values() if r.work])
         world.reached("inbound.written")
-        unit.commit(*(results[letter.place].event for letter in letters))  # 10
+        promises = unit.promise(*(results[letter.place].event for letter in letters))  # 10
+        made = _receipts(world, letters, results, promises)
+        unit.commit(receipts=list(made.values()))
         world.reached("inbound.committed")
-    return {place: result.reply for place, result in results.items()}
+    given = {place: result.reply for place, result in results.items()}
+    return given | {place: given[place]._replace(receipt=row.jws) for place, row in made.items()}
 
 
 # ── 4–5 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,7 +217,7 @@ def _new(world: World, unit: Unit, letters: Sequence[_Letter]) -> dict[int, _Res
     places = unit.inbox.add([(_inbox(one), _message(one.letter, one.row)) for one in judged])
     world.reached("inbound.remembered")
     results = {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
-    hearing.write([r.receipt for r in results.values() if r.receipt])
+    hearing.write()
     return results
 
 
@@ -272,18 +276,35 @@ def _message(letter: _Letter, row: LegRow | None) -> MessageRow:
 
 
 def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
-    """Our signed word, the event, and for a refusal something for a person to look at."""
+    """The answer, still without our receipt, the event, and for a refusal something for a person to look at."""
     letter, row, refusal = one.letter, one.row, one.refusal
-    code = refusal.code if refusal else None
-    decision = Decision.REJECTED if refusal else Decision.ACCEPTED
-    stated = receipts.acknowledge(letter.manifest, letter.jws, decision, letter.at, inbox_seq=inbox_seq, code=code)
-    jws = receipts.make(stated, world.signing_key)
-    receipt = ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
     event = _event(world, letter, row, one.state)
     if refusal:
-        work = _work("inbound-refused", code, letter, row)
-        return _Result(Reply(refusal.status, jws, refusal), event.refused(refusal.code), work, receipt)
-    return _Result(Reply(202 if one.state == "held" else 200, jws, None), event, None, receipt)
+        work = _work("inbound-refused", refusal.code, letter, row)
+        return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work, inbox_seq)
+    return _Result(Reply(202 if one.state == "held" else 200, None, None), event, None, inbox_seq)
+
+
+def _receipts(
+    world: World, letters: Sequence[_Letter], results: Mapping[int, _Result], promises: Sequence[Promise]
+) -> dict[int, ReceiptRow]:
+    """Our receipts for those of these letters that are new, by place."""
+    return {
+        letter.place: _receipt(world, letter, result, promise)
+        for letter, promise in zip(letters, promises, strict=True)
+        if (result := results[letter.place]).inbox_seq is not None
+    }
+
+
+def _receipt(world: World, letter: _Letter, result: _Result, promise: Promise) -> ReceiptRow:
+    """Our signed word on a new letter, with the promise of its leaf."""
+    code = result.event.code
+    decision = Decision.REJECTED if result.reply.refusal else Decision.ACCEPTED
+    stated = receipts.acknowledge(
+        letter.manifest, letter.jws, decision, letter.at, inbox_seq=result.inbox_seq, code=code, promise=promise
+    )
+    jws = receipts.make(stated, world.signing_key)
+    return ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
 
 
 def _work(kind: str, code: str | None, letter: _Letter, row: LegRow | None) -> WorkItem:

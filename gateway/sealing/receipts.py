@@ -2,8 +2,9 @@
 
 Rules: a receipt is a compact JWS of type `comwel-receipt+jwt`. It repeats the message id, the digest of the sealed
 manifest and the digest of every part, so that it can be about one message only. `accepted` is issued after COMMIT and
-carries the place in the receiver's inbox; `rejected` carries a code. A receipt is no outcome: the loop closes only with
-a signed outcome message.
+carries the place in the receiver's inbox; `rejected` carries a code. A receiver that keeps a public log promises in it
+the leaf of the message, as a certificate's SCT does (RFC 6962 §3): with the hash, a proof of inclusion can be asked for
+later. A receipt is no outcome: the loop closes only with a signed outcome message.
 
 This module refuses receipts from anybody but the one the message was sent to.
 """
@@ -48,6 +49,15 @@ _MEMBERS: Mapping[str, claims.Test] = {
     "iss": claims.PARTY,
     "aud": claims.PARTY,
 }
+_MAY = frozenset({"promise"})
+"""Not everybody keeps a log: without a promise the member is left out."""
+_PROMISE_MEMBERS: Mapping[str, claims.Test] = {
+    "log": claims.text(r"[!-*,-~]{1,200}"),  # the name of a signed note, with the year left out
+    "leaf": base64url.is_digest,
+    "stream": claims.text(r"[A-Za-z][A-Za-z0-9-]{0,31}"),
+    "seq": claims.whole(1),
+    "at": claims.text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
+}
 _PART_MEMBERS: Mapping[str, claims.Test] = {
     "name": claims.text(r"[a-z][a-z0-9-]{0,31}"),
     "s256": base64url.is_digest,
@@ -59,6 +69,19 @@ class PartDigest(NamedTuple):
 
     name: str
     s256: str
+
+
+class Promise(NamedTuple):
+    """The receiver's word that this leaf is in its log: `leaf` is the leaf's hash (RFC 6962 §2.1) in base64url.
+
+    `log` is the name of the log without the year; `stream`, `seq` and `at` are as the leaf has them.
+    """
+
+    log: str
+    leaf: str
+    stream: str
+    seq: int
+    at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +97,7 @@ class Receipt:
     at: int  # seconds since 1970
     iss: str
     aud: str
+    promise: Promise | None = None
 
     @property
     def made_at(self) -> datetime:
@@ -89,6 +113,7 @@ def acknowledge(
     *,
     inbox_seq: int | None = None,
     code: str | None = None,
+    promise: Promise | None = None,
 ) -> Receipt:
     """Return the receipt that answers the sealed manifest `jws`, opened as `manifest`."""
     return Receipt(
@@ -101,6 +126,7 @@ def acknowledge(
         at=int(at.timestamp()),
         iss=manifest.aud,
         aud=manifest.iss,
+        promise=promise,
     )
 
 
@@ -108,6 +134,8 @@ def make(receipt: Receipt, key: SigningKey) -> str:
     """Return `receipt` as a compact JWS. Raises ManifestInvalid for what `check` would refuse."""
     stated = {name: getattr(receipt, name) for name in _MEMBERS}
     stated["parts"] = [part._asdict() for part in receipt.parts]
+    if receipt.promise:
+        stated["promise"] = receipt.promise._asdict()
     _receipt(stated)
     return compact.seal(orjson.dumps(stated), typ=TYP, key=key)
 
@@ -160,14 +188,27 @@ def check(jws: str, *, keys: KeyFinder, expected_mid: str, sent_jws: str, receiv
     return receipt
 
 
+def promised(jws: str) -> Promise | None:
+    """What a receipt of our own archive promises; its signature is not looked at. Raises ManifestInvalid."""
+    return _receipt(claims.load(compact.read(jws, typ=TYP).payload)).promise
+
+
 def _digests(manifest: Manifest) -> tuple[PartDigest, ...]:
     return tuple(PartDigest(part.name, part.s256) for part in manifest.parts)
 
 
 def _receipt(stated: dict[str, Any]) -> Receipt:
-    claims.require(stated, _MEMBERS)
+    claims.require({name: value for name, value in stated.items() if name not in _MAY}, _MEMBERS)
+    promise = _promise(stated["promise"]) if "promise" in stated else None
     parts = tuple(PartDigest(**part) for part in claims.parts(stated, _PART_MEMBERS))
     needed = "code" if stated["decision"] == Decision.REJECTED else "inbox_seq"
     if stated[needed] is None:
         raise ManifestInvalid("this decision needs it", place=Place(field=f"/{needed}"))
-    return Receipt(**{**stated, "parts": parts, "decision": Decision(stated["decision"])})
+    return Receipt(**{**stated, "parts": parts, "decision": Decision(stated["decision"]), "promise": promise})
+
+
+def _promise(stated: Any) -> Promise:
+    if not isinstance(stated, dict):
+        raise ManifestInvalid("a promise is an object", place=Place(field="/promise"))
+    claims.require(stated, _PROMISE_MEMBERS, at="/promise")
+    return Promise(**stated)

@@ -5,6 +5,7 @@ Rules: sequencing and publishing are two transactions, so that files never show 
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import structlog
 
 from gateway import wholefile
-from gateway.errors import LogStopped
+from gateway.errors import LogStopped, NothingProven, NotInTheTreeYet
 from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
@@ -25,6 +26,7 @@ from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
 from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
+from gateway.sealing.receipts import promised
 from gateway.store.evidence import evidence
 from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
@@ -39,6 +41,7 @@ ACTOR = "gateway"
 CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
 LOOK_S = 0.05
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 log = structlog.get_logger()
 
 
@@ -173,13 +176,30 @@ class ExchangeLog:
             return [self._prove(connection, heads[row[0]], *row[1:]) for row in found if row]
 
     def _prove(self, connection: Connection, head: Head, index: int, raw: bytes) -> Proof:
+        text = proof.write(raw, index, *self._path(connection, head, index))
+        return Proof(read(raw), raw, head.origin, index, text)
+
+    def _path(self, connection: Connection, head: Head, index: int) -> tuple[list[bytes], str]:
         """Under the newest head that enough witnesses have cosigned, if it covers the leaf; else under the newest."""
         size, signed = witnessed(connection, head, self.witnesses.policy) or (0, "")
         if size <= index:
             size, signed = head.size, newest_note(connection, head)
-        path = tree.prove_inclusion(index, size, hashes_of(connection, head._replace(size=size)))
-        text = proof.write(raw, index, path, signed)
-        return Proof(read(raw), raw, head.origin, index, text)
+        return tree.prove_inclusion(index, size, hashes_of(connection, head._replace(size=size))), signed
+
+    def prove_promise(self, mid: str) -> str:
+        """The proof of the leaf that our receipt for a message promises, without the leaf.
+
+        Raises NothingProven when there is no such receipt or promise, NotInTheTreeYet.
+        """
+        with self.reading() as connection:
+            found = _SQL.promised_entry(connection, mid=mid) if _UUID.fullmatch(mid) else None
+            if not found or not promised(found[0]):
+                raise NothingProven
+            _, shard, index, raw = found
+            if raw is None:
+                raise NotInTheTreeYet
+            head = next(head for head in map(Head._make, _SQL.heads(connection)) if head.shard == shard)
+            return proof.write(None, index, *self._path(connection, head, index))
 
     def stretch(self, stream: str, since: datetime, until: datetime) -> Stretch:
         """What the log holds of one stream in a period, those leaves among it that still wait for their place."""

@@ -1,7 +1,8 @@
 """The leaf of every act, written in the transaction of the act, and the keys its commitments are made with.
 
 Rules: first the keys of the cases, then the numbers in the streams, both in the order of their names; after the numbers
-nothing is waited for. So the lock of a stream is held from there to the commit only, and nobody can deadlock on it.
+nothing is waited for but the signatures of receipts, which promise these leaves and are written with them, in the same
+trip as the commit. So the lock of a stream is held from there to the commit only, and nobody can deadlock on it.
 Keys are the vault's (`gateway.store.vault`).
 """
 
@@ -10,13 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log import tree
+from gateway.exchange_log.audit import AuditEvent, moment
 from gateway.exchange_log.leaf import Leaf, commit_body, commit_event, event_key, stream_of
 from gateway.ports import Ids
+from gateway.sealing import base64url
+from gateway.sealing.receipts import Promise
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, CaseKeys, Vault
@@ -25,31 +29,50 @@ SENDS_OR_TAKES = frozenset({"referral.prepared", "referral.withdrawn", "message.
 """Acts that bring a message into being here; their leaves commit to its bytes too."""
 
 
-class Leaves:
-    """Commits the transaction of a connection with its acts and their leaves."""
+class Numbered(NamedTuple):
+    """An act with its number: its leaf, and the row that auditors read with the leaf as bytes at its end."""
 
-    def __init__(self, vault: Vault, ids: Ids) -> None:
-        self.vault, self._ids = vault, ids
+    leaf: Leaf
+    row: tuple[Any, ...]
+
+
+class Leaves:
+    """Commits the transaction of a connection with its acts and their leaves; `name` is the log's, without the year."""
+
+    def __init__(self, vault: Vault, ids: Ids, name: str) -> None:
+        self.vault, self._ids, self._name = vault, ids, name
         self._open: set[str] = set()
 
-    def commit(
+    def number(
         self, connection: Connection, events: Sequence[AuditEvent], made: Mapping[str, bytes], keys: CaseKeys
-    ) -> None:
-        """Write these acts and commit at once: their streams are locked until then.
+    ) -> list[Numbered]:
+        """Give these acts their numbers and leaves. Their streams are locked until `commit`, which comes next.
 
         `made`: the digests of the messages that came into being here, by id; `keys`: those met on the way.
         """
         of_acts = keys.of_acts(e.case_no for e in events if e.case_no)
         places = self._places(connection, Counter(stream_of(e) for e in events))
-        said: list[tuple[Any, ...]] = []
+        numbered: list[Numbered] = []
         for event in events:
             seq, at = places[stream_of(event)].take()
             key = of_acts[event.case_no] if event.case_no else self.vault.of_no_case
             body = made.get(event.mid or "") if event.act in SENDS_OR_TAKES else None
             leaf = leaf_of(event, self._ids(), seq, at, key, body)
-            said.append((leaf.id, at, *_columns(event), leaf.to_bytes()))
-        with connection.pipeline():  # one trip, for whoever waits for the same stream
-            _SQL.add_events(connection, **dict(zip(_NAMES, map(list, zip(*said, strict=True)), strict=True)))
+            numbered.append(Numbered(leaf, (leaf.id, at, *_columns(event), leaf.to_bytes())))
+        return numbered
+
+    def promise(self, one: Numbered) -> Promise:
+        """What a receipt may promise of this act."""
+        hash_ = base64url.encode(tree.leaf_hash(one.row[-1]))
+        return Promise(self._name, hash_, one.leaf.stream, one.leaf.seq, moment(one.leaf.at))
+
+    def commit(self, connection: Connection, numbered: Sequence[Numbered], receipts: str | None) -> None:
+        """Write acts, leaves and `receipts` (rows as JSON) and commit: one trip, for whoever waits for the stream."""
+        rows = zip(*(one.row for one in numbered), strict=True)
+        with connection.pipeline():
+            if receipts:
+                _SQL.add_receipts(connection, receipts=receipts)
+            _SQL.add_events(connection, **dict(zip(_NAMES, map(list, rows), strict=True)))
             connection.commit()
 
     def _places(self, connection: Connection, streams: Mapping[str, int]) -> Mapping[str, _Place]:

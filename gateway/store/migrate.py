@@ -6,7 +6,8 @@
 Each phase is a line of steps of its own: a post step may count on every pre step, a pre step on no post step. The
 Alembic revision is the file's stem. Alembic is loaded only when a step is missing, so that a start on a current schema
 costs one query. A step gives way: it waits half a second for a table that is in use, lets everybody else go on, and
-begins anew, so that neither a queue nor a deadlock forms behind it.
+begins anew, so that neither a queue nor a deadlock forms behind it. A step that builds an index of a table everybody
+writes to runs beside them, outside a transaction, and can be run again when it broke off.
 Refuses to guess: a database that this release does not fit is an error that says which way it does not.
 """
 
@@ -55,6 +56,8 @@ def current(url: str) -> frozenset[str]:
 def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
     """Run the missing steps, each in one transaction, under an advisory lock so that two starters do not collide.
 
+    Whoever waits for that lock asks again and again: a step that runs beside the others would wait for a waiting query.
+
     Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when the database has
     seen a step that is not ours, StoreUnavailable when a table is in use without a break.
     """
@@ -66,7 +69,8 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
     if "pre" not in phases:
         _require_pre(seen)
     with psycopg.connect(url, autocommit=True) as lock:
-        lock.execute("select pg_advisory_lock(hashtext('gateway.migrate'))")
+        while lock.execute("select pg_try_advisory_lock(hashtext('gateway.migrate'))").fetchone() != (True,):
+            time.sleep(PAUSE_S)
         for target in targets:
             _upgrade(url, target)
 
@@ -116,8 +120,23 @@ def _require_pre(seen: frozenset[str]) -> None:
 
 def run_step(revision: str) -> None:
     """Run the SQL file of a step, inside Alembic."""
+    _driver().execute(_sql(revision))  # the driver itself: no placeholders are looked for
+
+
+def run_step_beside(revision: str) -> None:
+    """Run the SQL file of a step statement by statement, outside a transaction; it waits, and nobody waits for it."""
     from alembic import op  # noqa: PLC0415
 
-    sql = (_HERE / "versions" / f"{revision}.sql").read_text(encoding="utf-8")
-    driver: Any = op.get_bind().connection.driver_connection  # the driver itself: no placeholders are looked for
-    driver.execute(sql)
+    with op.get_context().autocommit_block():
+        for statement in ("set lock_timeout = 0", *filter(None, _sql(revision).split(";\n")), "reset lock_timeout"):
+            _driver().execute(statement)
+
+
+def _sql(revision: str) -> str:
+    return (_HERE / "versions" / f"{revision}.sql").read_text(encoding="utf-8")
+
+
+def _driver() -> Any:
+    from alembic import op  # noqa: PLC0415
+
+    return op.get_bind().connection.driver_connection

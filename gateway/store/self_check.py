@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import LeafInvalid, LogStopped, NoteInvalid
+from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid
 from gateway.exchange_log import leaf, tree
 from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
@@ -25,6 +25,8 @@ from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
 from gateway.exchange_log.leaf import Leaf
 from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
+from gateway.sealing import base64url
+from gateway.sealing.receipts import Promise, promised
 from gateway.store.leaves import leaf_of
 from gateway.store.publisher import published
 from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
@@ -33,6 +35,7 @@ from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, Vault
 
 BATCH = 2048
+TAKEN = "message.received"
 
 
 def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[Finding]:
@@ -61,6 +64,7 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
             read.append((index, found))
             latest[index + 1] = streams.latest
         yield from _behind(connection, head, read, vault)
+        yield from _promised(connection, head, read)
         hashes = [tree.leaf_hash(raw) for raw in batch]
         while hashes:
             many = signed.until(edge.size, len(hashes))
@@ -216,6 +220,36 @@ def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> L
     return leaf_of(event, one.id, one.seq, at, key, body)
 
 
+# ── what receipts promise ────────────────────────────────────────────────────────────────────────────────────────────
+def _promised(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf]]) -> Iterator[Finding]:
+    """Hold the leaves of messages that came in against what our receipts promise of them."""
+    taken = {(one.stream, one.mid): (index, one) for index, one in read if one.act == TAKEN and one.mid}
+    partners, mids = map(list, zip(*taken, strict=True)) if taken else ([], [])
+    for partner, mid, jws in _SQL.receipts_of(connection, partners=partners, mids=mids) if taken else ():
+        index, one = taken[partner, mid]
+        said = _promise(jws)
+        if said and said.leaf != base64url.encode(tree.leaf_hash(one.to_bytes())):
+            yield Finding(Check.PROMISE, head.folder, index, "it is not the leaf that our receipt promised")
+
+
+def _promise(jws: str) -> Promise | None:
+    """None for a receipt that promises nothing, or that nobody can read."""
+    try:
+        return promised(jws)
+    except ManifestInvalid:
+        return None
+
+
+def _broken(connection: Connection) -> Iterator[Finding]:
+    """Promises whose time is over, and whose leaf has no place."""
+    now = _SQL.moment(connection, shard=0)[0]
+    unplaced = ((mid, _promise(jws)) for _, mid, jws in _SQL.receipts_unplaced(connection))
+    late = [mid for mid, said in unplaced if said and datetime.fromisoformat(said.at) < now - PROMISE]
+    if late:
+        sentence = f"{len(late)} leaves that receipts promise have no place, the first is of message {late[0]}"
+        yield Finding(Check.PROMISE, "database", None, sentence)
+
+
 # ── around the log ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _outside(connection: Connection, head: Head, folder: Path) -> Iterator[Finding]:
     """What was published, and what witnesses have shown; a break that the next log quotes is on record."""
@@ -238,3 +272,4 @@ def _rest(connection: Connection) -> Iterator[Finding]:
         yield Finding(Check.UNLOGGED, "database", None, sentence)
     if waiting := _SQL.overdue(connection, seconds=PROMISE.total_seconds()):
         yield Finding(Check.PROMISE, "database", None, f"{waiting} leaves wait for longer than {PROMISE.seconds} s")
+    yield from _broken(connection)

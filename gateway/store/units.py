@@ -66,7 +66,8 @@ from gateway.ports import (
     UpdateRow,
     WorkItem,
 )
-from gateway.store.leaves import Leaves
+from gateway.sealing.receipts import Promise
+from gateway.store.leaves import Leaves, Numbered
 from gateway.store.migrate import APP_ROLE
 from gateway.store.sealed import (
     ASIDE,
@@ -365,7 +366,8 @@ class Outbox(_Messages):
         if not finishes:
             return frozenset()
         _SQL.add_attempts(self._c, **_arrays(AttemptRow._fields, [f.attempt for f in finishes]))
-        _write_down(self._c, receipts=[f.receipt for f in finishes if f.receipt])
+        if receipts := [f.receipt for f in finishes if f.receipt]:
+            _SQL.add_receipts(self._c, receipts=_json(_dicts(receipts)))
         names = ("partners", "mids", "fences", "states", "next_ats", "error_classes")
         rows = [
             (f.attempt.partner, f.attempt.mid, f.attempt.fence, f.state, f.next_at, f.attempt.error_class)
@@ -455,10 +457,9 @@ def _write_down(
     legs: Sequence[LegRow] = (),
     facts: Sequence[FactRow] = (),
     checks: Sequence[CheckRow] = (),
-    receipts: Sequence[ReceiptRow] = (),
 ) -> None:
     """What messages change, in one trip. Raises Interfered when a leg is not as it was read."""
-    rows = {"legs": legs, "facts": facts, "checks": checks, "receipts": receipts}
+    rows = {"legs": legs, "facts": facts, "checks": checks}
     if any(rows.values()):
         saved = _SQL.write_down(connection, **{name: _json(_dicts(some)) for name, some in rows.items()})
         if saved != len(legs):
@@ -509,10 +510,9 @@ class Inbox(_Messages):
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-        receipts: Sequence[ReceiptRow] = (),
     ) -> None:
         shut = self._seal.shut(FACT, facts, self._cases_of(facts)) if facts else facts
-        _write_down(self._c, legs=legs, facts=shut, checks=checks, receipts=receipts)
+        _write_down(self._c, legs=legs, facts=shut, checks=checks)
 
     def _cases_of(self, facts: Sequence[FactRow]) -> Callable[[FactRow], str | None]:
         cases = self._seal.cases
@@ -696,6 +696,8 @@ class PostgresUnit:
         self._c, self._leaves, self._seal, self._observer = connection, leaves, seal, observer
         self.committed = False
         self._made: dict[str, bytes] = {}
+        self._acts: Sequence[AuditEvent] = ()
+        self._numbered: list[Numbered] = []
         self.handovers: ports.Handovers = Handovers(connection, seal)
         self.cases: ports.Caseload = Caseload(connection, seal)
         self.legs: ports.Legs = Legs(connection, seal)
@@ -745,14 +747,26 @@ class PostgresUnit:
                 found[f"declined {partner} {reason.get('code', '-')}"] += 1
         return found
 
-    def commit(self, *events: AuditEvent) -> None:
-        if not events or self.committed:
+    def promise(self, *events: AuditEvent) -> Sequence[Promise]:
+        if not events or self._acts:
+            raise ValueError("a unit promises once, one audit event per act")
+        self._number(events)
+        return [self._leaves.promise(one) for one in self._numbered]
+
+    def commit(self, *events: AuditEvent, receipts: Sequence[ReceiptRow] = ()) -> None:
+        if bool(events) == bool(self._acts) or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
-        self._leaves.commit(self._c, events, self._made, self._seal.keys)
+        if events:
+            self._number(events)
+        self._leaves.commit(self._c, self._numbered, _json(_dicts(receipts)) if receipts else None)
         self.committed = True
-        for event in events:
+        for event in self._acts:
             log.info(event.act, **_line(event))
-        self._observer.acted(events)
+        self._observer.acted(self._acts)
+
+    def _number(self, events: Sequence[AuditEvent]) -> None:
+        self._numbered = self._leaves.number(self._c, events, self._made, self._seal.keys)
+        self._acts = events
 
 
 def _kept(rows: Iterable[tuple[Any, ...]]) -> list[KeptEvent]:

@@ -29,10 +29,12 @@ from gateway.assembly import Gateway, assemble
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.delivery.schedule import RetrySchedule
+from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.proof import keep
 from gateway.ports import LegRow
-from gateway.sealing import http, manifest, receipts
+from gateway.sealing import base64url, http, manifest, receipts
 from gateway.sealing.keys import to_jwk
-from gateway.sealing.receipts import Decision
+from gateway.sealing.receipts import Decision, promised
 from tests.conftest import in_database
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
@@ -408,6 +410,10 @@ KNOCKS: dict[str, tuple[bytes, int]] = {
     "a receipt of no id": (request("GET", "/v1/messages/880101-1234567/receipt"), 404),
     "a receipt of a zero": (request("GET", "/v1/messages/%00/receipt"), 404),
     "a receipt of a quotation mark": (request("GET", "/v1/messages/'%20or%20'1'='1/receipt"), 404),
+    "a proof of no receipt": (
+        request("GET", "/v1/messages/019abc00-0000-7000-8000-00000000ffff/receipt.tlog-proof"), 404),
+    "a proof of a zero": (request("GET", "/v1/messages/%00/receipt.tlog-proof"), 404),
+    "a proof of a quotation mark": (request("GET", "/v1/messages/'%20or%20'1'='1/receipt.tlog-proof"), 404),
     "a receipt in Hangul": (request("GET", "/v1/messages/%EC%84%A0%EC%9A%B0/receipt"), 404),
 }  # fmt: skip
 
@@ -462,6 +468,25 @@ def test_a_good_message_passes_and_its_receipt_can_be_fetched(door: Open) -> Non
     assert said.headers["comwel-receipt-jws"] == receipt
     assert orjson.loads(raw(door.port, request("GET", f"/v1/messages/{one.mid}/receipt")).body) == {"receipt": receipt}
     assert door.scene.leg(door.leg.ref_no).status == "accepted"
+
+
+@pytest.mark.parametrize("kind", [Kind.ACCEPT, Kind.START], ids=["taken", "refused"])
+def test_what_a_receipt_promises_can_be_fetched_as_soon_as_the_log_has_it(door: Open, kind: Kind) -> None:
+    one, log = letter(door.leg, kind, 1), door.gateway.log
+    log.round()
+    receipt = orjson.loads(raw(door.port, request("POST", DOOR, one.body, *signed(door, one))).body)["receipt"]
+    asked = request("GET", f"/v1/messages/{one.mid}/receipt.tlog-proof")
+    early = raw(door.port, asked)
+    assert (early.status, orjson.loads(early.body)["code"], early.headers["retry-after"]) == (404, "LOG-SOON", "1")
+    log.round()
+    said, promise = raw(door.port, asked), promised(receipt)
+    assert said.headers["content-type"] == "text/plain; charset=utf-8"
+    assert promise is not None
+    kept = keep(said.body.decode(), Verifier.parse(log.head().vkey), promise.log, base64url.decode(promise.leaf))
+    assert kept.checkpoint.size == log.head().size
+    assert said.body.split(b"\n")[1].startswith(
+        b"index "
+    )  # no leaf: the leaf has the name of the case that other partners would know again
 
 
 def test_a_refusal_at_the_door_carries_our_receipt_when_the_sender_is_proven(door: Open) -> None:

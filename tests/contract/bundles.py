@@ -28,15 +28,16 @@ from gateway.exchange_log.policy import parse
 from gateway.journey.activate import activate
 from gateway.journey.evidence import evidence
 from gateway.ports import ActsAsked
+from gateway.sealing import base64url, compact
 from gateway.sealing.keys import to_jwk
+from gateway.sealing.receipts import TYP, promised
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.keyfiles import log_key
 from gateway.store.units import PostgresStore
 from gateway.store.witnesses import Witnesses
-from tests.conftest import home_folder, in_database, leaves
+from tests.conftest import LOG_NAME, home_folder, in_database, leaves
 from tests.journey.world import PARTNERS, Scene, a_case, key_of, make_scene
 
-NAME = "gateway.example/exchange-log"
 WITNESS = Signer("witness.example/w1", COSIGNATURE, Ed25519PrivateKey.generate())
 SOME_TIME = datetime.fromisoformat("2026-11-25T12:00:00+09:00")
 Files = dict[str, bytes]
@@ -74,7 +75,7 @@ def place(postgres: str, name: str, *, witnessed: bool = True) -> Iterator[Place
         found = Place(make_scene(store, home), None, home / "keys")  # type: ignore[arg-type]
         asks = parse(f"witness w1 {WITNESS.verifier.vkey}\nquorum w1\n")
         log = ExchangeLog(
-            store, home / "xlog", NAME, found.signer, uuid7, Witnesses(store, asks if witnessed else None)
+            store, home / "xlog", LOG_NAME, found.signer, uuid7, Witnesses(store, asks if witnessed else None)
         )
         shelf = KeyShelf(store, RealClock())
         for owner in ("comwel", *PARTNERS):
@@ -211,6 +212,14 @@ def key_of_a_stranger(files: Files) -> Files:
     return files | {path: orjson.dumps(record)}
 
 
+def promising(files: Files, **changed: Any) -> Files:
+    """Our own receipt made anew, with another promise, signed with our key."""
+    path = next(p for p in sorted(files) if p.endswith("/receipt.jws") and promised(files[p].decode()))
+    said = orjson.loads(base64url.decode(files[path].decode().split(".")[1]))
+    said["promise"] |= changed
+    return files | {path: compact.seal(orjson.dumps(said), typ=TYP, key=key_of("comwel")).encode()}
+
+
 class Forgery(NamedTuple):
     """What a forger did, with the key of the log or without, and the checks that notice."""
 
@@ -240,6 +249,9 @@ FORGERIES = (
     forgery("growth from another log", lambda f: f | {some(f, "/consistency"): b""}, "growth"),
     forgery("a receipt of another message", lambda f: swapped(f, some(f, "/receipt.jws"), some(f, "/receipt.jws", 1)),
             "receipts"),
+    forgery("a promise of a leaf that is nowhere", lambda f: promising(f, leaf="A" * 43), "promises"),
+    forgery("a promise of another number", lambda f: promising(f, seq=4127), "promises"),
+    forgery("a promise of another log", lambda f: promising(f, log="other.example/xlog"), "promises"),
     forgery("the seal of another message", lambda f: swapped(f, some(f, "/manifest.jws"), some(f, "/manifest.jws", 1)),
             "messages", "bytes", "receipts", "maps"),
     forgery("a partner's key exchanged", key_of_a_stranger, "keys", "messages", "receipts"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -23,8 +24,10 @@ from adapters.witnesses.own.memory import Memory
 from adapters.witnesses.own.witness import Witness
 from gateway.assembly import assemble, make_night
 from gateway.config import Settings
-from gateway.exchange_log import note
+from gateway.exchange_log import note, proof, tree
+from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.note import Verifier
+from gateway.exchange_log.tiles import hashes_of
 from gateway.exchange_log.witnessing import Submission
 from gateway.journey.explain import explain
 from gateway.journey.intake import take_in
@@ -87,7 +90,11 @@ def judged(
     log: Published, vkey: str, told: list[tuple[int, bytes]], *witnesses: Verifier
 ) -> subprocess.CompletedProcess[str]:
     said = [*(f"cosigned={w.vkey}" for w in witnesses), *(f"{index}={leaf.decode()}" for index, leaf in told)]
-    command = [str(JUDGE), str(log.folder), vkey, str(log.older), *said]
+    return asked(log, said, vkey)
+
+
+def asked(log: Published, said: list[str], vkey: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [str(JUDGE), str(log.folder), vkey or log.vkey, str(log.older), *said]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -122,6 +129,21 @@ def test_go_refuses_another_key_and_another_checkpoint(seen: Published) -> None:
     checkpoint = seen.folder / "checkpoint"
     checkpoint.write_text(checkpoint.read_text().replace(f"\n{len(seen.leaves)}\n", f"\n{len(seen.leaves) - 1}\n"))
     assert judged(seen, seen.vkey, []).returncode == 1
+
+
+def test_go_finds_a_leaf_that_a_receipt_promised_by_its_hash_alone(journey: Published, tmp_path: Path) -> None:
+    head = open_checkpoint((journey.folder / "checkpoint").read_text(), Verifier.parse(journey.vkey)).checkpoint
+    hashes = hashes_of(head.size, lambda tile: (journey.folder / tile.path).read_bytes())
+    note_, told = (journey.folder / "checkpoint").read_text(), []
+    for index, leaf in drawn(journey)[:20]:
+        file = tmp_path / f"{index}.tlog-proof"
+        file.write_text(proof.write(None, index, tree.prove_inclusion(index, head.size, hashes), note_))
+        told.append((file, tree.leaf_hash(leaf)))
+    said = asked(journey, [f"promised={file}={b64encode(hash_).decode()}" for file, hash_ in told])
+    assert (said.returncode, "20 promises kept" in said.stdout) == (0, True)
+    (file, _), (_, other) = told[:2]
+    said = asked(journey, [f"promised={file}={b64encode(other).decode()}"])
+    assert (said.returncode, "refused" in said.stdout) == (1, True)
 
 
 def cosigned(log: Published, home: Path) -> Verifier:

@@ -52,6 +52,7 @@ from tests.journey.world import key_of, rows
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DAY = date(2026, 11, 23)
 EVENT = AuditEvent(act="cases.screened", actor="test", purpose="test")
+OF_KEIS = replace(EVENT, partner="KEIS")
 
 
 def uid(name: str) -> str:
@@ -187,6 +188,29 @@ def test_a_unit_cannot_commit_without_an_event_nor_twice(store: Store) -> None:
 
 
 @pytest.mark.rule("R-14")
+def test_acts_are_promised_in_their_order_and_committed_with_the_receipts_that_say_so(store: Store) -> None:
+    given = ReceiptRow("KEIS", "in", uid("in1"), "r.s.t", "accepted", None, NOW)
+    with store.unit() as unit:
+        first, other, second = unit.promise(OF_KEIS, EVENT, replace(OF_KEIS, act="message.received"))
+        assert (first.stream, other.stream, second.stream) == ("KEIS", "system", "KEIS")
+        assert second.seq == first.seq + 1
+        assert len({first.leaf, other.leaf, second.leaf}) == 3
+        unit.commit(receipts=[given])
+    with store.unit() as unit:
+        assert [kept.event.act for kept in unit.events(ActsAsked())] == [*["cases.screened"] * 2, "message.received"]
+        assert unit.inbox.receipt(uid("in1")) == given
+
+
+@pytest.mark.parametrize("more", [pytest.param((EVENT,), id="other acts"), pytest.param((), id="nothing")])
+def test_after_a_promise_nothing_but_its_own_acts_is_committed(store: Store, more: tuple[AuditEvent, ...]) -> None:
+    with store.unit() as unit:
+        unit.promise(EVENT)
+        with pytest.raises(ValueError, match="once"):
+            unit.commit(EVENT) if more else unit.promise(EVENT)
+    with store.unit() as unit:
+        assert unit.counts()["events"] == 0
+
+
 def test_an_act_that_no_list_names_cannot_be_committed(store: Store) -> None:
     with pytest.raises(LeafInvalid), store.unit() as unit:
         unit.commit(replace(EVENT, act="something.else"))
@@ -643,7 +667,8 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
         assert unit.inbox.find([id_]) == {}
         assert unit.inbox.add([(row, sent)]).keys() == {id_}
         assert unit.inbox.find([id_]) == {id_: (row, None)}
-        unit.inbox.keep(receipts=[receipt])
+        unit.commit(EVENT, receipts=[receipt])
+    with store.unit() as unit:
         assert unit.inbox.find([id_, ("KEAD", row.mid), ("KEIS", uid("never"))]) == {id_: (row, receipt)}
         assert unit.inbox.receipt(row.mid) == receipt
         assert unit.inbox.held([leg().ref_no]) == [(1, sent)]
@@ -665,7 +690,9 @@ def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
         assert places.keys() == {("KEIS", uid("in2")), ("KEIS", uid("in3"))}
         assert len(set(places.values())) == 2
         assert unit.inbox.find([("KEIS", uid(f"in{n}")) for n in (1, 2, 3)]).keys() == {("KEIS", uid("in1")), *places}
-        unit.inbox.keep(receipts=[ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places])
+        given = [ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places]
+        unit.commit(EVENT, receipts=given)
+    with store.unit() as unit:
         assert unit.inbox.receipt(uid("in3")) is not None
 
 
@@ -791,17 +818,16 @@ def two_partners(store: Store) -> None:
             heard = InboxRow(partner, uid(f"in{n}"), b"2" * 32, leg(n).ref_no, 1, "held", None, NOW)
             said = message(n, direction="in", partner=partner, mid=uid(f"in{n}"), ref_no=leg(n).ref_no)
             unit.inbox.add([(heard, said)])
-            unit.inbox.keep(receipts=[ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)])
-        unit.commit(EVENT)
+        given = [
+            ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)
+            for n, partner in enumerate(("KEIS", "KEAD"), 1)
+        ]
+        unit.commit(EVENT, receipts=given)
 
 
 def to_another(n: int) -> tuple[InboxRow, MessageRow]:
     row, sent = incoming(n)
     return row._replace(partner="KEAD"), sent._replace(partner="KEAD")
-
-
-def receipt_of_another() -> ReceiptRow:
-    return ReceiptRow("KEAD", "in", uid("in9"), "r.r.r", "accepted", None, NOW)
 
 
 def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Store) -> None:
@@ -830,7 +856,6 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         pytest.param(lambda unit: unit.inbox.use_nonces([("KEAD", "n", NOW)]), id="a nonce"),
         pytest.param(lambda unit: unit.inbox.add([to_another(3)]), id="one message in"),
         pytest.param(lambda unit: unit.inbox.add([incoming(4), to_another(3)]), id="messages in"),
-        pytest.param(lambda unit: unit.inbox.keep(receipts=[receipt_of_another()]), id="a receipt"),
         pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3)._replace(ref_no=leg(2).ref_no)]), id="a fact"),
         pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3), fact(4)._replace(ref_no=leg(2).ref_no)]), id="facts"),
         pytest.param(lambda unit: unit.cases.save([CaseChange(case(1, revision=2), "U", None)]), id="its own case"),
@@ -853,7 +878,17 @@ def test_a_unit_for_one_partner_writes_nothing_for_another(store: Store, reach: 
 def reach_out(store: Store, reach: Callable[[Unit], object]) -> None:
     with store.unit("KEIS") as unit:
         reach(unit)
-        unit.commit(replace(EVENT, partner="KEIS"))
+        unit.commit(OF_KEIS)
+
+
+def test_a_unit_for_one_partner_gives_no_receipt_for_another(store: Store) -> None:
+    two_partners(store)
+    with store.unit() as unit:
+        before = unit.counts()
+    with pytest.raises(OutOfScope), store.unit("KEIS") as unit:
+        unit.commit(OF_KEIS, receipts=[ReceiptRow("KEAD", "in", uid("in9"), "r.r.r", "accepted", None, NOW)])
+    with store.unit() as unit:
+        assert (unit.counts(), unit.inbox.receipt(uid("in9"))) == (before, None)
 
 
 def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store) -> None:
@@ -1056,8 +1091,7 @@ def test_the_books_name_what_was_sealed_in_the_period_and_how_it_stands(store: S
         unit.outbox.finish([*ended, rejected._replace(receipt=kept)])
         unit.outbox.enqueue([booked(9)])  # nobody has touched it yet
         unit.inbox.add([(InboxRow("KEIS", m.mid, b"x" * 32, None, None, "applied", None, m.at), m) for m in come])
-        unit.inbox.keep(receipts=[ReceiptRow("KEIS", "in", uid("m12"), "r", "rejected", "X", NOW)])
-        unit.commit(EVENT)
+        unit.commit(EVENT, receipts=[ReceiptRow("KEIS", "in", uid("m12"), "r", "rejected", "X", NOW)])
     with store.unit("KEIS") as unit:
         found = unit.reconciliation.booked("KEIS", NOW - hour, NOW + hour)
         assert unit.reconciliation.booked("KEAD", NOW - hour, NOW + hour) == []

@@ -16,8 +16,8 @@ from typing import Any
 
 from gateway.assembly import uuid7
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
-from gateway.exchange_log.audit import AuditEvent
-from gateway.exchange_log.leaf import ACTS, READS
+from gateway.exchange_log.audit import AuditEvent, moment
+from gateway.exchange_log.leaf import ACTS, READS, stream_of
 from gateway.ports import (
     ActsAsked,
     AttemptRow,
@@ -54,6 +54,8 @@ from gateway.ports import (
     WorkItem,
 )
 from gateway.sealing import compact, manifest
+from gateway.sealing.base64url import digest
+from gateway.sealing.receipts import Promise
 
 _NUMBERS = count(1)
 TERMINAL = {"completed", "failed", "rejected", "cancelled", "entered-in-error"}
@@ -588,13 +590,10 @@ class Inbox(_Part):
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-        receipts: Sequence[ReceiptRow] = (),
     ) -> None:
         Legs(self.s).save(*legs)
         self.s.facts += facts
         Facts(self.s).save_checks(checks)
-        for row in receipts:
-            self.s.receipts.setdefault((row.partner, row.direction, row.mid), row)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)
@@ -872,6 +871,7 @@ class MemoryUnit:
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
         self.committed = False
+        self.numbered: list[KeptEvent] = []
         self.handovers, self.cases, self.legs = Handovers(shelf), Caseload(shelf), Legs(shelf)
         self.outbox, self.inbox, self.facts = Outbox(shelf), Inbox(shelf), Facts(shelf)
         self.lines = Lines(shelf)
@@ -936,13 +936,31 @@ class MemoryUnit:
         }
         return {k: v for k, v in found.items() if v or not k.startswith("work")}
 
-    def commit(self, *events: AuditEvent) -> None:
-        if not events or self.committed:
+    def promise(self, *events: AuditEvent) -> Sequence[Promise]:
+        if not events or self.numbered:
+            raise ValueError("a unit promises once, one audit event per act")
+        self._number(events)
+        return [self._promise(n, kept) for n, kept in enumerate(self.numbered)]
+
+    def _promise(self, n: int, kept: KeptEvent) -> Promise:
+        stream = stream_of(kept.event)
+        seq = 1 + sum(stream_of(k.event) == stream for k in [*self.shelf.events, *self.numbered[:n]])
+        return Promise("gateway.example/xlog", digest((kept.id or "").encode()), stream, seq, moment(kept.at))
+
+    def commit(self, *events: AuditEvent, receipts: Sequence[ReceiptRow] = ()) -> None:
+        if bool(events) == bool(self.numbered) or self.committed:
             raise ValueError("a unit commits once, with one audit event per act")
+        if events:
+            self._number(events)
+        for row in receipts:
+            self.shelf.receipts.setdefault((row.partner, row.direction, row.mid), row)
+        self.shelf.events += self.numbered
+        self.committed = True
+
+    def _number(self, events: Sequence[AuditEvent]) -> None:
         if any(event.act not in ACTS for event in events):
             raise LeafInvalid("an act that is not in the list")
-        self.shelf.events += [KeptEvent(next(_NUMBERS), _now(), event, uuid7()) for event in events]
-        self.committed = True
+        self.numbered = [KeptEvent(next(_NUMBERS), _now(), event, uuid7()) for event in events]
 
 
 def _reads(actor: str, purpose: str, act: str, kept: Sequence[KeptEvent]) -> ReadsRow:

@@ -220,6 +220,17 @@ def test_the_same_message_again_gets_the_original_receipt_byte_for_byte(scene: S
     assert scene.acts(since) == [("message.repeated", "done", None)]
 
 
+def test_a_receipt_promises_the_act_that_took_the_message_in_or_refused_it(scene: Scene) -> None:
+    leg = a_leg(scene)
+    for said in (letter(leg, Kind.ACCEPT, 1), letter(leg, Kind.RETENTION, 2, check=retained("P1M", TODAY))):
+        sent = inbound(scene, said)
+        promise = receipt_of(receive(scene.world, sent), sent).promise
+        assert promise is not None
+        assert promise.stream == leg.partner
+        acts = [event for event in scene.events() if event["partner"] == leg.partner]
+        assert (acts[-1]["mid"], len(acts)) == (said.mid, promise.seq)
+
+
 def test_a_refused_message_again_gets_its_refusal_again(scene: Scene) -> None:
     leg = a_leg(scene)
     one = letter(leg, Kind.RETENTION, 1, check=retained("P1M", TODAY))

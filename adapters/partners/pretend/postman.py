@@ -95,7 +95,8 @@ class Postman:
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._dialect, self._desk, self._seals = dialect, desk, seals
-        self._url = f"{gateway.rstrip('/')}/partners/{dialect.id}/v1/outcomes"
+        self._base = gateway.rstrip("/")
+        self._url = f"{self._base}/partners/{dialect.id}/v1/outcomes"
         limits = httpx2.Limits(max_connections=threads, max_keepalive_connections=threads)
         # the bare transport: no cookies, no redirects, nothing from the environment, and 70 µs less than a client
         self._http = httpx2.HTTPTransport(verify=verify, limits=limits, trust_env=False)
@@ -206,16 +207,30 @@ class Postman:
         case = self._desk.case(letter.ref_no)
         if case and case.trace:
             headers["traceparent"] = case.trace
+        request = httpx2.Request("POST", self._url, content=letter.body, headers=headers, extensions=_TIMEOUTS)
+        answer = self._ask(request)
+        if answer is None:
+            return None, None, 0.0
+        return answer.status_code, self._proof(letter, answer), _seconds(answer.headers.get("Retry-After", ""))
+
+    def promised(self, mid: str) -> str | None:
+        """The gateway's proof that the leaf which its receipt promised is in its log, once there is one."""
+        answer = self._ask(
+            httpx2.Request("GET", f"{self._base}/v1/messages/{mid}/receipt.tlog-proof", extensions=_TIMEOUTS)
+        )
+        return answer.text if answer is not None and answer.status_code == 200 else None
+
+    def _ask(self, request: httpx2.Request) -> httpx2.Response | None:
+        """One request, read to its end; None when the gateway cannot be reached."""
         try:
-            request = httpx2.Request("POST", self._url, content=letter.body, headers=headers, extensions=_TIMEOUTS)
             answer = self._http.handle_request(request)
             try:
                 answer.read()
             finally:
                 answer.close()
         except httpx2.HTTPError:
-            return None, None, 0.0
-        return answer.status_code, self._proof(letter, answer), _seconds(answer.headers.get("Retry-After", ""))
+            return None
+        return answer
 
     def _proof(self, letter: Letter, answer: httpx2.Response) -> tuple[Receipt, str] | None:
         """The gateway's receipt for this letter, if the answer carries a good one."""

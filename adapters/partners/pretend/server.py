@@ -1,6 +1,7 @@
 """One pretend partner as an HTTP server: FastAPI on uvicorn, raw bytes in and out.
 
     POST /pretend/clock {"today": "YYYY-MM-DD"}   do everything due by that business date, wait for its receipts
+    POST /pretend/promises {"logs": [key, …]}     look whether the gateway's log holds what its receipts promised
     GET  /pretend/status                          counters
     GET  /.well-known/jwks.json                   our public keys
     POST …/reconciliation                         the gateway's list of a period; answered with ours
@@ -16,7 +17,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from adapters.partners.pretend import door, story
+from adapters.partners.pretend import door, promises, story
 from adapters.partners.pretend.books import Clerk
 from adapters.partners.pretend.desk import Desk, Task, Voice
 from adapters.partners.pretend.dialects import Dialect
@@ -41,7 +42,8 @@ from adapters.partners.pretend.story import Story
 from adapters.partners.pretend.well_known import WellKnown
 from gateway.documents import strict_json
 from gateway.documents.schemas import Schemas
-from gateway.errors import DocumentRefused, SealRefused
+from gateway.errors import DocumentRefused, NoteInvalid, SealRefused
+from gateway.exchange_log.note import Verifier
 from gateway.sealing import lists
 
 DIALECTS = {d.id: d for d in (KEIS, KEAD, TRN)}
@@ -79,7 +81,8 @@ class Partner:
         seals = Seals(self.own, GatewayKeys(options.home, WellKnown(options.gateway, ours)), now)
         schemas = Schemas.load(options.schemas / "partners")
         voice = Voice(self._tell, self.dialect.speaks)
-        self.desk = Desk(Journal(options.home / "journal.ndjson"), voice, options.base_date, now)
+        self._journal = Journal(options.home / "journal.ndjson")
+        self.desk = Desk(self._journal, voice, options.base_date, now)
         self.door = door.Door(self.dialect, self.desk, schemas, seals)
         self.clerk = Clerk(self.dialect.id, self.desk, seals)
         self.writer = Writer(self.dialect, self.desk, schemas, seals)
@@ -125,6 +128,10 @@ class Partner:
                 "ahead": ahead,
                 "next": following.isoformat() if following else None,
             }
+
+    def promises(self, logs: Sequence[Verifier]) -> promises.Found:
+        """Look at what the gateway's receipts promised."""
+        return promises.look(self._journal.lines(), self.postman.promised, logs, now())
 
     def status(self) -> dict[str, object]:
         """Counters since the journal began."""
@@ -225,6 +232,14 @@ def build(partner: Partner) -> FastAPI:
         if today < partner.desk.today:
             return _json({"error": "the business clock does not run backwards"}, 409)
         return _json(await run_in_threadpool(partner.advance, today))
+
+    @app.post("/pretend/promises")
+    async def promised(request: Request) -> Response:
+        try:
+            logs = [Verifier.parse(vkey) for vkey in strict_json.loads(await request.body())["logs"]]
+        except (DocumentRefused, NoteInvalid, KeyError, TypeError, AttributeError):
+            return _json({"error": 'expected {"logs": ["<key of the log>", …]}'}, 400)
+        return _json((await run_in_threadpool(partner.promises, logs))._asdict())
 
     @app.post("/{path:path}/reconciliation")
     async def reconciliation(request: Request) -> Response:

@@ -48,6 +48,7 @@ CHECKS = {
               "모든 메시지의 바이트가 봉인과 리프가 가리키는 그 바이트이다"),
     "receipts": ("every receipt is the receiver's, and about this message",
                  "모든 수신증이 받은 쪽의 것이며 그 메시지에 관한 것이다"),
+    "promises": ("every leaf that a receipt promised stands in the log", "수신증이 약속한 모든 리프가 로그에 있다"),
     "maps": ("every message sent was made by a map that the log knows",
              "보낸 모든 메시지가 로그에 기록된 매핑으로 만들어졌다"),
 }  # fmt: skip
@@ -72,6 +73,7 @@ REASONS = {
     "other-message": ("{} is about another message", "{}: 다른 메시지에 관한 것이다"),
     "other-bytes": ("the bytes of {} are not those that were sealed", "{}: 봉인된 바이트가 아니다"),
     "no-leaf": ("no leaf commits to {}", "{}: 이를 약속한 리프가 없다"),
+    "promise": ("the leaf that {} promises is not in the log", "{}: 약속한 리프가 로그에 없다"),
     "other-party": ("{} is not by the one it must be by", "{}: 작성해야 할 당사자의 것이 아니다"),
 }  # fmt: skip
 NOTES = {
@@ -583,7 +585,10 @@ def some(bundle: Bundle) -> Iterator[dict[str, Any]]:
 
 def sealed(bundle: Bundle, mid: str) -> dict[str, Any]:
     """What a manifest says; who signed it is another check."""
-    path = f"messages/{mid}/manifest.jws"
+    return stated(bundle, f"messages/{mid}/manifest.jws")
+
+
+def stated(bundle: Bundle, path: str) -> dict[str, Any]:
     try:
         return dict(json.loads(un_url64(bundle.text(path).split(".")[1], path)))  # noqa: TID251
     except (ValueError, IndexError):
@@ -639,6 +644,33 @@ def check_receipts(bundle: Bundle, _: Keys) -> str:
     return str(many)
 
 
+def check_promises(bundle: Bundle, _: Keys) -> str:
+    """The receiver of what comes in keeps this log, and promises the leaf of the message in his receipt."""
+    kept, waiting = 0, 0
+    acts = {url64(leaf_hash(bundle.raw(f"acts/{act['id']}.leaf.json"))): act for act in bundle.list["acts"]}
+    for message in bundle.list["messages"]:
+        path = f"messages/{message['mid']}/receipt.jws"
+        promise = stated(bundle, path).get("promise") if message["receipt"] and message["to"] == "comwel" else None
+        if promise is None:
+            continue
+        act = acts.get(promise["leaf"])
+        if act is not None:
+            leaf, origin = bundle.json(f"acts/{act['id']}.leaf.json"), bundle.text(f"logs/{act['log']}/checkpoint")
+            said = {"log": origin.partition("\n")[0].rpartition("/")[0], "leaf": promise["leaf"]}
+            if leaf.get("mid") != message["mid"] or promise != said | {n: leaf[n] for n in ("stream", "seq", "at")}:
+                raise No("promise", path)
+            kept += 1
+        elif absent(bundle, "leaf", message["mid"]):
+            waiting += 1
+        else:
+            raise No("promise", path)
+    if waiting:
+        raise Note("absent", str(kept), str(waiting))
+    if not kept:
+        raise Note("nothing")
+    return str(kept)
+
+
 def check_maps(bundle: Bundle, _: Keys) -> str:
     active = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "map.activated"}
     made = [message for message in bundle.list["messages"] if message["map"]]
@@ -660,7 +692,7 @@ CHECK: dict[str, Callable[[Bundle, Keys], str]] = {
     "files": check_files, "list": check_list, "log-key": check_log_key, "checkpoint": check_checkpoint,
     "witnesses": check_witnesses, "growth": check_growth, "leaves": check_leaves, "acts": check_acts,
     "keys": check_keys, "messages": check_messages, "bytes": check_bytes, "receipts": check_receipts,
-    "maps": check_maps,
+    "promises": check_promises, "maps": check_maps,
 }  # fmt: skip
 
 

@@ -114,6 +114,30 @@ select size, note from xlog_checkpoint where shard = :shard and size > :idx orde
 -- name: events_of_message
 select event_id::text from audit_event where mid = :mid and event_id is not null order by id;
 
+-- name: promised_entry^
+-- Our receipt for a message, and the entry of the act that took it in; nulls while it waits for its place.
+select r.jws, x.shard, x.idx, x.leaf
+from receipt r
+cross join lateral (select e.event_id from audit_event e
+                    where e.mid = r.mid::text and e.partner = r.partner and e.act = 'message.received'
+                    order by e.id limit 1) taken
+left join xlog_entry x using (event_id)
+where r.direction = 'in' and r.mid = :mid
+limit 1;
+
+-- name: receipts_of
+-- Our receipts for messages of a partner, as they were given out.
+select partner, mid::text, jws from receipt
+where direction = 'in' and (partner, mid) in (select * from unnest(:partners::text[], :mids::uuid[]));
+
+-- name: receipts_unplaced
+-- Our receipts for messages whose act has no place in the log.
+select r.partner, r.mid::text, r.jws from receipt r
+where r.direction = 'in' and not exists (
+    select from audit_event e join xlog_entry x using (event_id)
+    where e.mid = r.mid::text and e.partner = r.partner and e.act = 'message.received')
+order by r.partner, r.mid;
+
 -- name: events_behind
 -- The acts that leaves commit to, with the keys of their cases and the digests of their messages.
 select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,

@@ -36,7 +36,7 @@ kept as (
 select partner, mid::text, inbox_seq from new;
 
 -- name: write_down$
--- What messages change, and the receipts for them, in one trip; returns how many of the legs were still as they were read.
+-- What messages change, in one trip; returns how many of the legs were still as they were read.
 with saved as (
     update leg set state = r.state, status = r.status, business = r.business, filler_no = r.filler_no,
            answered = r.answered, in_seq = r.in_seq, version = leg.version + 1, updated_at = r.updated_at
@@ -56,13 +56,14 @@ awaited as (
     on conflict (ref_no, milestone) do update set
         base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
         state = excluded.state, result = excluded.result
-),
-acknowledged as (
-    insert into receipt (partner, direction, mid, jws, decision, code, at)
-    select partner, direction, mid, jws, decision, code, at from json_populate_recordset(null::receipt, :receipts)
-    on conflict do nothing
 )
 select count(*) from saved;
+
+-- name: add_receipts!
+-- Receipts, ours (in) in the trip of the commit; the first one for a message stays.
+insert into receipt (partner, direction, mid, jws, decision, code, at)
+select partner, direction, mid, jws, decision, code, at from json_populate_recordset(null::receipt, :receipts)
+on conflict do nothing;
 
 -- name: settle!
 update inbox set state = :state, code = :code where partner = :partner and mid = :mid;

@@ -1,10 +1,11 @@
 // A second reader of a published log, made of Go's own sumdb: it shares no line with the gateway.
 //
-//	judge FOLDER VKEY OLD [cosigned=WITNESS]… INDEX=LEAF…
+//	judge FOLDER VKEY OLD [cosigned=WITNESS]… [promised=PROOF=HASH]… INDEX=LEAF…
 //
 // FOLDER is what the gateway publishes, OLD an older checkpoint file of the same log. Both checkpoints are opened with
 // the key, the newer is proven to begin with the older, and every INDEX is proven to hold the hash of its LEAF. WITNESS
-// is the key of a witness that must have cosigned the checkpoint of FOLDER.
+// is the key of a witness that must have cosigned the checkpoint of FOLDER. PROOF is a C2SP tlog-proof that must prove,
+// alone, that a leaf of this HASH (base64) is in a log with this key.
 package main
 
 import (
@@ -79,6 +80,10 @@ func (w witness) Verify(msg, sig []byte) bool {
 func head(path string, keys ...note.Verifier) tlog.Tree {
 	signed, err := os.ReadFile(path)
 	must(err)
+	return tree(signed, keys...)
+}
+
+func tree(signed []byte, keys ...note.Verifier) tlog.Tree {
 	opened, err := note.Open(signed, note.VerifierList(keys...))
 	must(err)
 	if len(opened.Sigs) != len(keys) {
@@ -92,6 +97,27 @@ func head(path string, keys ...note.Verifier) tlog.Tree {
 	return tlog.Tree{N: size, Hash: hash}
 }
 
+// promised reads a proof by hand (C2SP tlog-proof), since sumdb does not know the format, and lets sumdb check it.
+func promised(path string, hash tlog.Hash, key note.Verifier) {
+	said, err := os.ReadFile(path)
+	must(err)
+	above, signed, _ := strings.Cut(string(said), "\n\n")
+	lines := strings.Split(above, "\n")
+	if len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" || !strings.HasPrefix(lines[1], "index ") {
+		must(fmt.Errorf("not a proof without its leaf"))
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	must(err)
+	var proof tlog.RecordProof
+	for _, line := range lines[2:] {
+		one, err := tlog.ParseHash(line)
+		must(err)
+		proof = append(proof, one)
+	}
+	now := tree([]byte(signed), key)
+	must(tlog.CheckRecord(proof, now.N, now.Hash, index, hash))
+}
+
 func main() {
 	log := folder(os.Args[1])
 	key, err := note.NewVerifier(os.Args[2])
@@ -99,6 +125,14 @@ func main() {
 	keys, told := []note.Verifier{key}, os.Args[4:]
 	for len(told) > 0 && strings.HasPrefix(told[0], "cosigned=") {
 		keys, told = append(keys, newWitness(strings.TrimPrefix(told[0], "cosigned="))), told[1:]
+	}
+	promises := 0
+	for ; len(told) > 0 && strings.HasPrefix(told[0], "promised="); told = told[1:] {
+		path, hash, _ := strings.Cut(strings.TrimPrefix(told[0], "promised="), "=")
+		parsed, err := tlog.ParseHash(hash)
+		must(err)
+		promised(path, parsed, key)
+		promises++
 	}
 	now, old := head(filepath.Join(string(log), "checkpoint"), keys...), head(os.Args[3], key)
 	hashes := tlog.TileHashReader(now, log)
@@ -120,5 +154,6 @@ func main() {
 		must(err)
 		must(tlog.CheckRecord(proof, now.N, now.Hash, n, tlog.RecordHash([]byte(leaf))))
 	}
-	fmt.Printf("%d leaves, root %s, begins with %d, %d leaves proven, %d witnesses\n", now.N, now.Hash, old.N, len(told), len(keys)-1)
+	fmt.Printf("%d leaves, root %s, begins with %d, %d leaves proven, %d witnesses, %d promises kept\n",
+		now.N, now.Hash, old.N, len(told), len(keys)-1, promises)
 }

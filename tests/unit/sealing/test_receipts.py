@@ -19,7 +19,7 @@ from gateway.errors import (
     WrongAudience,
 )
 from gateway.sealing.manifest import TYP as MESSAGE_TYP
-from gateway.sealing.receipts import TYP, Decision, PartDigest, Receipt, check, make
+from gateway.sealing.receipts import TYP, Decision, PartDigest, Promise, Receipt, check, make, promised
 from tests.unit.sealing.build import MID, NOW, forged, key_of, receipt_of, record_of, ring, sealed, stated
 
 SENT = sealed()
@@ -63,6 +63,37 @@ def test_the_payload_is_as_the_partner_guide_shows_it() -> None:
         *("mid", "mjws_s256", "parts", "decision", "code", "inbox_seq", "at", "iss", "aud"),
     ]
     assert list(stated(receipt())["parts"][0]) == ["name", "s256"]
+
+
+PROMISE = Promise("gateway.example/xlog", "A" * 43, "KEAD", 4127, "2026-11-23T14:02:11.302Z")
+
+
+def test_a_receipt_may_promise_a_leaf_of_a_log_and_one_that_does_not_looks_as_before() -> None:
+    jws = receipt(promise=PROMISE)
+    assert (checked(jws).promise, promised(jws)) == (PROMISE, PROMISE)
+    assert stated(jws)["promise"] == PROMISE._asdict()
+    assert (checked(receipt()).promise, "promise" in stated(receipt())) == (None, False)
+
+
+BAD_PROMISES = [
+    *({name: ...} for name in Promise._fields),
+    *({name: None} for name in Promise._fields),
+    {"leaf": "A" * 42},
+    {"log": "gateway.example/xlog+7"},
+    {"log": "two words"},
+    {"seq": 0},
+    {"at": "2026-11-23T14:02:11Z"},
+    {"more": "than that"},
+]
+
+
+@pytest.mark.parametrize("changes", BAD_PROMISES, ids=lambda changes: str(changes)[:40])
+def test_a_promise_that_states_anything_else_is_refused(changes: dict[str, Any]) -> None:
+    members = {name: value for name, value in {**PROMISE._asdict(), **changes}.items() if value is not ...}
+    for promise in (members, [members], None, "x"):
+        with pytest.raises(ManifestInvalid) as refused:
+            checked(restated(promise=promise))
+        assert str(refused.value.place).startswith("/promise")
 
 
 OTHER = sealed()  # the same manifest, sealed again: another message as far as evidence goes

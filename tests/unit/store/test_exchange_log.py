@@ -23,10 +23,9 @@ from gateway.exchange_log.note import LOG, Signer, Verifier
 from gateway.store import publisher, sequencer
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.units import PostgresStore
-from tests.conftest import leaves
+from tests.conftest import LOG_NAME, leaves
 from tests.unit.exchange_log.test_note import signer as seeded
 
-PREFIX = "gateway.example/xlog"
 CASE = "20260000000123"
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", case_no=CASE, partner="KEIS")
 OURS = AuditEvent("cases.screened", "gateway", "vocational-rehab", counts={"decisions": 3})
@@ -37,7 +36,7 @@ def signer(origin: str) -> Signer:
 
 
 def a_log(store: PostgresStore, folder: Path) -> ExchangeLog:
-    return ExchangeLog(store, folder, PREFIX, signer, uuid7)
+    return ExchangeLog(store, folder, LOG_NAME, signer, uuid7)
 
 
 @pytest.fixture
@@ -163,7 +162,7 @@ def test_the_first_leaf_opens_the_log_and_every_round_signs_what_was_appended(
     found = [one.to_bytes() for one in entries(owner)]
     assert leaf.read(found[0]).act == "log.opened"
     head = opened(log).checkpoint
-    assert (head.origin.startswith(f"{PREFIX}/20"), head.size) == (True, 301)
+    assert (head.origin.startswith(f"{LOG_NAME}/20"), head.size) == (True, 301)
     with log.reading() as connection:
         hashes = sequencer.hashes_of(connection, log.head())
         for index in (0, 1, 255, 256, 300):
@@ -199,7 +198,7 @@ def test_a_new_year_has_a_log_of_its_own_that_begins_with_the_end_of_the_old_one
     log.catch_up()
     folder = log.head().folder
     owner.execute("update xlog_head set origin = replace(origin, %s, '2019')", (folder,))
-    owner.execute("update xlog_head set vkey = %s", (signer(f"{PREFIX}/2019").verifier.vkey,))
+    owner.execute("update xlog_head set vkey = %s", (signer(f"{LOG_NAME}/2019").verifier.vkey,))
     (log.publisher.folder / folder / "checkpoint").unlink()
     act(ACT)
     log.catch_up()
@@ -332,7 +331,7 @@ def test_another_key_does_not_continue_a_log(
 ) -> None:
     log.round()
     act(ACT)
-    stranger = ExchangeLog(postgres_store, log.publisher.folder, PREFIX, lambda o: seeded(o, LOG, 8), uuid7)
+    stranger = ExchangeLog(postgres_store, log.publisher.folder, LOG_NAME, lambda o: seeded(o, LOG, 8), uuid7)
     with pytest.raises(LogStopped, match="key"):
         stranger.round()
     assert log.round() == 1

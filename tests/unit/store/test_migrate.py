@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -78,3 +80,39 @@ def test_an_older_release_does_not_migrate_a_newer_database(database: str, phase
     note(database, "delete from alembic_version where version_num ~ '^post'")
     with pytest.raises(SchemaTooNew, match="9999_next"):
         migrate(database, phases)
+
+
+def is_valid(owner: psycopg.Connection) -> bool:
+    found = owner.execute("select indisvalid from pg_index where indexrelid = 'audit_event_mid'::regclass")
+    return found.fetchall() == [(True,)]
+
+
+def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(database: str) -> None:
+    note(database, "update alembic_version set version_num = '0014_sealed' where version_num !~ '^post'")
+    write = (
+        "insert into audit_event (event_id, at, act, actor, purpose, verdict)"
+        " values (gen_random_uuid(), now(), 'a', 'b', 'c', 'done')"
+    )
+    building = (
+        "select count(*) from pg_stat_activity where query ~ 'create index concurrently' and wait_event_type = 'Lock'"
+    )
+    whole = "-c app.partner=* -c statement_timeout=20s"
+    with psycopg.connect(database, autocommit=True, options=whole) as owner, ThreadPoolExecutor(2) as starters:
+        owner.execute("drop index audit_event_mid")
+        with psycopg.connect(database, options=whole) as slow:
+            slow.execute(write)
+            both = [starters.submit(migrate, database) for _ in range(2)]
+            while owner.execute(building).fetchone() != (1,):
+                time.sleep(0.02)
+            owner.execute(write)  # and does not wait behind the step
+            assert not any(one.done() for one in both)
+        assert [one.result(60) for one in both] == [None, None]
+        assert is_valid(owner)
+
+
+def test_an_index_that_broke_off_is_built_anew(database: str) -> None:
+    note(database, "update alembic_version set version_num = '0014_sealed' where version_num !~ '^post'")
+    note(database, "update pg_index set indisvalid = false where indexrelid = 'audit_event_mid'::regclass")
+    migrate(database)
+    with psycopg.connect(database) as owner:
+        assert is_valid(owner)

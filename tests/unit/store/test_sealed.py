@@ -17,6 +17,7 @@ from gateway.store.leaves import Leaves
 from gateway.store.sealed import ALL, MARK, is_sealed
 from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
+from tests.conftest import LOG_NAME
 from tests.contract.test_store import EVENT, case, file, leg, message, request_row
 from tests.unsealed import SEALED, Unsealed
 
@@ -165,7 +166,7 @@ def test_what_belongs_to_no_case_is_sealed_too(postgres_store: PostgresStore, ow
 
 def test_with_the_secret_of_another_vault_nothing_is_opened(postgres_store: PostgresStore, database: str) -> None:
     keep(postgres_store)
-    stranger = PostgresStore(database, Leaves(Vault(os.urandom(32), os.urandom), uuid7))
+    stranger = PostgresStore(database, Leaves(Vault(os.urandom(32), os.urandom), uuid7, LOG_NAME))
     with pytest.raises(SettingsInvalid, match="vault"):
         body(stranger)
     stranger.close()

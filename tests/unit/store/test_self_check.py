@@ -19,11 +19,14 @@ from gateway.exchange_log import leaf, tree
 from gateway.exchange_log.checkpoint import Checkpoint
 from gateway.exchange_log.findings import CHECKS, Check
 from gateway.exchange_log.tiles import Edge
-from gateway.ports import MessageRow
+from gateway.ports import MessageRow, ReceiptRow
+from gateway.sealing import base64url
+from gateway.sealing.receipts import Promise, make, promised
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.leaves import leaf_of
 from gateway.store.units import PostgresStore
 from tests.conftest import leaves
+from tests.unit.sealing.build import key_of, receipt_of, sealed
 from tests.unit.store.test_exchange_log import ACT, CASE, OURS, a_log, as_it_was, signer
 
 Attacker = psycopg.Connection[Any]
@@ -257,6 +260,69 @@ def test_the_bytes_of_a_message_are_those_its_leaf_commits_to(
     assert found(log) == set()
     attacker.execute(harm.encode())
     assert found(log) == caught
+
+
+# ── promises ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+MID = "019abd00-0000-7000-9000-0000000000bb"
+
+
+def taken_in(store: PostgresStore) -> Promise:
+    """A message comes in; its receipt promises its leaf."""
+    act = replace(ACT, act="message.received", case_no=None, partner="TRN", mid=MID)
+    with store.unit("TRN") as unit:
+        [promise] = unit.promise(act)
+        jws = make(receipt_of(sealed(), promise=promise), key_of("kead"))
+        unit.commit(receipts=[ReceiptRow("TRN", "in", MID, jws, "accepted", None, datetime(2026, 11, 25, tzinfo=UTC))])
+    return promise
+
+
+def test_what_a_receipt_promises_is_the_leaf_that_stands_in_the_log(
+    log: ExchangeLog, attacker: Attacker, postgres_store: PostgresStore
+) -> None:
+    promise = taken_in(postgres_store)
+    log.catch_up()
+    one = leaf.read(raw_leaves(attacker)[-1])
+    assert promise.leaf == base64url.encode(tree.leaf_hash(one.to_bytes()))
+    assert (promise.log, promise.stream, promise.seq) == (log.head().origin.rpartition("/")[0], "TRN", 1)
+    assert datetime.fromisoformat(promise.at) == one.at
+    assert list(log.findings()) == []
+
+
+def test_an_act_and_its_leaf_that_are_gone_without_a_trace_were_promised_to_somebody(
+    log: ExchangeLog, attacker: Attacker, postgres_store: PostgresStore
+) -> None:
+    taken_in(postgres_store)
+    log.catch_up()
+    rebuild(attacker, log, raw_leaves(attacker)[:-1])
+    attacker.execute("delete from audit_event where mid = %s", (MID,))
+    republish(log)
+    assert found(log) == set()
+    attacker.execute("update receipt set jws = %s", (make_older(attacker, timedelta(seconds=61)),))
+    assert found(log) == {Check.PROMISE}
+
+
+def make_older(attacker: Attacker, by: timedelta) -> str:
+    """The receipt as it would be had it been given earlier."""
+    [(jws,)] = attacker.execute("select jws from receipt")
+    said = promised(jws)
+    assert said is not None
+    at = (datetime.fromisoformat(said.at) - by).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return make(receipt_of(sealed(), promise=said._replace(at=at)), key_of("kead"))
+
+
+def test_an_act_that_was_rewritten_with_its_leaf_and_everything_else_is_not_what_was_promised(
+    log: ExchangeLog, attacker: Attacker, postgres_store: PostgresStore
+) -> None:
+    taken_in(postgres_store)
+    log.catch_up()
+    *others, last = raw_leaves(attacker)
+    one = leaf.read(last)
+    forged = replace(ACT, act="message.received", case_no=None, partner="TRN", mid=MID).refused("E-LB")
+    attacker.execute("update audit_event set verdict = 'refused', code = 'E-LB' where event_id = %s", (one.id,))
+    said = leaf_of(forged, one.id, one.seq, one.at, leaves().vault.of_no_case, None)
+    rebuild(attacker, log, [*others, said.to_bytes()])
+    republish(log)
+    assert found(log) == {Check.PROMISE}
 
 
 # ── every night ──────────────────────────────────────────────────────────────────────────────────────────────────────
