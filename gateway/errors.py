@@ -272,7 +272,7 @@ class NothingProven(LogRefused):
 
 
 class NotInTheTreeYet(LogRefused):
-    code, status, issue, fault = "LOG-SOON", 404, "transient", Fault.REC
+    code, status, issue = "LOG-SOON", 404, "transient"
     sentence, remedy = "the leaf waits for its place in the log", "ask again in a second"
 
 

@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem(error: GatewayError, *, receipt: str | None = None) -> Response:
-    """The problem document of one of our errors. It says when to come back, where the same may succeed later."""
+    """The problem document of one of our errors. What passes by itself says when to come back."""
     content: dict[str, Any] = {
         "type": f"https://gateway.example/problems/{error.code}",
         "title": error.sentence,
@@ -29,8 +29,7 @@ def problem(error: GatewayError, *, receipt: str | None = None) -> Response:
         content["field"] = error.place.field
     if receipt:
         content["receipt"] = receipt
-    later = error.status == HTTPStatus.SERVICE_UNAVAILABLE or error.fault is Fault.REC
-    headers = {"Retry-After": "1"} if later else None
+    headers = {"Retry-After": "1"} if error.issue == "transient" else None
     return Response(dumps(content), error.status, headers=headers, media_type=MEDIA_TYPE)
 
 
