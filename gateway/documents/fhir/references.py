@@ -41,11 +41,22 @@ class Around(NamedTuple):
 ALONE = Around({}, {}, False, False)
 
 
-def around(bundle: Json, entries: Iterable[tuple[Any, Json]]) -> Around:
-    """Look once at the entries of a Bundle that hold a resource: pairs of `fullUrl` (or None) and resource."""
+def entries(bundle: Json) -> list[tuple[Any, dict[str, Any]]]:
+    """`fullUrl` (or None) and resource of every entry that holds one; of a Bundle whose form nobody has judged yet."""
+    listed = bundle.get("entry")
+    found: list[tuple[Any, dict[str, Any]]] = []
+    for entry in listed if isinstance(listed, list) else ():
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+            found.append((entry.get("fullUrl"), resource))
+    return found
+
+
+def around(bundle: Json, held: Iterable[tuple[Any, Json]]) -> Around:
+    """Look once at the entries of a Bundle that hold a resource (see `entries`)."""
     urls: dict[str, str] = {}
     relative: dict[str, str] = {}
-    for url, resource in entries:
+    for url, resource in held:
         kind = resource["resourceType"]
         if "id" in resource:
             relative[f"{kind}/{resource['id']}"] = kind

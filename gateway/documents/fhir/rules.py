@@ -1,7 +1,9 @@
 """The door to FHIR checking: two passes over a resource, findings out.
 
-1. First pass: the strict schema of the type (`gate`). A Bundle is judged with its resources cut out; each
-   resource meets the schema of its own type. When a schema refuses, `diagnose` finds the words.
+What is plain and without fault takes the short way (`short_way`). Everything else takes the long one:
+
+1. First pass: the strict schema of the type (`gate`). The schema of a Bundle leaves its resources out; each resource
+   meets the schema of its own type. When a schema refuses, `diagnose` finds the words.
 2. Second pass: compiled closures over what the first pass has accepted (`second_pass`, `references`).
 3. Profiles: what `meta.profile` claims of our own profiles must hold.
 
@@ -23,6 +25,7 @@ from gateway.documents.fhir.findings import Finding, Trail, spell
 from gateway.documents.fhir.gate import Gate
 from gateway.documents.fhir.profiles import Profiles
 from gateway.documents.fhir.second_pass import Scope, SecondPass
+from gateway.documents.fhir.short_way import ShortWay
 from gateway.documents.fhir.table import Table
 from gateway.errors import DataFileInvalid, DocumentInvalid, Place
 
@@ -39,6 +42,7 @@ class FhirRules:
         self._second = SecondPass(table)
         self._diagnosis = Diagnosis(table)
         self._profiles = profiles
+        self._short = ShortWay(table, profiles)
 
     @classmethod
     def load(cls, schemas_fhir: Path) -> Self:
@@ -53,6 +57,10 @@ class FhirRules:
         """All findings; empty for a resource that keeps to every rule."""
         if not _is_resource(resource):
             return (Finding("resourceType", kinds.MISSING, "a resource names its type"),)
+        return () if self._short.accepts(resource) else self.examine(resource)
+
+    def examine(self, resource: Json) -> tuple[Finding, ...]:
+        """All findings, by the long way."""
         found: list[Finding] = []
         kind = resource["resourceType"]
         trail: Trail = (None, kind if kind.isalpha() else "resource", None)
@@ -73,8 +81,8 @@ class FhirRules:
 
     def accepts_bundle(self, bundle: Json) -> bool:
         """Does the first pass accept a Bundle and every resource in it? (For measuring; `check` says more.)"""
-        wrapper, pairs = _apart(bundle)
-        return self._gate.accepts(wrapper) and all(self._gate.accepts(resource) for _, resource in pairs)
+        accepts = self._gate.accepts
+        return accepts(bundle) and all(accepts(resource) for _, resource in references.entries(bundle))
 
     def diagnose(self, resource: Json) -> tuple[Finding, ...]:
         """What is wrong with the form of a resource of an exchanged type, in words."""
@@ -114,33 +122,16 @@ class FhirRules:
 
     # ── a Bundle ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def _bundle(self, bundle: Json, trail: Trail, scope: Scope) -> None:
-        wrapper, pairs = _apart(bundle)
-        accepted = self._gate.accepts(wrapper)
-        inside = Scope(scope.found, self._judge, references.around(bundle, pairs))
+        accepted = self._gate.accepts(bundle)
+        held = references.entries(bundle)
+        inside = Scope(scope.found, self._judge, references.around(bundle, held))
         if accepted:
             self._second.visit(bundle, trail, inside)
             return
         self._refused(bundle, trail, scope)
-        for index, entry in enumerate(bundle["entry"] if pairs else ()):
+        for index, entry in enumerate(bundle["entry"] if held else ()):
             if isinstance(entry, dict) and _is_resource(entry.get("resource")):
                 self._judge(entry["resource"], ((trail, "entry", index), "resource", None), inside)
-
-
-def _apart(bundle: Json) -> tuple[Json, list[tuple[Any, Json]]]:
-    """The Bundle with every resource cut down to its type, so that none is judged twice; and `fullUrl`, resource."""
-    entries = bundle.get("entry")
-    if not isinstance(entries, list):
-        return bundle, []
-    pairs: list[tuple[Any, Json]] = []
-    cut: list[Any] = []
-    for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-            pairs.append((entry.get("fullUrl"), resource))
-            cut.append({**entry, "resource": {"resourceType": resource["resourceType"]}})
-        else:
-            cut.append(entry)
-    return {**bundle, "entry": cut}, pairs
 
 
 def _is_resource(value: Any) -> bool:

@@ -12,12 +12,13 @@ It refuses to look at what the first pass has not accepted: every object has the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from gateway.documents.fhir import dates, findings, references
 from gateway.documents.fhir.findings import Finding, Trail, spell
 from gateway.documents.fhir.invariants import INVARIANTS, Invariant
+from gateway.documents.fhir.object_rules import QUANTITIES, rules_of
 from gateway.documents.fhir.primitives import DATES
 from gateway.documents.fhir.table import Element, Table
 
@@ -52,7 +53,7 @@ class SecondPass:
         self._acts: dict[str, dict[str, Act]] = {owner: {} for owner in table.types}
         self._acts["Element"] = {}
         self._quiet = _calm_types(table)
-        self._visits: dict[str, Visit] = {o: _visit(acts, self._rules(o)) for o, acts in self._acts.items()}
+        self._visits: dict[str, Visit] = {o: _visit(acts, rules_of(table, o)) for o, acts in self._acts.items()}
         for owner in table.types:
             self._acts[owner].update(self._acts_of(owner))
         self._acts["Element"]["extension"] = _each(self._visits["Extension"])
@@ -63,15 +64,6 @@ class SecondPass:
         self._visits[resource["resourceType"]](resource, trail, scope)
 
     # ── compiling ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _rules(self, owner: str) -> tuple[Invariant, ...]:
-        if owner not in self._table.types:
-            return ()
-        found = [rule for rule in INVARIANTS if rule.owner == owner]
-        found += [Invariant(owner, *r[1:]) for r in INVARIANTS if r.owner == "Quantity" and owner in _QUANTITIES]
-        found += _choice_rules(self._table, owner)
-        lists = _primitive_lists(self._table, owner)
-        return tuple(found) + ((_paired(owner, lists),) if lists else ())
-
     def _acts_of(self, owner: str) -> dict[str, Act]:
         acts: dict[str, Act] = {}
         for name, element in self._table.spellings(owner).items():
@@ -122,9 +114,6 @@ class SecondPass:
         return refer
 
 
-_QUANTITIES = frozenset({"Age", "Duration", "Count", "Distance"})
-
-
 # ── visits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _visit(acts: dict[str, Act], rules: tuple[Invariant, ...]) -> Visit:
     checks = tuple((rule.holds, rule.code, rule.sentence) for rule in rules)
@@ -146,7 +135,7 @@ def _visit(acts: dict[str, Act], rules: tuple[Invariant, ...]) -> Visit:
 
 def _calm_types(table: Table) -> dict[str, Quiet]:
     """Types without rules of their own, each with a test: is there nothing in this value that asks for a visit?"""
-    ruled = {rule.owner for rule in INVARIANTS} | _QUANTITIES | {"Extension", "Reference"} | set(table.exchanged)
+    ruled = {rule.owner for rule in INVARIANTS} | QUANTITIES | {"Extension", "Reference"} | set(table.exchanged)
     calm = [owner for owner in table.types if owner not in ruled and not list(table.choices(owner))]
     found: dict[str, Quiet] = {}
     for _ in range(_DEEP):
@@ -289,49 +278,3 @@ def _base64(child: Any, trail: Trail, name: str, scope: Scope) -> None:
 
 def _noticed(child: Any, trail: Trail, name: str, scope: Scope) -> None:
     """Stands for `id` in a table of acts; `_visit` judges the object that has it."""
-
-
-# ── rules made from the table ────────────────────────────────────────────────────────────────────────────────────────
-def _choice_rules(table: Table, owner: str) -> list[Invariant]:
-    return [rule for name, spellings in table.choices(owner) for rule in _choice(table, owner, name, spellings)]
-
-
-def _choice(table: Table, owner: str, name: str, spellings: tuple[str, ...]) -> list[Invariant]:
-    names = frozenset(spellings) | {"_" + s for s in spellings}
-    needed = owner == "Extension" or table.types[owner]["elements"][name]["min"] > 0
-    if owner == "Extension":
-        names |= {"extension"}
-
-    def at_most_one(value: Mapping[str, Any]) -> bool:
-        hits = names.intersection(value)
-        return len(hits) < 2 or len({h.removeprefix("_") for h in hits}) < 2
-
-    def at_least_one(value: Mapping[str, Any]) -> bool:
-        return not names.isdisjoint(value)
-
-    shown = "a value or extensions (ext-1)" if owner == "Extension" else name
-    rules = [Invariant(owner, findings.DUPLICATE_CHOICE, at_most_one, f"only one of {shown} may stand here")]
-    if owner == "Extension":
-        rules = [rules[0]._replace(holds=_plain_or(at_most_one))]
-    return rules + ([Invariant(owner, findings.MISSING, at_least_one, f"{shown} is missing")] if needed else [])
-
-
-def _plain_or(holds: Callable[[Mapping[str, Any]], bool]) -> Callable[[Mapping[str, Any]], bool]:
-    """An extension of two names, one of them `url`, has one thing to say: the usual case, decided first."""
-    return lambda value: len(value) == 2 or holds(value)
-
-
-def _primitive_lists(table: Table, owner: str) -> list[str]:
-    return [n for n, e in table.spellings(owner).items() if e.primitive and e.many]
-
-
-def _paired(owner: str, lists: list[str]) -> Invariant:
-    def holds(value: Mapping[str, Any]) -> bool:
-        for name in lists:
-            if name in value and None in value[name]:
-                beside = value.get("_" + name, ())
-                if any(v is None and (i >= len(beside) or beside[i] is None) for i, v in enumerate(value[name])):
-                    return False
-        return True
-
-    return Invariant(owner, findings.EMPTY, holds, "a null in a list needs its extension beside it")

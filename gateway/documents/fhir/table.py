@@ -6,7 +6,7 @@ It refuses to interpret values; it only answers what the table says.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +46,7 @@ class Table:
     """`schemas/fhir/r4/elements.json.gz`, read."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
         self.types: Mapping[str, Mapping[str, Any]] = document["types"]
         self.exchanged: tuple[str, ...] = tuple(document["exchanged"])
         self.resources: frozenset[str] = frozenset(document["resources"])
@@ -60,6 +61,18 @@ class Table:
         except (OSError, EOFError) as error:
             raise DataFileInvalid(str(error), place=Place(file=str(path))) from None
         return cls(strict_json.loads(raw, max_bytes=33_554_432, max_tokens=1_000_000))
+
+    def without(self, unwanted: Callable[[str, str], bool]) -> Table:
+        """The table without some elements: `unwanted` is asked with the owner and each way of writing an element."""
+        types: dict[str, Any] = {}
+        for owner, whole in self.types.items():
+            elements = types.setdefault(owner, {**whole, "elements": {}})["elements"]
+            for name, facts in whole["elements"].items():
+                spelt = [s for s, _ in self._spellings(owner, name, facts)]
+                kept = [k for s, k in zip(spelt, facts["types"], strict=True) if not unwanted(owner, s)]
+                if kept:
+                    elements[name] = {**facts, "types": kept}
+        return Table({**self._document, "types": types})
 
     def spellings(self, owner: str) -> Mapping[str, Element]:
         """Every name that may stand in an object of type `owner` (without `_names` and `resourceType`)."""
