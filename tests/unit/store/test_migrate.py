@@ -88,7 +88,7 @@ def is_valid(owner: psycopg.Connection) -> bool:
 
 
 def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(database: str) -> None:
-    note(database, "update alembic_version set version_num = '0014_sealed' where version_num !~ '^post'")
+    note(database, "update alembic_version set version_num = '0015_own_keys' where version_num !~ '^post'")
     write = (
         "insert into audit_event (event_id, at, act, actor, purpose, verdict)"
         " values (gen_random_uuid(), now(), 'a', 'b', 'c', 'done')"
@@ -111,7 +111,7 @@ def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(data
 
 
 def test_an_index_that_broke_off_is_built_anew(database: str) -> None:
-    note(database, "update alembic_version set version_num = '0014_sealed' where version_num !~ '^post'")
+    note(database, "update alembic_version set version_num = '0015_own_keys' where version_num !~ '^post'")
     note(database, "update pg_index set indisvalid = false where indexrelid = 'audit_event_mid'::regclass")
     migrate(database)
     with psycopg.connect(database) as owner:

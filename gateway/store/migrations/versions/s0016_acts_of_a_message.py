@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step_beside
 
-revision = "0015_acts_of_a_message"
-down_revision = "0014_sealed"
+revision = "0016_acts_of_a_message"
+down_revision = "0015_own_keys"
 
 
 def upgrade() -> None:
