@@ -231,6 +231,7 @@ class Finish(NamedTuple):
 class LineRow(NamedTuple):
     """How the line to a partner stands. `breaker` closed|open|half-open; `recent`: (slot, tried, failed) each.
 
+    Until `slow_until` only `at_once` messages are leased, whoever asks: the partner has just come back.
     `gate` open|paused|stopped is what an officer said, with his reason; it and the breaker do not know each other.
     """
 
@@ -241,6 +242,8 @@ class LineRow(NamedTuple):
     probes: int = 0
     due_at: datetime | None = None
     recent: tuple[tuple[int, int, int], ...] = ()
+    at_once: int | None = None
+    slow_until: datetime | None = None
     gate: str = "open"
     gate_reason: str | None = None
     gate_by: str | None = None
@@ -610,7 +613,7 @@ class Outbox(Protocol):
         """Lease up to `limit` due messages, head of line per (partner, case), skipping what others hold.
 
         Nothing while the partner's gate is shut or its line is open; one, marked as a probe, when a probe is due (see
-        `Lines.probe`).
+        `Lines.probe`). While a line goes slowly, no more than are left of those that may be under way anywhere.
         A message whose last lease ran out without a result is suspect and comes alone.
         """
         ...

@@ -77,6 +77,7 @@ def line_of(unit: Unit, partner: str) -> dict[str, Any]:
         "reason": row.gate_reason,
         "line": row.breaker,
         "why": row.why,
+        "slowUntil": row.slow_until.isoformat(timespec="seconds") if row.slow_until else None,
         "probeDue": row.due_at.isoformat(timespec="seconds") if row.due_at else None,
         "waiting": unit.outbox.waiting().get(partner, 0),
     }

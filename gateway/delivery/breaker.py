@@ -10,6 +10,10 @@ so no attempt is used up. Probes are single attempts: the first after 30 s, each
 5 min. What attempts from before say while it is open changes nothing. A probe that could not even be made is due again
 after the same wait.
 
+Who has been away for long has much waiting and little strength: a line that has closed again goes slowly at first. One
+message is under way anywhere, one more for each that arrives, four at most; half as many after one that failed. Half a
+minute after it closed it is a line like any other.
+
 The results of one batch are judged together: they were under way side by side, and their order means little.
 This module refuses to know the time: the database's clock is an argument.
 """
@@ -51,7 +55,10 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A line as it stands. `failures` in a row; `probes` that failed since it opened; `due_at` of the next one."""
+    """A line as it stands. `failures` in a row; `probes` that failed since it opened; `due_at` of the next one.
+
+    `at_once`: so many messages may be under way `slow_until` then, whoever tries them; none where it goes as ever.
+    """
 
     state: State = State.CLOSED
     why: Why | None = None
@@ -59,6 +66,8 @@ class Breaker:
     probes: int = 0
     due_at: datetime | None = None
     recent: tuple[Tally, ...] = ()
+    at_once: int | None = None
+    slow_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class Patience:
     within_slots: int = 12  # of five seconds: a minute
     first_probe: timedelta = timedelta(seconds=30)
     longest_wait: timedelta = timedelta(minutes=5)
+    at_once: int = 4  # at most, while a line goes slowly
+    slowly: timedelta = timedelta(seconds=30)
 
     def wait(self, probes: int) -> timedelta:
         """How long to wait after this many probes have failed."""
@@ -78,7 +89,10 @@ class Patience:
 
     def scaled(self, factor: float) -> Patience:
         """The same breaker with its waits multiplied by `factor`."""
-        return replace(self, first_probe=self.first_probe * factor, longest_wait=self.longest_wait * factor)
+        return replace(
+            self, first_probe=self.first_probe * factor, longest_wait=self.longest_wait * factor,
+            slowly=self.slowly * factor,
+        )  # fmt: skip
 
 
 SLOT_S = 5
@@ -94,19 +108,30 @@ def after(breaker: Breaker, results: Sequence[Line], now: datetime, patience: Pa
         return _probed(breaker, telling, now, patience)
     counted = _counted(breaker, telling, now, patience)
     why = _trips(counted, telling, patience)
-    return _opened(counted, why, 0, now, patience) if why else counted
+    return _opened(counted, why, 0, now, patience) if why else _slowly(counted, telling, now, patience)
 
 
 def _probed(breaker: Breaker, results: Sequence[Line], now: datetime, patience: Patience) -> Breaker:
     if results and set(results) == {Line.WELL}:
-        return Breaker()
+        return Breaker(at_once=1, slow_until=now + patience.slowly)
     why = Why.REFUSED if Line.OPEN in results else breaker.why
     return _opened(breaker, why, breaker.probes + bool(results), now, patience)
 
 
 def _opened(breaker: Breaker, why: Why | None, probes: int, now: datetime, patience: Patience) -> Breaker:
     due_at = now + patience.wait(probes)
-    return replace(breaker, state=State.OPEN, why=why, probes=probes, due_at=due_at, recent=())
+    return replace(
+        breaker, state=State.OPEN, why=why, probes=probes, due_at=due_at, recent=(), at_once=None, slow_until=None
+    )
+
+
+def _slowly(breaker: Breaker, results: Sequence[Line], now: datetime, patience: Patience) -> Breaker:
+    if breaker.at_once is None or breaker.slow_until is None:
+        return breaker
+    if now >= breaker.slow_until:
+        return replace(breaker, at_once=None, slow_until=None)
+    more = breaker.at_once // 2 if _failed(results) else breaker.at_once + len(results)
+    return replace(breaker, at_once=min(max(more, 1), patience.at_once))
 
 
 def _counted(breaker: Breaker, results: Sequence[Line], now: datetime, patience: Patience) -> Breaker:

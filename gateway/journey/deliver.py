@@ -337,6 +337,8 @@ def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried
         row.probes,
         row.due_at,
         tuple(Tally(*t) for t in row.recent),
+        row.at_once,
+        row.slow_until,
     )
     heard = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in all_tried]
     after = breaker.after(before, heard, now, world.patience)
@@ -348,6 +350,8 @@ def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried
             probes=after.probes,
             due_at=after.due_at,
             recent=after.recent,
+            at_once=after.at_once,
+            slow_until=after.slow_until,
         )
     )
     flows = row.gate == "open"  # behind a shut gate messages queue anyway

@@ -351,9 +351,17 @@ class Outbox(_Messages):
         return {(partner, case): seq for partner, case, seq in _SQL.last_seqs(self._c, case_nos=list(case_nos))}
 
     def claim(self, partner: str, worker: str, limit: int, lease_s: float) -> Sequence[Claim]:
-        found = _SQL.claim(self._c, partner=partner, worker=worker, limit=limit, lease_s=lease_s)
+        asked = {"partner": partner, "worker": worker, "limit": limit, "lease_s": lease_s}
+        found = list(_SQL.claim(self._c, **asked, slowly=0))
+        if not found and (room := self._room(partner)) > 0:
+            found = list(_SQL.claim(self._c, **asked, slowly=min(room, limit)))
         width = len(_MESSAGE_COLUMNS)
         return [Claim(_message(self._seal, row[:width], row[-1]), *row[width:-1]) for row in found]
+
+    def _room(self, partner: str) -> int:
+        """How many more may be under way while the line goes slowly; 0 when it does not. The line is held then."""
+        at_once = _SQL.hold_slow_line(self._c, partner=partner)
+        return at_once - _SQL.under_way(self._c, partner=partner) if at_once else 0
 
     def release(self, claims: Sequence[Claim]) -> None:
         rows = [{"partner": c.message.partner, "mid": c.message.mid, "fence": c.fence} for c in claims]

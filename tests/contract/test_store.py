@@ -594,6 +594,9 @@ def test_a_line_comes_back_as_it_was_saved(store: Store) -> None:
     with store.unit() as unit:
         assert unit.lines.hold("KEIS")[0] == row
         assert unit.lines.all() == [row]
+        slow = row._replace(breaker="closed", why=None, at_once=2, slow_until=row.due_at, due_at=None)
+        unit.lines.save(slow)
+        assert unit.lines.all() == [slow]
 
 
 def test_while_a_line_is_open_nothing_is_leased_and_other_partners_are(store: Store) -> None:
@@ -621,6 +624,39 @@ def test_a_probe_of_which_nothing_is_heard_is_due_again(store: Store) -> None:
         assert unit.lines.probe("KEIS", -0.5)
         assert [c.probe for c in unit.outbox.claim("KEIS", "w2", 9, 30.0)] == [True]
         assert unit.lines.probe("KEIS", 30.0)
+
+
+def goes_slowly(store: Store, at_once: int, for_s: float) -> None:
+    """KEIS's line goes slowly for so many seconds; five cases wait."""
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(n, case_no=f"2026000100000{n}") for n in range(1, 6)])
+        row, now = unit.lines.hold("KEIS")
+        unit.lines.save(row._replace(at_once=at_once, slow_until=now + timedelta(seconds=for_s)))
+        unit.commit(EVENT)
+
+
+def test_while_a_line_goes_slowly_no_more_are_leased_than_may_be_under_way_anywhere(store: Store) -> None:
+    goes_slowly(store, 3, 30)
+    with store.unit() as unit:
+        first = unit.outbox.claim("KEIS", "w1", 2, 30.0)
+        assert [len(first), len(unit.outbox.claim("KEIS", "w2", 9, 30.0))] == [2, 1]
+        assert unit.outbox.claim("KEIS", "w3", 9, 30.0) == []
+        unit.outbox.finish([finish(c.message.mid, c.fence, "delivered") for c in first])
+        assert len(unit.outbox.claim("KEIS", "w3", 9, 30.0)) == 2
+
+
+def test_a_lease_that_ran_out_is_not_under_way_any_more(store: Store) -> None:
+    goes_slowly(store, 1, 30)
+    with store.unit() as unit:
+        assert len(unit.outbox.claim("KEIS", "w1", 9, -1.0)) == 1
+        assert len(unit.outbox.claim("KEIS", "w2", 9, 30.0)) == 1
+        assert unit.outbox.claim("KEIS", "w3", 9, 30.0) == []
+
+
+def test_when_its_time_is_over_a_line_goes_as_ever(store: Store) -> None:
+    goes_slowly(store, 1, -1)
+    with store.unit() as unit:
+        assert len(unit.outbox.claim("KEIS", "w1", 9, 30.0)) == 5
 
 
 @pytest.mark.parametrize("gate", ["paused", "stopped"])

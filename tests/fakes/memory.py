@@ -388,6 +388,9 @@ class Outbox(_Part):
             limit = 0
         elif probe:
             limit = 1 if row.due_at and row.due_at <= now else 0
+        elif row.slow_until and row.slow_until > now:
+            held = sum(d.state == "leased" and d.lease_until is not None and d.lease_until > now for d in mine)
+            limit = max(0, min(limit, (row.at_once or 0) - held))
         head = sorted(free, key=lambda d: (d.next_at, d.message.seq))[:limit]
         died = {d.message.mid: d.crashes + (d.state == "leased") for d in head}
         suspects = sorted((d for d in head if died[d.message.mid]), key=lambda d: (-died[d.message.mid], d.message.mid))

@@ -22,7 +22,8 @@ def waiting(scene: Scene, how_many: int, *, first_probe_s: float = 30.0) -> Part
     """So many cases wait for KEIS; the line is probed after so many seconds. Failed messages are due at once."""
     scene.refer(*(a_case(n, entry=KEIS_ONLY) for n in range(1, how_many + 1)))
     scale = first_probe_s / 30
-    scene.world = replace(scene.world, retry=RetrySchedule().scaled(0.001), patience=Patience().scaled(scale))
+    patience = replace(Patience().scaled(scale), slowly=Patience().slowly)
+    scene.world = replace(scene.world, retry=RetrySchedule().scaled(0.001), patience=patience)
     return scene.partners["KEIS"]
 
 
@@ -101,7 +102,7 @@ def test_one_probe_is_made_when_it_is_due_and_when_it_fails_the_next_is_further_
 def test_a_probe_that_is_answered_lets_everything_flow_and_the_alert_end(scene: Scene) -> None:
     keis = down(scene, first_probe_s=0.05)
     time.sleep(0.06)
-    assert [scene.deliver("KEIS"), scene.deliver("KEIS")] == [1, 6]
+    assert [scene.deliver("KEIS") for _ in range(4)] == [1, 1, 2, 3]  # slowly at first, one more for each that arrives
     assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
     assert len(keis.taken) == 7
     assert queueing(scene) == [("in-a-row", True)]
@@ -132,6 +133,24 @@ def test_of_many_workers_one_probes(real: Scene) -> None:
         tried = list(workers.map(lambda n: deliver(real.world, "KEIS", f"w{n}"), range(6)))
     assert sorted(tried) == [0, 0, 0, 0, 0, 1]
     assert len(keis.sent) == 9
+
+
+def test_of_many_workers_no_more_than_four_messages_are_under_way_when_a_partner_comes_back(real: Scene) -> None:
+    keis = down(real, how_many=10, first_probe_s=0.05)
+    time.sleep(0.06)
+    assert real.deliver("KEIS") == 1
+    under_way: list[int] = []
+
+    def look() -> None:
+        time.sleep(0.02)
+        under_way.append(sum(d["state"] == "leased" for d in real.rows("delivery")))
+
+    keis.before = look
+    for _ in range(5):
+        with ThreadPoolExecutor(6) as workers:
+            list(workers.map(lambda n: deliver(real.world, "KEIS", f"w{n}"), range(6)))
+    assert len(keis.taken) == 10
+    assert (under_way[0], max(under_way)) == (1, 4)
 
 
 def test_a_probe_that_may_not_leave_says_nothing_about_the_partner(scene: Scene) -> None:

@@ -31,11 +31,14 @@ select partner, case_no, max(seq) from message where direction = 'out' and case_
 
 -- name: claim
 -- Lease due messages, head of line per (partner, case); the database's clock decides, SKIP LOCKED keeps workers apart.
--- A gate that is shut gives nothing, an open line nothing until its probe is due, and then one. Whoever held a lease that ran out has died of
--- something: such a message comes alone.
+-- A gate that is shut gives nothing, an open line nothing until its probe is due, and then one; a line that goes slowly
+-- gives to who has counted what is under way. Whoever held a lease that ran out has died of something: such a message
+-- comes alone.
 with line as (
-    select coalesce(max(case when gate <> 'open' then 0 when breaker = 'closed' then :limit when due_at <= now() then 1
-                             else 0 end), :limit) as lets,
+    select coalesce(max(case when gate <> 'open' then 0
+                             when breaker <> 'closed' then case when due_at <= now() then 1 else 0 end
+                             when slow_until > now() then :slowly
+                             else :limit end), :limit) as lets,
            coalesce(bool_or(breaker <> 'closed'), false) as probe
     from partner_line where partner = :partner
 ), head as (
@@ -60,6 +63,9 @@ returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.se
           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
           (select probe from line), d.crashes, clock_timestamp(),
           (select k.content from vault_key k where k.case_no = m.case_no);
+
+-- name: under_way$
+select count(*) from delivery where partner = :partner and state = 'leased' and lease_until > now();
 
 -- name: finish_deliveries
 -- Only the holder of the fence may end an attempt; returns the messages of those who were.

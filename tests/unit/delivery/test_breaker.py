@@ -84,8 +84,40 @@ def test_probes_are_further_and_further_apart_but_never_more_than_five_minutes()
     assert waits == [30, 60, 120, 240, 300, 300, 300]
 
 
-def test_one_signed_answer_to_a_probe_closes_it_and_forgets_everything() -> None:
-    assert hear(probing(hear(probing(opened()), FAILING)), WELL) == Breaker()
+def closed_again() -> Breaker:
+    return hear(probing(hear(probing(opened()), FAILING)), WELL)
+
+
+def test_one_signed_answer_to_a_probe_closes_it_and_forgets_everything_but_that_it_goes_slowly() -> None:
+    assert closed_again() == Breaker(at_once=1, slow_until=NOW + 30 * SECOND)
+
+
+def test_it_goes_one_faster_for_each_that_arrives_up_to_four_and_half_as_fast_after_one_that_failed() -> None:
+    breaker, seen = closed_again(), []
+    for results in (
+        [WELL],
+        [WELL, WELL],
+        [WELL],
+        [UNTOUCHED],
+        [WELL, FAILING, WELL, WELL],
+        [FAILING],
+        [FAILING],
+        [WELL],
+    ):
+        breaker = hear(breaker, *results, at=NOW + 29 * SECOND)
+        seen.append(breaker.at_once)
+    assert seen == [2, 4, 4, 4, 2, 1, 1, 2]
+    assert breaker.slow_until == NOW + 30 * SECOND
+
+
+def test_half_a_minute_after_it_closed_it_is_a_line_like_any_other() -> None:
+    told = hear(closed_again(), WELL, at=NOW + 30 * SECOND)
+    assert (told.at_once, told.slow_until) == (None, None)
+
+
+def test_a_line_that_goes_slowly_trips_like_any_other_and_is_not_slow_any_more_then() -> None:
+    told = hear(closed_again(), *[FAILING] * 5)
+    assert (told.state, told.at_once, told.slow_until) == (State.OPEN, None, None)
 
 
 def test_a_probe_that_is_not_believed_keeps_it_open_and_says_so() -> None:
@@ -116,6 +148,8 @@ def test_it_is_due_again_whenever_it_is_not_closed_and_never_remembers_more_than
         breaker = hear(breaker, *results, at=now)
         assert (breaker.state is State.CLOSED) == (breaker.due_at is None) == (breaker.why is None)
         assert len(breaker.recent) <= 12
+        assert (breaker.at_once is None) == (breaker.slow_until is None)
+        assert breaker.at_once is None or (breaker.state is State.CLOSED and 1 <= breaker.at_once <= 4)
         if breaker.due_at is not None:
             assert breaker.due_at <= now + PATIENCE.longest_wait
             breaker = Breaker(State.HALF_OPEN, breaker.why, breaker.failures, breaker.probes, breaker.due_at)
@@ -131,4 +165,5 @@ def test_a_scaled_patience_waits_less_and_trips_the_same() -> None:
     told = after(Breaker(), [FAILING] * 5, NOW, fast)
     assert told.due_at == NOW + 0.3 * SECOND
     assert fast.wait(9) == 3 * SECOND
+    assert fast.slowly == 0.3 * SECOND
     assert (fast.in_a_row, fast.at_least, fast.share) == (5, 20, 0.5)

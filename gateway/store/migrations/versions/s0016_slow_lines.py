@@ -1,0 +1,13 @@
+"""A line that has closed again goes slowly at first. The step itself is the SQL file beside this one."""
+
+from __future__ import annotations
+
+from gateway.store.migrate import run_step
+
+revision = "0016_slow_lines"
+down_revision = "0015_own_keys"
+
+
+def upgrade() -> None:
+    """Run the SQL file."""
+    run_step(revision)
