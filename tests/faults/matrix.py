@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import full_disk, hints, lines, rotations, rounds, visits
+from tests.faults import away, full_disk, hints, lines, rotations, rounds, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
@@ -145,6 +145,7 @@ ROWS = (
     Row("13", "connections break on the way out", partial(_going_out, Manners(), STORM), "cut", 50),
     Row("13", "connections break on the way in", partial(_coming_in, Habits(patience_s=1.0), STORM), "cut", 50),
     Row("14", "requests in slices of 16 bytes", partial(_coming_in, Habits(fetch=0), SLICED), "answer", 500),
+    Row("15", "partners are away for 8 h", lambda ground, _: away.away(ground, 8.0)[0], "delivered", 10_000),
     Row("16", "ten copies at the same moment", partial(_coming_in, TOGETHER, STILL), "answer", 2000),
     Row("17", "letters in any order", partial(_coming_in, Habits(shuffled=True), STILL), "early", 200),
     Row("18", "the second letter of a leg never comes", lambda ground, _: visits.gapped(ground)[0], "withheld", 50),
