@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step
 
-revision = "0016_slow_lines"
-down_revision = "0015_own_keys"
+revision = "0017_slow_lines"
+down_revision = "0016_acts_of_a_message"
 
 
 def upgrade() -> None:
