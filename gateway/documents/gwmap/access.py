@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.documents.gwmap.frame import SOURCE, Expr, Frame, Run
+from gateway.documents.gwmap.frame import SOURCE, Expr, Frame, Held, Run
 from gateway.documents.gwmap.model import LeafError
 
 _NO_ITEMS: Sequence[Any] = ()
@@ -44,17 +44,19 @@ def _next(base: Run, name: str) -> Run:
         found = base(frame)
         return None if found is None else found.get(name)
 
+    return _next_held(base.slot, name) if isinstance(base, Held) else run
+
+
+def _next_held(slot: int, name: str) -> Run:
+    def run(frame: Frame) -> Any:
+        found = frame[slot]
+        return None if found is None else found.get(name)
+
     return run
 
 
 def _sure(base: Expr, name: str, path: str) -> Run:
     inner = base.run
-
-    def top(frame: Frame) -> Any:
-        found = frame[SOURCE].get(name)
-        if not found and found in _ABSENT:
-            raise missing(path)
-        return found
 
     def run(frame: Frame) -> Any:
         found = inner(frame).get(name)
@@ -62,12 +64,32 @@ def _sure(base: Expr, name: str, path: str) -> Run:
             raise missing(path)
         return found
 
-    return top if base.path == "" else run
+    if base.path == "":
+        return _sure_held(SOURCE, name, path)
+    return _sure_held(inner.slot, name, path) if isinstance(inner, Held) else run
+
+
+def _sure_held(slot: int, name: str, path: str) -> Run:
+    def run(frame: Frame) -> Any:
+        found = frame[slot].get(name)
+        if not found and found in _ABSENT:
+            raise missing(path)
+        return found
+
+    return run
 
 
 def _items(base: Run, name: str) -> Run:
     def run(frame: Frame) -> Sequence[Any]:
         found = base(frame)
+        return _NO_ITEMS if found is None else (found.get(name) or _NO_ITEMS)
+
+    return _items_held(base.slot, name) if isinstance(base, Held) else run
+
+
+def _items_held(slot: int, name: str) -> Run:
+    def run(frame: Frame) -> Sequence[Any]:
+        found = frame[slot]
         return _NO_ITEMS if found is None else (found.get(name) or _NO_ITEMS)
 
     return run

@@ -21,7 +21,7 @@ from gateway.documents.gwmap import limits, minimise, references, targets, yaml_
 from gateway.documents.gwmap.compiled import CompiledMap, Let, Param, watched
 from gateway.documents.gwmap.concept_maps import Table, TableError
 from gateway.documents.gwmap.expressions import Expressions, Scope
-from gateway.documents.gwmap.frame import Expr, Report, Run
+from gateway.documents.gwmap.frame import Expr, Held, Report, Run
 from gateway.documents.gwmap.header import Header
 from gateway.documents.gwmap.model import FNLIB, At, Finding, Lineage, Severity, did_you_mean
 from gateway.documents.gwmap.plan import Planner
@@ -193,7 +193,7 @@ class _Builder:
             slot = ex.slot()
             optional = kind.endswith("?")
             found = self._param_type(kind.rstrip("?"), sure=not optional)
-            variables[name] = Expr(found, _items(slot) if found.many else _slot(slot))
+            variables[name] = Expr(found, _items(slot) if found.many else Held(slot))
             params.append(Param(name, slot, optional))
         return variables, tuple(params)
 
@@ -327,10 +327,6 @@ class _Builder:
 def _walk(root: Expr) -> Walk:
     assert root.type.walk is not None  # noqa: S101 - the root is an object schema by construction
     return root.type.walk
-
-
-def _slot(slot: int) -> Run:
-    return lambda frame: frame[slot]
 
 
 def _items(slot: int) -> Run:

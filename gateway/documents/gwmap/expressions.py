@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.documents.gwmap import access, calls, operators
 from gateway.documents.gwmap.concept_maps import Table
-from gateway.documents.gwmap.frame import FIRST_SLOT, NOTHING, SOURCE, Expr, Frame, Report, constant, derived
+from gateway.documents.gwmap.frame import FIRST_SLOT, NOTHING, SOURCE, Expr, Frame, Held, Report, constant, derived
 from gateway.documents.gwmap.functions import DATES, NUMBER, TEXT
 from gateway.documents.gwmap.model import a, did_you_mean
 from gateway.documents.gwmap.shapes import Type, Walk, kind_of_constant
@@ -71,7 +71,7 @@ class Expressions:
 
     def held(self, slot: int, like: Expr) -> Expr:
         """What stands in a slot, with the type and dependencies of `like`."""
-        return replace(like, run=lambda frame: frame[slot], constant=False)
+        return replace(like, run=Held(slot), constant=False)
 
     def expr(self, node: Node, scope: Scope) -> Expr:  # noqa: PLR0911 - one line a kind of node
         """The typed closure of a tree; findings go to the report."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from gateway.documents.gwmap.frame import NOTES, Frame, Note, Run, spend
+from gateway.documents.gwmap.frame import NOTES, Frame, Held, Note, Run, spend
 from gateway.documents.gwmap.model import LeafError, Severity
 from gateway.documents.gwmap.plan import PChoice, PConstant, Plan, PLeaf, PList, PLoop, PObject, may_be_quiet
 
@@ -93,13 +93,13 @@ _Box: TypeAlias = tuple[dict[str, Any], str, bool]
 
 
 def _only(plan: Plan) -> Plan | None:
-    """The one thing that decides about a plan: the one item of a list, the one dynamic child beside constants."""
+    """The one thing that decides about a plan: the one item of a list, the one child of an object beside scalars."""
     match plan:
         case PList(items=(item,)) if not item.listed:
             return item
         case PObject(keep=False, must=()):
             inner = [child for _, child in plan.items if not isinstance(child, PConstant)]
-            return inner[0] if len(inner) == 1 and inner[0].dynamic else None
+            return inner[0] if len(inner) == 1 else None
     return None
 
 
@@ -131,9 +131,26 @@ def _in_list(run: Run) -> Run:
 
 def _in_one(run: Run, box: _Box) -> Run:
     skeleton, name, listed = box
+    if isinstance(run, Held):
+        return _held_in_one(run.slot, box)
 
     def boxed(frame: Frame) -> Any:
         value = run(frame)
+        if value is None:
+            return None
+        out = skeleton.copy()
+        out[name] = value
+        return [out] if listed else out
+
+    return boxed
+
+
+def _held_in_one(slot: int, box: _Box) -> Run:
+    """The usual reference, `{reference: =%patient}`."""
+    skeleton, name, listed = box
+
+    def boxed(frame: Frame) -> Any:
+        value = frame[slot]
         if value is None:
             return None
         out = skeleton.copy()

@@ -22,6 +22,20 @@ NOTES: Final = 1
 STEPS: Final = 2
 FIRST_SLOT: Final = 3
 
+
+class Held:
+    """Reads a slot. A closure that would call it reads the slot itself instead, where it is called often."""
+
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+    def __call__(self, frame: Frame) -> Any:
+        """What stands in the slot."""
+        return frame[self.slot]
+
+
 # What a closure may raise when a record is not what its schema says; becomes an issue, never a crash.
 RUN_ERRORS = (LeafError, KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 

@@ -200,8 +200,11 @@ def iso(value: Any) -> Any:
 
 
 # ── numbers of people, firms and things ──────────────────────────────────────────────────────────────────────────────
+_OTHERS = re.compile("[^0-9]+")
+
+
 def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isascii() and c.isdigit())
+    return _OTHERS.sub("", text)
 
 
 def _local(text: str) -> str:
@@ -248,8 +251,12 @@ def _namespace(name: str) -> Any:
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
+@lru_cache(maxsize=1024)
 def _uuid5(text: str, namespace: str) -> str:
-    """RFC 9562 version 5 under `https://gateway.example/<namespace>` (as `uuid.uuid5`, without its objects)."""
+    """RFC 9562 version 5 under `https://gateway.example/<namespace>` (as `uuid.uuid5`, without its objects).
+
+    The last ones are kept: a document names its resources again and again, and a case has a document for each leg.
+    """
     state = _namespace(namespace).copy()
     state.update(text.encode())
     found = state.hexdigest()

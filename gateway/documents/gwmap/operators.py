@@ -106,14 +106,13 @@ def concat(parts: tuple[Expr, ...]) -> Run:
 
 
 def _joined(pieces: list[str | Run]) -> Run:
-    runs = [_constant(p) if isinstance(p, str) else p for p in pieces]
-    if len(pieces) == 2:
-        first, second = pieces
-        if isinstance(first, str):
-            return _prefixed(first, runs[1])
-        if isinstance(second, str):
-            return _suffixed(runs[0], second)
-    return lambda frame: "".join([run(frame) or "" for run in runs])
+    match pieces:
+        case [str(head), run] if not isinstance(run, str):
+            return _prefixed(head, run)
+        case [run, str(tail)] if not isinstance(run, str):
+            return _suffixed(run, tail)
+    texts = [piece if isinstance(piece, str) else "" for piece in pieces]
+    return _filled(texts, tuple((i, piece) for i, piece in enumerate(pieces) if not isinstance(piece, str)))
 
 
 def _prefixed(head: str, run: Run) -> Run:
@@ -124,8 +123,16 @@ def _suffixed(run: Run, tail: str) -> Run:
     return lambda frame: (run(frame) or "") + tail
 
 
-def _constant(text: str) -> Run:
-    return lambda _: text
+def _filled(texts: list[str], runs: tuple[tuple[int, Run], ...]) -> Run:
+    """Constant texts, with places for the others between them."""
+
+    def run(frame: Frame) -> str:
+        found = texts.copy()
+        for place, text in runs:
+            found[place] = text(frame) or ""
+        return "".join(found)
+
+    return run
 
 
 def calculated(op: str, left: Run, right: Run) -> Run:
