@@ -8,12 +8,14 @@ It refuses to decide whether a field may leave; that is `permission`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from typing import Any
 
 
-def _whole(value: Any) -> Any:
-    return deepcopy(value)
+def copied(value: Any) -> Any:
+    """A copy of a JSON value that shares nothing that can change."""
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _parts(*names: str) -> Callable[[Any], Any]:
@@ -22,7 +24,7 @@ def _parts(*names: str) -> Callable[[Any], Any]:
             return [kept for entry in value if (kept := keep(entry))]
         if not isinstance(value, dict):
             return None
-        return {name: deepcopy(value[name]) for name in names if name in value}
+        return {name: copied(value[name]) for name in names if name in value}
 
     return keep
 
@@ -35,12 +37,12 @@ def _flag(value: Any) -> str | None:
 
 
 FORMS: Mapping[str, Callable[[Any], Any]] = {  # the permission words of schemas/comwel/dictionary.csv
-    "Y": _whole,
-    "C1": _whole,
-    "C2": _whole,
-    "date": _whole,
-    "summary C1": _whole,  # the field is itself the summary
-    "Y(text)": _whole,  # the map turns the code into text
+    "Y": copied,
+    "C1": copied,
+    "C2": copied,
+    "date": copied,
+    "summary C1": copied,  # the field is itself the summary
+    "Y(text)": copied,  # the map turns the code into text
     "Y(code)": _parts("code"),
     "Y(name,tel)": _parts("name", "tel"),
     "period": _parts("from", "until"),

@@ -13,7 +13,6 @@ Checked at SEND time with the moment of sending. It refuses to remember a permis
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gateway.cases import consent as consents
 from gateway.cases.decision import Decision, may_refer
-from gateway.cases.forms import FORMS
+from gateway.cases.forms import FORMS, copied
 from gateway.cases.legal_basis import LegalBases, LegalBasis
 from gateway.errors import (
     ConsentMissing,
@@ -237,10 +236,10 @@ def narrow(record: Mapping[str, Any], permission: Permission, leg: Mapping[str, 
     }
     own = {
         "partnerPersonId": [{"partner": permission.partner, "id": leg["partnerPersonId"]}],
-        "referral": [deepcopy(dict(leg["referral"]))],
+        "referral": [copied(dict(leg["referral"]))],
         "referralStatus": leg.get("referralStatus"),
         "consent": [FORMS["no,until"](permission.consent)] if permission.consent else [],
-        "services": [deepcopy(s) for s in record.get("services", ()) if s["partner"] == permission.partner],
+        "services": [copied(s) for s in record.get("services", ()) if s["partner"] == permission.partner],
     }
     narrowed |= {name: value for name, value in own.items() if name in permission.fields}
     return {name: value for name, value in narrowed.items() if value not in (None, [], {})}

@@ -218,10 +218,11 @@ def _message(
 
 def disclosed(world: World, record: Mapping[str, Any], permission: Permission, leg: LegRow) -> dict[str, Any]:
     """The record as one partner may see it: narrowed, and under names that only this partner knows."""
-    own = {"partnerPersonId": leg.person_id, "referral": partner_entry(world, leg), "referralStatus": "requested"}
+    entry = partner_entry(world, leg)
+    own = {"partnerPersonId": leg.person_id, "referral": entry, "referralStatus": "requested"}
     narrowed = narrow(record, permission, own)
     if "consent" in narrowed and leg.consent_no:
-        narrowed["consent"] = [narrowed["consent"][0] | {"no": consent_name(world, leg)}]
+        narrowed["consent"] = [narrowed["consent"][0] | {"no": entry["consentNo"]}]
     return narrowed
 
 

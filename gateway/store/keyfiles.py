@@ -13,6 +13,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
@@ -54,7 +55,7 @@ def log_key(folder: Path, name: str) -> Ed25519PrivateKey:
 def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[str], bytes]:
     """partner id → the secret that keys its pairwise ids; each partner's is derived, none reveals another."""
     master = read_or_make(folder / "pairwise.secret", lambda: random(SECRET_BYTES))
-    return lambda partner: digest(master, f"pairwise|{partner}".encode(), sha256)
+    return lru_cache(maxsize=64)(lambda partner: digest(master, f"pairwise|{partner}".encode(), sha256))
 
 
 def vault_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
