@@ -87,10 +87,11 @@ from gateway.store import health
 from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ACTOR, ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
-from gateway.store.keyfiles import kept_key, log_key, own_key, pairwise_secret, vault_secret
+from gateway.store.keyfiles import kept_key, later_secrets, log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.rest import seal_rest
+from gateway.store.rewrap import rewrap
 from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
@@ -321,12 +322,23 @@ class Gateway:
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
         """Why no message could be taken in or sent now, in sentences; none when the gateway is ready."""
         found = health.ailments(self.store, self.world.clock.now, patience_s)
-        return found if health.AWAY in found else found + self._key_ailments()
+        return found if health.AWAY in found else found + self._key_ailments() + self._secret_ailments()
 
     def _key_ailments(self) -> list[str]:
         try:
             self.signing.now()
         except (NothingSigns, SettingsInvalid) as error:
+            return [error.detail]
+        except StoreUnavailable:
+            return [health.AWAY]
+        return []
+
+    def _secret_ailments(self) -> list[str]:
+        try:
+            with self.store.unit() as unit:
+                number, _ = unit.secret()
+            self.store.vault.require(number)
+        except SettingsInvalid as error:
             return [error.detail]
         except StoreUnavailable:
             return [health.AWAY]
@@ -547,6 +559,21 @@ class Books(NamedTuple):
         return PostgresFigures(self.store, clock.now).read(clock.today(), partners)
 
 
+def next_secret(settings: Settings, books: Books, *, random: Callable[[int], bytes] = os.urandom) -> Path:
+    """The file of the secret that will take the place of the vault's, made if it is not there yet."""
+    with books.store.unit() as unit:
+        number, everywhere = unit.secret()
+    number += everywhere
+    keys = settings.home / "keys"
+    vault_secret(keys, random, number)
+    return keys / f"vault-{number}.secret"
+
+
+def replace_secret(books: Books, by: str) -> int:
+    """Put it in its place; see `gateway.store.rewrap`."""
+    return rewrap(books.store, by)
+
+
 @contextmanager
 def open_books(settings: Settings) -> Iterator[Books]:
     """Open the store alone, of a database that is there and migrated. Raises SchemaTooOld or SchemaTooNew."""
@@ -563,7 +590,8 @@ def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
 
 
 def _vault(settings: Settings, random: Callable[[int], bytes]) -> Vault:
-    return Vault(vault_secret(settings.home / "keys", random), random)
+    keys = settings.home / "keys"
+    return Vault(vault_secret(keys, random), random, partial(later_secrets, keys))
 
 
 def _reached(settings: Settings, chance: Random) -> Reached:

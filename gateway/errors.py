@@ -362,6 +362,11 @@ class RotationRefused(JourneyRefused):
     )
 
 
+class SecretRefused(JourneyRefused):
+    code = "LOOP-SECRET"
+    sentence, remedy = "the vault's secret cannot be replaced now", "let who is at it end, and give the command again"
+
+
 class ReconcileRefused(JourneyRefused):
     code = "LOOP-BOOKS"
     sentence, remedy = (

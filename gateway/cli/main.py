@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import Gateway, assemble, introduce, open_books, prepare
-from gateway.cli import books, maps, operating, pretend, retention, running, serving, standing, supervisor, work
+from gateway.cli import books, maps, operating, pretend, retention, running, serving, standing, supervisor, vault, work
 from gateway.cli import demo as demo_run
 from gateway.cli import log as log_commands
 from gateway.cli.engines import EngineName
@@ -62,6 +62,7 @@ app.add_typer(work.app, name="work")
 app.add_typer(maps.app, name="map")
 app.add_typer(retention.app, name="retention")
 app.add_typer(log_commands.app, name="log")
+app.add_typer(vault.app, name="vault")
 
 ALONE = (JOURNEY, INTAKE)
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")

@@ -66,6 +66,8 @@ ACTS = LOG_ACTS | READS | {
     "message.repeated",
     "nonces.forgotten",
     "review.signed",
+    "secret.replaced",
+    "secret.rewrapped",
     "books.stated",
     "books.compared",
     "outcomes.judged",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -58,9 +59,27 @@ def pairwise_secret(folder: Path, random: Callable[[int], bytes]) -> Callable[[s
     return lru_cache(maxsize=64)(lambda partner: digest(master, f"pairwise|{partner}".encode(), sha256))
 
 
-def vault_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
-    """The secret that the keys of cases are wrapped with in the database."""
-    return read_or_make(folder / "vault.secret", lambda: random(SECRET_BYTES))
+def vault_secret(folder: Path, random: Callable[[int], bytes], number: int = 1) -> bytes:
+    """The secret of this number that the keys of cases are wrapped with in the database, made on first use.
+
+    Raises SettingsInvalid when it is the first one and there are later ones: it was lost, and is not made again.
+    """
+    path = folder / ("vault.secret" if number == 1 else f"vault-{number}.secret")
+    if number == 1 and not path.exists() and _later(folder):
+        raise SettingsInvalid("keys/vault.secret is missing; bring it back, keys are derived from it")
+    return read_or_make(path, lambda: random(SECRET_BYTES))
+
+
+def later_secrets(folder: Path) -> dict[int, bytes]:
+    """The secrets of the vault that came after the first one, by number."""
+    return {number: _kept(path) for number, path in _later(folder).items()}
+
+
+def _later(folder: Path) -> dict[int, Path]:
+    found = (
+        (re.fullmatch(r"vault-([1-9][0-9]{0,3})\.secret", path.name), path) for path in folder.glob("vault-*.secret")
+    )
+    return {int(named[1]): path for named, path in found if named}
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:

@@ -717,6 +717,23 @@ class PostgresUnit:
         self.reconciliation: ports.Reconciliation = Reconciliation(connection, seal)
         self.keys: ports.Keys = Keys(connection, seal)
 
+    def secret(self) -> tuple[int, bool]:
+        """The number of the vault's secret that is in force, and whether no key is wrapped with an older one."""
+        number, everywhere = _SQL.secret_in_force(self._c)
+        return number, everywhere
+
+    def replace_secret(self, number: int) -> bool | None:
+        """Let this secret be in force; False when the one before is not everywhere, or this is not the next.
+
+        None: somebody who was told the number before is still at work.
+        """
+        found: bool | None = _SQL.replace_secret(self._c, number=number)
+        return found
+
+    def secret_is_everywhere(self) -> bool:
+        """Write down that no key is wrapped with an older secret; False when one is, or that was said before."""
+        return bool(_SQL.secret_is_everywhere(self._c))
+
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, _dicts(items))
 

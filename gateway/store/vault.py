@@ -2,13 +2,16 @@
 
 Both lie wrapped (RFC 3394) in `vault_key`, under a secret that is a file. Destroying the second makes every copy of the
 content unreadable, in backups as well; the first stays as long as the acts do, so that they can still be held against
-their leaves. Acts and content of no case have keys that are derived from the secret and never destroyed.
+their leaves. Acts and content of no case have keys that are derived from the first secret and never destroyed.
+Secrets have numbers: a later one takes the place of the one before (`gateway.store.rewrap`). RFC 3394 tells by the key
+itself whether a secret is the right one, so old and new are read side by side.
 Refuses to hand out a key that the database does not hold: what is remembered here is found by the wrapped key only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
@@ -42,30 +45,51 @@ class ContentKey(NamedTuple):
 
 
 class Vault:
-    """Makes, wraps and unwraps the keys of cases. `secret` is 32 bytes."""
+    """Makes, wraps and unwraps the keys of cases. `secret` is the first one, 32 bytes; `later()` reads the others."""
 
-    def __init__(self, secret: bytes, random: Callable[[int], bytes]) -> None:
-        self._secret, self.random = secret, random
+    def __init__(
+        self, secret: bytes, random: Callable[[int], bytes], later: Callable[[], Mapping[int, bytes]] = dict
+    ) -> None:
+        self._secrets, self._later, self.random = {1: secret, **later()}, later, random
         self.of_no_case = CaseKey(digest(secret, b"acts on no case", sha256), None)
         self.content_of_no_case = _content_key(digest(secret, b"content of no case", sha256))
         self.content = lru_cache(maxsize=REMEMBERED)(self._content)
 
-    def fresh(self) -> tuple[UUID, bytes]:
-        """A new random name and a new wrapped key."""
-        return UUID(bytes=self.random(16), version=4), self.fresh_key()
+    def require(self, number: int) -> bytes:
+        """The secret of this number; one that was brought after we began is found. Raises SettingsInvalid."""
+        if number not in self._secrets:
+            self._secrets |= self._later()
+        if number not in self._secrets:
+            raise SettingsInvalid(f"keys/vault-{number}.secret is not on this machine")
+        return self._secrets[number]
 
-    def fresh_key(self) -> bytes:
-        """A new wrapped key."""
-        return aes_key_wrap(self._secret, self.random(KEY_BYTES))
+    def fresh(self, number: int) -> tuple[UUID, bytes]:
+        """A new random name and a new key, wrapped with the secret of this number."""
+        return UUID(bytes=self.random(16), version=4), self.fresh_key(number)
+
+    def fresh_key(self, number: int) -> bytes:
+        """A new key, wrapped with the secret of this number."""
+        return aes_key_wrap(self.require(number), self.random(KEY_BYTES))
+
+    def rewrap(self, wrapped: bytes, number: int) -> bytes:
+        """The same key, wrapped with the secret of this number."""
+        return aes_key_wrap(self.require(number), self.unwrap(wrapped))
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """The key itself. Raises SettingsInvalid when it was wrapped with another secret."""
-        try:
-            return aes_key_unwrap(self._secret, wrapped)
-        except (InvalidUnwrap, ValueError):
-            raise SettingsInvalid(
-                "keys/vault.secret is not the one that the keys of this database are wrapped with"
-            ) from None
+        """The key itself. Raises SettingsInvalid when it was wrapped with a secret that is not here."""
+        key = self._unwrapped(wrapped)
+        if key is None and (new := self._later()).keys() - self._secrets.keys():
+            self._secrets |= new
+            key = self._unwrapped(wrapped)
+        if key is None:
+            raise SettingsInvalid("keys/vault.secret is not the one that the keys of this database are wrapped with")
+        return key
+
+    def _unwrapped(self, wrapped: bytes) -> bytes | None:
+        for number in sorted(self._secrets, reverse=True):
+            with suppress(InvalidUnwrap, ValueError):
+                return aes_key_unwrap(self._secrets[number], wrapped)
+        return None
 
     def _content(self, wrapped: bytes) -> ContentKey:
         return _content_key(self.unwrap(wrapped))
@@ -82,10 +106,11 @@ class CaseKeys:
         self._c, self.vault = connection, vault
         self._acts: dict[str, CaseKey] = {}
         self._content: dict[str, bytes] = {}
+        self._number = 1
 
     def of_acts(self, case_nos: Iterable[str]) -> Mapping[str, CaseKey]:
         """The keys of what is done about these cases."""
-        self._have(sorted(set(case_nos) - self._acts.keys()), lambda: None)
+        self._have(sorted(set(case_nos) - self._acts.keys()), content=False)
         return self._acts
 
     def met(self, case_no: str, wrapped: bytes) -> None:
@@ -95,26 +120,34 @@ class CaseKeys:
     def meet(self, case_nos: Iterable[str]) -> None:
         """Have the content keys of these cases; one whose content was destroyed begins anew with another."""
         unmet = sorted(set(case_nos) - self._content.keys())
-        self._have(unmet, self.vault.fresh_key)
+        self._have(unmet, content=True)
         if bare := [case_no for case_no in unmet if case_no not in self._content]:
-            keys = [self.vault.fresh_key() for _ in bare]
-            _SQL.add_content_keys(self._c, case_nos=bare, contents=keys)
+            keys = [self.vault.fresh_key(self._number) for _ in bare]
+            _SQL.add_content_keys(self._c, case_nos=bare, contents=keys, secret=self._number)
             self._look(bare)
 
     def of_content(self, case_no: str | None) -> ContentKey:
         """The key that what is known about a case is sealed with; the case has been met."""
         return self.vault.content(self._content[case_no]) if case_no else self.vault.content_of_no_case
 
-    def _have(self, case_nos: list[str], content: Callable[[], bytes | None]) -> None:
+    def _have(self, case_nos: list[str], *, content: bool) -> None:
         self._look(case_nos)
         if missing := [case_no for case_no in case_nos if case_no not in self._acts]:
-            subjs, wrapped = zip(*(self.vault.fresh() for _ in missing), strict=True)
-            made = {"case_nos": missing, "subjs": list(subjs), "wrapped": list(wrapped)}
-            _SQL.add_case_keys(self._c, **made, contents=[content() for _ in missing])
+            number = self._number
+            subjs, wrapped = zip(*(self.vault.fresh(number) for _ in missing), strict=True)
+            contents = [self.vault.fresh_key(number) if content else None for _ in missing]
+            made = {"case_nos": missing, "subjs": list(subjs), "wrapped": list(wrapped), "contents": contents}
+            _SQL.add_case_keys(self._c, **made, secret=number)
             self._look(missing)
 
     def _look(self, case_nos: list[str]) -> None:
-        for case_no, subj, wrapped, content in _SQL.keys_of_cases(self._c, case_nos=case_nos) if case_nos else ():
+        """Read what there is, and the number of the secret in force: it stays in force until this transaction ends."""
+        for number, case_no, subj, wrapped, content in (
+            _SQL.keys_of_cases(self._c, case_nos=case_nos) if case_nos else ()
+        ):
+            self._number = number
+            if case_no is None:
+                continue
             self._acts[case_no] = CaseKey(self.vault.unwrap(wrapped), str(subj))
             if content:
                 self._content[case_no] = content

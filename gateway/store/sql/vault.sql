@@ -5,12 +5,14 @@
 select sealing from vault_state;
 
 -- name: keys_of_cases
-select case_no, subj, wrapped, content from vault_key where case_no = any(:case_nos);
+-- With the number of the secret that keys are wrapped with: one row at least.
+select s.secret, k.case_no, k.subj, k.wrapped, k.content
+from vault_state s left join vault_key k on k.case_no = any(:case_nos);
 
 -- name: add_case_keys!
 -- Make keys, in order so that two makers cannot block each other; whoever was faster keeps his.
-insert into vault_key (case_no, subj, wrapped, content)
-select * from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[], :contents::bytea[])
+insert into vault_key (case_no, subj, wrapped, content, secret)
+select made.*, :secret from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[], :contents::bytea[])
      as made (case_no, subj, wrapped, content)
 order by case_no
 on conflict (case_no) do nothing;
@@ -20,7 +22,7 @@ on conflict (case_no) do nothing;
 with bare as (
     select case_no from vault_key where case_no = any(:case_nos) and content is null order by case_no for update
 )
-update vault_key k set content = made.content
+update vault_key k set content = made.content, secret = least(k.secret, :secret)
 from unnest(:case_nos::text[], :contents::bytea[]) as made (case_no, content) join bare using (case_no)
 where k.case_no = made.case_no and k.content is null;
 
@@ -34,3 +36,22 @@ update vault_state set sealed = true;
 -- name: seals!
 -- For the owner, in this transaction: rows of append-only tables may be sealed.
 select set_config('app.destroying', 'sealing', true);
+
+-- name: secret_in_force^
+select secret, rewrapped from vault_state;
+
+-- name: replace_secret$
+select replace_secret(:number::smallint);
+
+-- name: secret_is_everywhere$
+select secret_is_everywhere();
+
+-- name: keys_of_older_secrets
+-- Some of them, and nobody else's until this transaction ends.
+select case_no, wrapped, content from vault_key where secret < :secret
+order by secret, case_no limit :most for update;
+
+-- name: rewrap_keys!
+update vault_key k set wrapped = anew.wrapped, content = anew.content, secret = :secret
+from unnest(:case_nos::text[], :wrapped::bytea[], :contents::bytea[]) as anew (case_no, wrapped, content)
+where k.case_no = anew.case_no;
