@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step
 
-revision = "0017_secrets"
-down_revision = "0016_acts_of_a_message"
+revision = "0018_secrets"
+down_revision = "0017_slow_lines"
 
 
 def upgrade() -> None:
