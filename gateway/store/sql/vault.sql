@@ -41,7 +41,7 @@ select set_config('app.destroying', 'sealing', true);
 select secret, rewrapped from vault_state;
 
 -- name: replace_secret$
-select replace_secret(:number::smallint);
+select replace_secret(:number::integer);
 
 -- name: secret_is_everywhere$
 select secret_is_everywhere();

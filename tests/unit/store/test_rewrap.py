@@ -22,6 +22,7 @@ from gateway.store.leaves import Leaves
 from gateway.store.rewrap import BATCH, rewrap
 from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
+from tests.conftest import LOG_NAME
 from tests.contract.test_store import EVENT, case, file, message
 
 FIRST, SECOND = bytes(32), bytes(range(32))
@@ -41,7 +42,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.store = PostgresStore(
-            self.database, Leaves(Vault(FIRST, os.urandom, lambda: dict(self.secrets)), uuid7), most=4
+            self.database, Leaves(Vault(FIRST, os.urandom, lambda: dict(self.secrets)), uuid7, LOG_NAME), most=4
         )
 
     def write(self, *numbers: int) -> None:

@@ -1,15 +1,15 @@
 -- The keys of cases can be wrapped anew, under another secret of the vault. This step only adds (phase pre); the release
 -- before writes no numbers, and knows the first secret only.
 
-alter table vault_key add column secret smallint not null default 1;
+alter table vault_key add column secret integer not null default 1;
 comment on column vault_key.secret is 'number of the secret that both its keys are wrapped with, or the older one of two';
 create index vault_key_of_secret on vault_key (secret, case_no);
 
-alter table vault_state add column secret smallint not null default 1, add column rewrapped boolean not null default true;
+alter table vault_state add column secret integer not null default 1, add column rewrapped boolean not null default true;
 comment on column vault_state.secret is 'number of the secret that keys are wrapped with: 1 is keys/vault.secret, n is keys/vault-n.secret';
 comment on column vault_state.rewrapped is 'no key is wrapped with an older secret any more';
 
-create function replace_secret(number smallint) returns boolean
+create function replace_secret(number integer) returns boolean
 language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '500ms' as $$
 begin
     if current_setting('app.partner', true) is distinct from '*' then
