@@ -11,6 +11,7 @@ import uvicorn
 
 from gateway.api.app import build_app
 from gateway.assembly import Gateway
+from gateway.cli.in_time import READ_S, in_time
 from gateway.errors import SettingsInvalid
 
 START_S = 10.0
@@ -19,9 +20,9 @@ ANSWER_S = 10
 
 
 class Door:
-    """The API on a real socket. A context manager; `port` is known once it is open."""
+    """The API on a real socket. A context manager; a caller has `read_s` for a whole request."""
 
-    def __init__(self, gateway: Gateway, listening: socket.socket | None = None) -> None:
+    def __init__(self, gateway: Gateway, listening: socket.socket | None = None, *, read_s: float = READ_S) -> None:
         self._socket = listening or listen(gateway.settings.host, gateway.settings.port)
         config = uvicorn.Config(
             build_app(gateway),
@@ -30,6 +31,7 @@ class Door:
             lifespan="off",
             server_header=False,
             backlog=2048,
+            http=in_time(read_s),
             timeout_graceful_shutdown=ANSWER_S,
         )
         self._server = uvicorn.Server(config)

@@ -6,12 +6,13 @@ import http.server
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -118,6 +119,19 @@ def test_with_a_certificate_a_partner_gets_to_the_door_but_not_to_its_health(mac
 def test_a_caller_who_trusts_another_authority_does_not_talk_to_this_proxy(machine: Machine) -> None:
     with caller(machine, certificate="keis", authority="partners-ca") as http, pytest.raises(httpx2.ConnectError):
         http.get("/.well-known/jwks.json")
+
+
+def test_a_partner_that_drips_takes_nothing_from_another(machine: Machine) -> None:
+    context = ssl.create_default_context(cafile=machine.secrets / "proxy-ca.pem")
+    context.load_cert_chain(machine.secrets / "keis.pem", machine.secrets / "keis.key")
+    with ExitStack() as stack:
+        for _ in range(64):
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", machine.proxy), timeout=10))
+            dripping = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            dripping.sendall(b"POST /partners/keis/v1/outcomes HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        with caller(machine, certificate="keis") as own, caller(machine, certificate="kead") as other:
+            until("it has its share", lambda: own.get("/.well-known/jwks.json").status_code == 429)
+            assert other.get("/.well-known/jwks.json").status_code == 200
 
 
 class Echo(http.server.BaseHTTPRequestHandler):

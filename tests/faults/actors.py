@@ -22,6 +22,7 @@ import structlog
 
 from adapters.partners import egress
 from gateway import failpoint
+from gateway.cli.in_time import READ_S
 from gateway.cli.serving import Door
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
@@ -147,12 +148,12 @@ def judge(place: Place, point: str) -> None:
         _again(lambda: judge_changed(gateway.world, 3))
 
 
-def door(place: Place, point: str, **parts: Any) -> None:
+def door(place: Place, point: str, read_s: float = READ_S, **parts: Any) -> None:
     """Open the partners' door, one of several on the same port."""
     begin(place)
     listening = bound(place.door_port)
     listening.listen(2048)
-    with place.gateway(KNOWN, failpoint=point, **parts) as gateway, Door(gateway, listening):
+    with place.gateway(KNOWN, failpoint=point, **parts) as gateway, Door(gateway, listening, read_s=read_s):
         ready()
         threading.Event().wait()
 

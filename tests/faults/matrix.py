@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import away, full_disk, hints, lines, rotations, rounds, visits
+from tests.faults import away, full_disk, hints, lines, rotations, rounds, slow, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
@@ -142,6 +142,7 @@ ROWS = (
         "11", "KEIS answers one byte a second", partial(_going_out, Manners(trickle=1000, only="KEIS"), STILL),
         "received", 200,
     ),
+    Row("12", "500 callers that drip", lambda ground, _: slow.against_baseline(ground), "slow", 500),
     Row("13", "connections break on the way out", partial(_going_out, Manners(), STORM), "cut", 50),
     Row("13", "connections break on the way in", partial(_coming_in, Habits(patience_s=1.0), STORM), "cut", 50),
     Row("14", "requests in slices of 16 bytes", partial(_coming_in, Habits(fetch=0), SLICED), "answer", 500),

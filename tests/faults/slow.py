@@ -1,0 +1,103 @@
+"""A round at the door while hundreds of callers say one byte after the other, and whoever is cut off comes again.
+
+Half of them drip their headers, half a body. Beside them the partners bring their letters, as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import time
+from contextlib import ExitStack
+
+from gateway.cli.in_time import READ_S
+from tests.faults import actors, books
+from tests.faults.books import Books
+from tests.faults.crew import crew_at
+from tests.faults.ground import Ground
+from tests.faults.lines import answers, counted
+from tests.faults.place import Place
+from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, longest_silence, result, said
+from tests.faults.sender import Habits, sender
+
+HOW_MANY = 500
+BASELINE = 0.8
+"""Of what is taken in without slow callers, so much is taken in beside them."""
+DRIP_S = 0.5
+HEAD = b"POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000\r\n"
+
+
+def dripping(place: Place, how_many: int) -> None:
+    """Be so many callers; say once that all are there, and whenever one was cut off."""
+    actors.begin(place)
+    asyncio.run(_drip(place.door_port, how_many))
+
+
+async def _drip(port: int, how_many: int) -> None:
+    async def call(n: int) -> None:
+        for times in itertools.count():
+            with contextlib.suppress(OSError):
+                await _one(port, HEAD + b"\r\n" if n % 2 else HEAD, first=not times)
+            os.write(2, b'{"event": "slow.cut"}\n')
+
+    async def _one(port: int, word: bytes, *, first: bool) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(word)
+            if first and next(there) == how_many:
+                os.write(2, b'{"event": "slow.all"}\n')
+            heard = asyncio.ensure_future(reader.read())
+            while not heard.done():
+                writer.write(b"x")
+                await asyncio.wait([heard], timeout=DRIP_S)
+        finally:
+            writer.transport.abort()
+
+    there = itertools.count(1)
+    await asyncio.gather(*(call(n) for n in range(how_many)))
+
+
+def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Result, Books]:
+    """Partners bring their letters to two doors beside so many slow callers, each of whom is cut off at least once."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        place, _ = stack.enter_context(ground.place("delivered"))
+        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        stack.callback(watch.close)
+        ready = len(said(place, b"actor.ready"))
+        for name in ("door-1", "door-2"):
+            crew.hire(name, actors.door, lambda: ("", read_s))
+        crew.until("both doors are open", lambda: len(said(place, b"actor.ready")) >= ready + 2, PATIENCE_S)
+        if how_many:
+            crew.hire("slow", dripping, lambda: (how_many,))
+            crew.until("all slow callers are there", lambda: bool(said(place, b"slow.all")), PATIENCE_S)
+        crew.hire("sender", sender, lambda: (Habits(again=0, fetch=0),))
+        crew.until(
+            "every letter has its receipt, and every slow caller was cut off",
+            lambda: brought(place) and len(said(place, b"slow.cut")) >= how_many,
+            PATIENCE_S,
+        )
+        letters = watch.count("select count(*) from message where direction = 'in'")
+        found = result("slow", crew, began, letters, longest_silence(place))
+        both = books.read(place.database, place.partners)
+        found.hits.update(counted(both))
+        found.hits["slow"] = len(said(place, b"slow.cut"))
+        return found, both
+
+
+def speed(both: Books) -> float:
+    """Letters a second, from the first that was brought to the last that was answered."""
+    lines = answers(both)
+    return len(lines) / (max(a["at"] + a["took"] for a in lines) - min(a["at"] for a in lines))
+
+
+def against_baseline(ground: Ground) -> Result:
+    """The same letters without slow callers and beside them."""
+    (alone, before), (found, both) = beside(ground, 0), beside(ground, HOW_MANY)
+    share = speed(both) / speed(before)
+    if share < BASELINE:
+        found.findings.broken.append(f"{share:.0%} of the baseline")
+    found.seconds += alone.seconds
+    return found
