@@ -2,9 +2,11 @@
 
 Taken from the element table: ids and extensions within the small data types, period and assigner of an identifier,
 contained resources, extensions with rare kinds of values. From the primitives: their extensions (`_birthDate`), nulls
-in lists, base64 in lines, years outside 1900 to 2099, leap seconds, and every day that does not exist.
+in lists, base64 in lines, years outside 1900 to 2099, leap seconds, and every day that does not exist. From references:
+conditions, fragments and versions.
 
-What is plain is strict R4 by construction: names are only taken away, and forms only narrowed.
+What is plain is strict R4 by construction: names are only taken away, and forms only narrowed. One thing is left open,
+what a reference may lead to.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ FORMS: Mapping[str, Json] = {
     "dateTime": _text(f"({_YEAR}(-{_MONTH})?|{_DAY}({_TIME})?)"),
     "instant": _text(_DAY + _TIME),
 }
+_REFERENCE = _text(
+    r"(urn:(uuid|oid):[0-9A-Za-z.\-]+|(https?://[!\"$->@-~]+/)?[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64})"
+)
 
 
 def plain(table: Table) -> Table:
@@ -50,16 +55,26 @@ def plain(table: Table) -> Table:
 
 
 def schemas(table: Table) -> dict[str, Json]:
-    """The strict schemas of a plain table, without extensions of primitives and without null."""
+    """The strict schemas of a plain table, without extensions of primitives and without null.
+
+    Primitives stand where they are used; what a reference may lead to is left to the question that follows anyway.
+    """
     found = strict.schemas(table)
-    found[strict.DATATYPES]["$defs"] |= {**FORMS, **{f"{name}-or-null": form for name, form in FORMS.items()}}
+    found[strict.DATATYPES]["$defs"]["Reference"]["properties"]["reference"] = _REFERENCE
     return {name: _narrowed(schema) for name, schema in found.items()}
 
 
 def _narrowed(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {name: _narrowed(value) for name, value in schema.items() if not name.startswith("_")}
-    return [_narrowed(item) for item in schema if item is not None] if isinstance(schema, list) else schema
+    if isinstance(schema, list):
+        return [_narrowed(item) for item in schema if item is not None]
+    if not isinstance(schema, dict):
+        return schema
+    kind = str(schema.get("$ref", "")).rpartition("/")[2].removesuffix("-or-null")
+    if kind in FORMS:
+        return FORMS[kind]
+    if kind == "Reference":
+        return {"$ref": schema["$ref"]}
+    return {name: _narrowed(value) for name, value in schema.items() if not name.startswith("_")}
 
 
 def _rare(table: Table, owner: str, name: str) -> bool:

@@ -50,7 +50,9 @@ class ShortWay:
     def _bundle(self, bundle: Json) -> bool:
         if not self._gate.accepts(bundle):
             return False
-        entries = references.entries(bundle)
+        entries = [
+            (entry.get("fullUrl"), entry["resource"]) for entry in bundle.get("entry", ()) if "resource" in entry
+        ]
         for _, resource in entries:
             if resource["resourceType"] not in self._alone or not self._gate.accepts(resource):
                 return False
