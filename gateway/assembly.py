@@ -608,8 +608,8 @@ def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Ran
     def signer(origin: str) -> Signer:
         return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
 
-    witnesses = Witnesses(store, policy, ways)
     reached = _reached(settings, chance)
+    witnesses = Witnesses(store, policy, ways, reached=reached)
     return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses, reached)
 
 

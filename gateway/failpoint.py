@@ -53,6 +53,7 @@ POINTS = {
     "log.tiled": "the tiles are published, not the checkpoint",
     "log.naming": "the new checkpoint is a whole file without its name",
     "log.published": "it is published, and no witness is asked",
+    "log.cosigned": "a witness has cosigned it, which is written, not committed",
 }
 
 

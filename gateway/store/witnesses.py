@@ -31,7 +31,7 @@ from gateway.exchange_log.findings import TOLERANCE
 from gateway.exchange_log.note import COSIGNATURE, Verifier
 from gateway.exchange_log.policy import NOBODY, Policy, Witness
 from gateway.exchange_log.witnessing import Submission
-from gateway.ports import WitnessAnswer, WitnessChannel, WorkItem
+from gateway.ports import Reached, WitnessAnswer, WitnessChannel, WorkItem, nothing
 from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
@@ -71,9 +71,11 @@ class Witnesses:
         policy: Policy | None = None,
         channels: Mapping[str, WitnessChannel] | None = None,
         left_alone_s: float = LEFT_ALONE_S,
+        reached: Reached = nothing,
     ) -> None:
         self.policy = policy or Policy(quorum=NOBODY)
         self._store, self._channels, self._left_alone_s = store, channels or {}, left_alone_s
+        self._reached = reached
         self._not_before: dict[tuple[str, str], float] = {}
 
     def __bool__(self) -> bool:
@@ -201,6 +203,7 @@ class Witnesses:
                 connection, shard=one.head.shard, size=one.head.size, witness=one.witness.key.vkey, line=line,
                 at=said[0].at,
             )  # fmt: skip
+            self._reached("log.cosigned")
         return 1
 
     # ── when it has seen something else ──────────────────────────────────────────────────────────────────────────────

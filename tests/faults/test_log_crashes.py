@@ -1,4 +1,4 @@
-"""kill -9 at every named point of the sequencer and the publisher: no leaf lost, none twice, and the log only grew.
+"""kill -9 at every named point of who sequences, publishes or asks witnesses: no leaf lost, none twice, it only grew.
 
 What the process after it leaves is judged by our own checks, by the books, and by Go's sumdb.
 """
@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,11 +19,16 @@ import pytest
 
 from gateway import failpoint
 from gateway.assembly import open_books
+from gateway.cli.partners import free_port
+from gateway.cli.pretend import introduce_witness
+from gateway.cli.running import answers
 from gateway.config import Settings
 from gateway.exchange_log.audit import AuditEvent
 from tests.conftest import ROOT
+from tests.faults.stage import wait_for
 
-POINTS = [point for point in failpoint.POINTS if point.startswith("log.")]
+COSIGNED = "log.cosigned"
+POINTS = [point for point in failpoint.POINTS if point.startswith("log.") and point != COSIGNED]
 JUDGE = ROOT / ".venv" / "log-judge"
 LEAVES = 300
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS")
@@ -30,12 +37,15 @@ from gateway.assembly import open_books
 from gateway.config import read_settings
 with open_books(read_settings()) as books:
     books.log.catch_up()
+    books.log.witnesses.round()
 """
+WITNESS = "witness.example/own"
 
 
 def rounds(settings: Settings, point: str = "") -> subprocess.CompletedProcess[str]:
     """A process that gives every leaf its place; it dies at this point."""
     own = {"HOME": str(settings.home), "DATABASE_URL": str(settings.database_url)}
+    own |= {"WITNESSES": str(settings.witnesses)} if settings.witnesses else {}
     armed = {"ENV": "test", "FAILPOINT": f"{point}:1"} if point else {}
     env = os.environ | {f"GATEWAY_{name}": value for name, value in (own | armed).items()}  # noqa: TID251 - a process
     command = [sys.executable, "-c", ROUNDS]
@@ -74,5 +84,42 @@ def test_who_keeps_the_log_may_die_anywhere(point: str, database: str, home: Pat
     assert (judged.returncode, judged.stdout[:11]) == (0, f"{size} leaves,"[:11])
 
 
-def test_there_are_eight_points_to_die_at() -> None:
-    assert len(POINTS) == 8
+def test_there_are_eight_points_to_die_at_and_one_when_a_witness_has_answered() -> None:
+    assert (len(POINTS), COSIGNED in failpoint.POINTS) == (8, True)
+
+
+@contextmanager
+def witnessed(settings: Settings) -> Iterator[Settings]:
+    """The same with a witness of our own in its own process."""
+    port, home = free_port(), settings.home / "witness"
+    used = settings.model_copy(update={"witnesses": settings.home / "witnesses"})
+    settings.home.mkdir(parents=True, exist_ok=True)
+    introduce_witness(used, home, f"http://127.0.0.1:{port}")
+    command = [sys.executable, "-m", "adapters.witnesses.own", "--home", str(home), "--name", WITNESS]
+    process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_for("the witness is there", lambda: answers(f"http://127.0.0.1:{port}/vkey"))
+        yield used
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_who_dies_with_a_cosignature_in_its_hands_is_followed_by_one_who_asks_again(database: str, home: Path) -> None:
+    with witnessed(Settings(database_url=database, home=home / "gateway")) as settings:
+        act(settings, LEAVES)
+        assert rounds(settings).returncode == 0
+        act(settings, LEAVES)
+        died = rounds(settings, COSIGNED)
+        assert (died.returncode, COSIGNED in died.stderr) == (-signal.SIGKILL, True)
+        counted = "select count(*), max(size) from xlog_cosig"
+        with psycopg.connect(database) as connection:
+            assert connection.execute(counted).fetchone() == (1, LEAVES + 1)
+            assert rounds(settings).returncode == 0
+            assert connection.execute(counted).fetchone() == (2, 2 * LEAVES + 1)
+            assert connection.execute("select count(*) from work_item").fetchone() == (0,)
+        with open_books(settings) as books:
+            books.log.round()
+            assert [str(finding) for finding in books.log.findings()] == []
+        [published] = (settings.home / "xlog").glob("*/witnessed")
+        assert published.read_text().split("\n")[1] == str(2 * LEAVES + 1)
