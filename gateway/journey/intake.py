@@ -11,15 +11,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from gateway.cases import consent_change
 from gateway.cases import record as case_record
-from gateway.cases.permission import verdict
+from gateway.cases.consent import KST
+from gateway.cases.consent_change import Change
+from gateway.cases.permission import EntryState, verdict
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import FolderUnusable, HandoverRefused, MergeRefused, Place, Refused
+from gateway.errors import (
+    EntryHoldsResidentNumber,
+    FolderUnusable,
+    HandoverRefused,
+    MergeRefused,
+    Place,
+    Refused,
+    UnknownCode,
+)
+from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.world import CASE_SCHEMA, World
 from gateway.ports import (
     CaseChange,
@@ -38,6 +50,13 @@ from gateway.ports import (
 CHUNK = 500
 ENDING = ("D", "X")
 PURPOSE = "case-intake"
+ACTS = {
+    Change.GRANTED: "consent.granted",
+    Change.CHANGED: "consent.changed",
+    Change.EXPIRED: "consent.expired",
+    Change.WITHDRAWN: "consent.withdrawn",
+    Change.REMOVED: "consent.removed",
+}
 _T = TypeVar("_T")
 
 
@@ -80,7 +99,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     # 2 the same bytes came before: nothing changes, only the acknowledgement is written again
     # 3 its number follows the last good file's
     # 4 its records become cases, chunk by chunk; bad ones are put aside
-    # 5 commit all of it, or keep only the refusal
+    # 5 commit all of it with an act for each consent that changed, or keep only the refusal
     # 6 acknowledge
     head: FileHead | None = None
     taken = Taken(path.name, "rejected")
@@ -92,13 +111,13 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
                 return _acknowledge_again(world, reader, head, known, unit.handovers.quarantined(known.file_id))
             replaced = reader.judge(head, unit.handovers.accepted(reader.way))  # 3
             file_id = world.ids()
-            _Intake(world, unit, file_id, taken).run(reader.records(path))  # 4
+            consents = _Intake(world, unit, file_id, taken).run(reader.records(path))  # 4
             taken.verdict = "accepted"
             file = _file(world, reader, head, file_id, taken)
             if replaced:
                 unit.handovers.mark_replaced(replaced)
             unit.handovers.add(file, (_aside(file_id, p) for p in taken.problems))
-            unit.commit(_event(world, "handover.taken", head.name, taken))  # 5
+            unit.commit(_event(world, "handover.taken", head.name, taken), *consents)  # 5
     except HandoverRefused as refusal:
         taken.verdict, taken.reason = "rejected", refusal.code
         _keep_rejection(world, reader, path, head, taken)
@@ -177,11 +196,14 @@ class _Intake:
     unit: Unit
     file_id: str
     taken: Taken
+    consents: list[AuditEvent] = field(default_factory=list)
 
-    def run(self, records: Iterable[FactsRecord | EntryRecord | Problem]) -> None:
+    def run(self, records: Iterable[FactsRecord | EntryRecord | Problem]) -> list[AuditEvent]:
+        """Take all of them in; returns the acts about consents that have changed."""
         for chunk in ahead(chunks(records, CHUNK)):
             self.taken.records += len(chunk)
             self._chunk(chunk)
+        return self.consents
 
     def _chunk(self, chunk: list[FactsRecord | EntryRecord | Problem]) -> None:
         good = [r for r in chunk if not isinstance(r, Problem)]
@@ -260,11 +282,16 @@ class _Intake:
             self.taken.counts["same"] += 1
             return None
         row = row or _awaiting(record.case_no, record.version, self.world.clock.now())
-        state = "held-rrn" if record.held_rrn else "present"
-        return self._revised(
+        state = EntryState.HELD_RRN if record.held_rrn else EntryState.PRESENT
+        new = self._revised(
             row._replace(entry=dumps(dict(record.entry)), entry_sha256=record.sha256, entry_state=state),
             record.record_no,
         )
+        before = reread(row.entry) if row.entry and row.entry_state == EntryState.PRESENT else {}
+        changed = consent_change.changes(before.get("consent", ()), record.entry.get("consent", ()), self._day())
+        refused = EntryHoldsResidentNumber.code if record.held_rrn else None if new else UnknownCode.code
+        self._keep(record.case_no, changed, refused)
+        return new
 
     def _with_facts(
         self, row: CaseRow | None, record: FactsRecord, rows: dict[str, CaseRow], changes: list[CaseChange]
@@ -287,6 +314,9 @@ class _Intake:
         new = self._revised(again, record.record_no)
         if new and record.change == "M" and not self._merge_old(record, rows, changes):
             return None
+        before = reread(row.facts) if row.facts else {}
+        changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), self._day())
+        self._keep(record.case_no, changed, None if new else UnknownCode.code)
         return new
 
     def _ended(self, row: CaseRow, record: FactsRecord) -> CaseRow:
@@ -319,6 +349,15 @@ class _Intake:
         rows[old.case_no] = merged
         changes.append(CaseChange(merged, "M", self.file_id))
         return True
+
+    def _keep(self, case_no: str, changed: Iterable[Change], refused: str | None) -> None:
+        """An act for each consent that has changed, or would have if its record had not been refused."""
+        for change in changed:
+            event = self.world.event(ACTS[change], PURPOSE, case_no=case_no, subject=self.taken.name)
+            self.consents.append(event.refused(refused) if refused else event)
+
+    def _day(self) -> date:
+        return self.world.clock.business_now().astimezone(KST).date()
 
     def _put_aside(self, record: FactsRecord | EntryRecord, reason: str, where: str | None) -> None:
         raw = dumps(dict(record.facts if isinstance(record, FactsRecord) else record.entry))

@@ -69,7 +69,9 @@ def test_each_file_is_one_event_with_counts_and_no_words_of_the_worker(scene: Sc
     assert [(e["act"], e["subject"], e["counts"]) for e in events] == [
         ("handover.taken", "RHB_CASE_20261123_00001.dat", {"I": 1, "quarantined": 0, "records": 1}),
         ("handover.taken", "RHB_JC_20261123_00001.ndjson", {"E": 1, "quarantined": 0, "records": 1}),
+        ("consent.granted", "RHB_JC_20261123_00001.ndjson", events[2]["counts"]),
     ]
+    assert not events[2]["counts"]
     assert_nothing_personal(scene, case)
 
 
@@ -232,7 +234,8 @@ def test_a_bad_record_is_put_aside_alone_with_its_bytes(quick: Scene, edge: Edge
         bad.case_no: ("quarantined", edge.reason),
         a_case(3).case_no: ("ok", None),
     }
-    assert quick.acts() == [("handover.taken", "done", None)] * 2
+    taken_in, given = ("handover.taken", "done", None), ("consent.granted", "done", None)
+    assert quick.acts() == [taken_in] * 2 + [given] * 3
 
 
 @pytest.mark.parametrize("edge", [e for e in EDGES if e.record != "quarantined"], ids=lambda e: e.name)
@@ -497,3 +500,58 @@ def test_what_is_made_ahead_keeps_its_order_and_its_faults_their_place() -> None
         assert len(made) <= n + 2  # never more than the next one
     with pytest.raises(ValueError, match="the sixth"):
         next(coming)
+
+
+# ── consents ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def consents(scene: Scene, since: int = 0) -> list[tuple[str, str, str | None]]:
+    """The acts about consents: what became of them, done or refused, and why."""
+    acts = [event for event in scene.events(since) if event["act"].startswith("consent.")]
+    assert all((a["case_no"], a["partner"]) == (a_case().case_no, None) and a["subject"] for a in acts)
+    return [(a["act"].removeprefix("consent."), a["verdict"], a["code"]) for a in acts]
+
+
+@pytest.mark.rule("R-08", "R-10")
+def test_every_change_of_a_consent_is_an_act_of_its_own(scene: Scene) -> None:
+    case, since = a_case(), 0
+    for changed, act in (
+        (case, "granted"),
+        (again(case, consent={"recipients": ["KEIS"]}), "changed"),
+        (again(case, consent={"withdrawnAt": "2026-11-20T10:00:00+09:00"}), "withdrawn"),
+        (again(case, consent={"until": "2026-11-01"}), "expired"),
+        (again(case, entry={"consent": []}), "removed"),
+    ):
+        scene.hand_over(changed)
+        assert consents(scene, since) == [(act, "done", None)], act
+        since = len(scene.events())
+    assert_nothing_personal(scene, case)
+
+
+@pytest.mark.rule("R-08")
+def test_comwels_own_no_is_an_act_too(scene: Scene) -> None:
+    scene.hand_over(a_case())
+    since = len(scene.events())
+    scene.hand_over(again(a_case(), consYn="N"), entries=())
+    assert consents(scene, since) == [("withdrawn", "done", None)]
+
+
+def test_the_same_consent_again_is_no_act(scene: Scene) -> None:
+    scene.hand_over(a_case())
+    since = len(scene.events())
+    scene.hand_over(again(a_case(), telNo="01012345678"))
+    assert consents(scene, since) == []
+
+
+def test_a_consent_that_came_with_a_resident_number_is_refused_and_given_when_it_comes_without(scene: Scene) -> None:
+    scene.hand_over(again(a_case(), "I", entry={"memo": f"주민번호 {RRN}"}))
+    assert consents(scene) == [("granted", "refused", "E-RRN")]
+    since = len(scene.events())
+    scene.hand_over(again(a_case()))
+    assert consents(scene, since) == [("granted", "done", None)]
+
+
+def test_a_file_that_is_refused_whole_changes_no_consent(scene: Scene) -> None:
+    scene.hand_over(a_case(), seq=1)
+    since = len(scene.events())
+    taken = scene.hand_over(again(a_case(), consYn="N"), entries=(), seq=9)
+    assert [t.verdict for t in taken] == ["rejected"]
+    assert consents(scene, since) == []
