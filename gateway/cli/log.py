@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -21,6 +21,7 @@ from gateway.exchange_log.findings import CHECKS
 from gateway.journey import complete, review
 from gateway.journey.account import account
 from gateway.journey.evidence import evidence
+from gateway.journey.provenance import provenance
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 
@@ -116,13 +117,34 @@ def events(
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
 ) -> None:
     """Acts by case, partner and period as FHIR AuditEvents (IHE BALP), one JSON object a line."""
-    asked = ActsAsked(
+    with assemble(read_settings()) as gateway:
+        _lines(account(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+
+
+@app.command("provenance")
+def provenances(
+    by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
+    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
+    case: Annotated[str | None, typer.Option(help="messages about this case")] = None,
+    partner: Annotated[str | None, typer.Option(help="messages with this partner")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="from this Korean day on")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
+) -> None:
+    """From what each message was made, by what and by whom, as FHIR Provenance, one JSON object a line."""
+    with assemble(read_settings()) as gateway:
+        _lines(provenance(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+
+
+def _asked(case: str | None, partner: str | None, since: datetime | None, until: datetime | None) -> ActsAsked:
+    return ActsAsked(
         case, partner.upper() if partner else None, since and since.replace(tzinfo=KST),
         until and until.replace(tzinfo=KST) + timedelta(days=1),
     )  # fmt: skip
-    with assemble(read_settings()) as gateway:
-        for event in account(gateway.world, asked, by=by, purpose=purpose):
-            sys.stdout.buffer.write(orjson.dumps(event) + b"\n")
+
+
+def _lines(documents: Iterable[dict[str, Any]]) -> None:
+    for document in documents:
+        sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
     sys.stdout.buffer.flush()
 
 

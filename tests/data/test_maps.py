@@ -38,6 +38,7 @@ PINS = (
     *(f"{p}-{kind}|1.0.0" for p in ("kead", "keis") for kind in ("cancel-out", "outcome-in", "referral-out")),
     "outcome-to-comwel|1.0.0",
     "outcome-to-fhir|1.0.0",
+    "provenance-to-fhir|1.0.0",
     *(f"trn-{kind}|1.0.0" for kind in ("cancel-out", "outcome-in", "referral-out")),
 )
 
