@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import SchemaTooNew, SchemaTooOld
 from gateway.store import migrate as schema
-from gateway.store.migrate import PHASES, current, migrate, require_fit, steps
+from gateway.store.migrate import PHASES, _upgrade, current, migrate, require_fit, steps
 from tests.conftest import in_database
 
 NEWEST = {steps(phase)[-1] for phase in PHASES}
@@ -99,8 +99,11 @@ def is_valid(owner: psycopg.Connection) -> bool:
     return found.fetchall() == [(True,)]
 
 
-def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(as_of_the_index: str) -> None:
-    database = as_of_the_index
+BEFORE_THE_INDEX = "0015_own_keys"
+
+
+def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(empty: str) -> None:
+    _upgrade(empty, BEFORE_THE_INDEX)
     write = (
         "insert into audit_event (event_id, at, act, actor, purpose, verdict)"
         " values (gen_random_uuid(), now(), 'a', 'b', 'c', 'done')"
@@ -109,11 +112,10 @@ def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(as_o
         "select count(*) from pg_stat_activity where query ~ 'create index concurrently' and wait_event_type = 'Lock'"
     )
     whole = "-c app.partner=* -c statement_timeout=20s"
-    with psycopg.connect(database, autocommit=True, options=whole) as owner, ThreadPoolExecutor(2) as starters:
-        owner.execute("drop index audit_event_mid")
-        with psycopg.connect(database, options=whole) as slow:
+    with psycopg.connect(empty, autocommit=True, options=whole) as owner, ThreadPoolExecutor(2) as starters:
+        with psycopg.connect(empty, options=whole) as slow:
             slow.execute(write)
-            both = [starters.submit(migrate, database) for _ in range(2)]
+            both = [starters.submit(migrate, empty) for _ in range(2)]
             while owner.execute(building).fetchone() != (1,):
                 time.sleep(0.02)
             owner.execute(write)  # and does not wait behind the step
@@ -122,9 +124,10 @@ def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(as_o
         assert is_valid(owner)
 
 
-def test_an_index_that_broke_off_is_built_anew(as_of_the_index: str) -> None:
-    database = as_of_the_index
-    note(database, "update pg_index set indisvalid = false where indexrelid = 'audit_event_mid'::regclass")
-    migrate(database)
-    with psycopg.connect(database) as owner:
+def test_an_index_that_broke_off_is_built_anew(empty: str) -> None:
+    _upgrade(empty, BEFORE_THE_INDEX)
+    note(empty, "create index audit_event_mid on audit_event (mid)")
+    note(empty, "update pg_index set indisvalid = false where indexrelid = 'audit_event_mid'::regclass")
+    migrate(empty)
+    with psycopg.connect(empty) as owner:
         assert is_valid(owner)
