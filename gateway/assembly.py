@@ -60,7 +60,7 @@ from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.activate import activate
-from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown
+from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown, turn
 from gateway.journey.rotate import PURPOSE as TRUST
 from gateway.journey.signing import Signing
 from gateway.journey.world import US, Knowledge, Limits, World, never
@@ -543,6 +543,7 @@ def assemble(
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
         activate(world)
+        turn(world)
         yield gateway
 
 

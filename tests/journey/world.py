@@ -602,7 +602,7 @@ def _postgres_rows(store: Any, table: str) -> list[dict[str, Any]]:
     with psycopg.connect(store._pool.conninfo, row_factory=dict_row, options="-c timezone=UTC") as connection:
         query = f"select * from {table}" + (f" order by {order}" if order else "")  # noqa: S608 - our own names
         found = [{k: str(v) if k == "mid" and v else v for k, v in r.items()} for r in connection.execute(query)]
-    return Unsealed(store._pool.conninfo, store.vault._secret).rows(table, found)
+    return Unsealed(store._pool.conninfo, store.vault.require(1)).rows(table, found)
 
 
 def _memory_rows(store: MemoryStore, table: str) -> list[dict[str, Any]]:
