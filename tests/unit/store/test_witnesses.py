@@ -29,9 +29,10 @@ from gateway.store import witnesses as module
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.units import PostgresStore
 from gateway.store.witnesses import Witnesses
+from tests.conftest import LOG_NAME
 from tests.fakes.witnesses import Near, Told
 from tests.unit.exchange_log.test_note import signer as seeded
-from tests.unit.store.test_exchange_log import ACT, OURS, PREFIX, as_it_was, signer
+from tests.unit.store.test_exchange_log import ACT, OURS, as_it_was, signer
 from tests.unit.store.test_self_check import Attacker, raw_leaves, rebuild, republish
 
 NAMES = ("one", "two", "three")
@@ -54,7 +55,7 @@ def policy_of(names: tuple[str, ...], enough: int) -> policy.Policy:
 @pytest.fixture
 def near(tmp_path: Path) -> Iterator[dict[str, Near]]:
     """Three witnesses of ours; they watch every log of the gateway."""
-    logs = {origin: signer(origin).verifier for origin in (f"{PREFIX}/{y}" for y in ("2019", *range(2025, 2035)))}
+    logs = {origin: signer(origin).verifier for origin in (f"{LOG_NAME}/{y}" for y in ("2019", *range(2025, 2035)))}
     with ExitStack() as stack:
         memories = {name: stack.enter_context(closing(Memory(tmp_path / f"{name}.db"))) for name in NAMES}
         yield {name: Near(Witness(COSIGNERS[name], memories[name], lambda: logs, now)) for name in NAMES}
@@ -69,7 +70,7 @@ def make(postgres_store: PostgresStore, tmp_path: Path) -> Make:
 
     def process(channels: Mapping[str, WitnessChannel], enough: int = 1) -> ExchangeLog:
         witnesses = Witnesses(postgres_store, policy_of(tuple(channels), enough), channels, left_alone_s=0.0)
-        return ExchangeLog(postgres_store, tmp_path / "xlog", PREFIX, signer, uuid7, witnesses)
+        return ExchangeLog(postgres_store, tmp_path / "xlog", LOG_NAME, signer, uuid7, witnesses)
 
     return process
 
@@ -212,7 +213,7 @@ def test_the_last_head_of_a_year_is_cosigned_too(
     log.catch_up()
     folder = log.head().folder
     attacker.execute("update xlog_head set origin = replace(origin, %s, '2019')", (folder,))
-    attacker.execute("update xlog_head set vkey = %s", (signer(f"{PREFIX}/2019").verifier.vkey,))
+    attacker.execute("update xlog_head set vkey = %s", (signer(f"{LOG_NAME}/2019").verifier.vkey,))
     (tmp_path / "xlog" / folder / "checkpoint").unlink()
     act(ACT)
     log.catch_up()
@@ -343,7 +344,7 @@ def test_a_witness_that_refuses_what_it_shows_itself_contradicts_itself(
     assert work(attacker) == [("witness-doubted", "contradicts-itself")]
 
 
-@pytest.mark.parametrize("shown", ["not a note", Checkpoint(f"{PREFIX}/2026", 1 << 40, EMPTY_ROOT).sign(seeded("x"))])
+@pytest.mark.parametrize("shown", ["not a note", Checkpoint(f"{LOG_NAME}/2026", 1 << 40, EMPTY_ROOT).sign(seeded("x"))])
 def test_what_our_own_key_has_not_signed_stops_nothing(
     shown: str, log: ExchangeLog, make: Make, act: Callable[..., None], attacker: Attacker
 ) -> None:
