@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.faults import away, full_disk, hints, lines, rotations, rounds, slow, visits
+from tests.faults import away, full_disk, hints, lines, restored, rotations, rounds, slow, visits
 from tests.faults.careless import CONTROLS
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
@@ -164,6 +164,10 @@ ROWS = (
     Row(
         "27", "a worker sleeps longer than its lease, and writes then",
         lambda ground, _: rounds.overslept(ground, "overslept"), "written too late", 5,
+    ),
+    Row(
+        "31", "the database is lost, and comes back from a backup",
+        lambda ground, _: restored.restored(ground), "delivered", 5000,
     ),
     *(Row("32", f"control: {CONTROLS[n].says}", partial(_control, n), "noticed", 1) for n in HASTY),
 )  # fmt: skip

