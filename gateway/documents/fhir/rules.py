@@ -13,6 +13,7 @@ It refuses resource types that are not exchanged, and our own profiles it does n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,11 +35,14 @@ _NAMED = 20  # places named in one refusal
 
 
 class FhirRules:
-    """Everything under `schemas/fhir`, compiled once; immutable."""
+    """Everything under `schemas/fhir`, read and compiled once; immutable.
+
+    The strict schemas are compiled for the first document that does not take the short way: they are 28 MB of memory.
+    """
 
     def __init__(self, table: Table, schemas: Mapping[str, Json], profiles: Profiles) -> None:
         self.elements = table
-        self._gate = Gate(schemas)
+        self._schemas = schemas
         self._second = SecondPass(table)
         self._diagnosis = Diagnosis(table)
         self._profiles = profiles
@@ -52,6 +56,10 @@ class FhirRules:
         names = (strict.DATATYPES, *table.exchanged)
         schemas = {name: _read(folder / "strict" / f"{name}.json") for name in names}
         return cls(table, schemas, Profiles.load(folder / "profiles.json"))
+
+    @cached_property
+    def _gate(self) -> Gate:
+        return Gate(self._schemas)
 
     def check(self, resource: Any) -> tuple[Finding, ...]:
         """All findings; empty for a resource that keeps to every rule."""
