@@ -307,6 +307,16 @@ class InboxRow(NamedTuple):
     at: datetime
 
 
+class Arrival(NamedTuple):
+    """A proven message at the door: who it is, the nonce of the attempt, and the leg it says it is about."""
+
+    partner: str
+    mid: str
+    nonce: str
+    at: datetime
+    ref_no: str | None
+
+
 class FactRow(NamedTuple):
     """One reported fact: the canonical outcome as JSON bytes."""
 
@@ -333,6 +343,21 @@ class CheckRow(NamedTuple):
     due_on: date
     state: str
     result: str | None
+
+
+class Met(NamedTuple):
+    """What arriving messages meet: which nonces are new, which ids are known, their legs and what hangs on those.
+
+    `seen` by (partner, mid), with our receipt; `held` with the partner's seq, in its order; `checks` by day; `records`
+    by case, JSON bytes.
+    """
+
+    fresh: Set[tuple[str, str]]
+    seen: Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]
+    legs: Mapping[str, LegRow]
+    held: Sequence[tuple[int, MessageRow]]
+    checks: Sequence[CheckRow]
+    records: Mapping[str, bytes]
 
 
 class UpdateRow(NamedTuple):
@@ -704,27 +729,15 @@ class Lines(Protocol):
 class Inbox(Protocol):
     """Messages in."""
 
-    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> Set[tuple[str, str]]:
-        """Remember nonces (partner, nonce, at), each once; returns the (partner, nonce) that were not used before."""
+    def meet(self, arrivals: Sequence[Arrival]) -> Met:
+        """Use up their nonces, and find what they meet here; legs and checks are locked until the unit ends."""
         ...
 
     def forget_nonces(self, before: datetime) -> int:
         """Forget nonces that are too old to be replayed; returns how many."""
         ...
 
-    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
-        """Those of these messages (partner, mid) that are remembered, with our receipts."""
-        ...
-
-    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
-        """Remember messages; returns their inbox seqs by (partner, mid). Raises Interfered if one is there already."""
-        ...
-
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
-
-    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
-        """Held messages of these legs with the partner's seq, in its order."""
-        ...
 
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         """Case, leg, partner and id of what is held since before this moment and has no open work of this kind."""
@@ -736,12 +749,16 @@ class Inbox(Protocol):
 
     def keep(
         self,
+        heard: Sequence[tuple[InboxRow, MessageRow]] = (),
         *,
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-    ) -> None:
-        """Write what messages change. Raises Interfered when somebody was faster with a leg."""
+    ) -> Mapping[tuple[str, str], int]:
+        """Remember messages and write what they change; returns their inbox seqs by (partner, mid).
+
+        Raises Interfered when one of them is there already, or when somebody was faster with a leg.
+        """
         ...
 
     def receipt(self, mid: str) -> ReceiptRow | None:
@@ -758,10 +775,6 @@ class Facts(Protocol):
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         """Mark the fact with this seq as entered in error; False when there is none."""
-        ...
-
-    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
-        """The retention checks of these legs, by day, locked until the unit ends."""
         ...
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None: ...

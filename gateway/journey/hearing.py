@@ -7,7 +7,7 @@ Refuses to let one message suffer from another: a held one that turns out wrong 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.errors import ConsentWithdrawn, NotYourLeg, Refused
@@ -15,26 +15,19 @@ from gateway.journey.apply import apply
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.ports import CheckRow, FactRow, LegRow, MessageRow, Unit, WorkItem
+from gateway.ports import CheckRow, FactRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 
 
 class Hearing:
-    """The legs of `outcomes`, locked in the order of their numbers, in which everybody locks."""
+    """The legs that these messages met, locked in the order of their numbers, in which everybody locks."""
 
-    def __init__(self, world: World, unit: Unit, outcomes: Iterable[Mapping[str, Any]]) -> None:
-        told = list(outcomes)
+    def __init__(self, world: World, unit: Unit, met: Met) -> None:
         self._world, self._unit = world, unit
-        self._legs = dict(unit.legs.many(sorted({outcome["refNo"] for outcome in told}))) if told else {}
-        ref_nos = list(self._legs)
-        self._held = _by_leg(unit.inbox.held(ref_nos)) if ref_nos else {}
-        placing = {o["refNo"] for o in told if "employment" in o or "retention" in o} | self._held.keys()
-        placed = [ref_no for ref_no in ref_nos if ref_no in placing]
-        self._checks: dict[str, dict[str, CheckRow]] = {ref_no: {} for ref_no in ref_nos}
-        for check in unit.facts.checks(placed) if placed else ():
+        self._legs, self._held, self._records = dict(met.legs), _by_leg(met.held), met.records
+        self._checks: dict[str, dict[str, CheckRow]] = {ref_no: {} for ref_no in met.legs}
+        for check in met.checks:
             self._checks[check.ref_no][check.milestone] = check
-        case_nos = sorted({self._legs[ref_no].case_no for ref_no in placed})
-        self._records = unit.cases.records(case_nos) if case_nos else {}
         self._changed: dict[str, LegRow] = {}
         self._facts: list[FactRow] = []
         self._superseded: list[tuple[str, int, str]] = []
@@ -70,15 +63,16 @@ class Hearing:
         waiting.append((seq, message))
         waiting.sort(key=lambda one: one[0])
 
-    def write(self) -> None:
-        """Write what has changed."""
+    def write(self, heard: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
+        """Write the messages and what they have changed; returns their places in the inbox by (partner, mid)."""
         unit, legs, checks = self._unit, list(self._changed.values()), list(self._saved.values())
-        unit.inbox.keep(legs=legs, facts=self._facts, checks=checks)
+        places = unit.inbox.keep(heard, legs=legs, facts=self._facts, checks=checks)
         for ref_no, seq, by in self._superseded:
             unit.facts.supersede(ref_no, seq, by)
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work(self._work)
+        return places
 
     def _change(self, leg: LegRow) -> None:
         self._legs[leg.ref_no] = self._changed[leg.ref_no] = leg

@@ -29,7 +29,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import Hearing
 from gateway.journey.understand import understand
 from gateway.journey.world import US, World
-from gateway.ports import InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
+from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.sealing import http, manifest, receipts
 from gateway.sealing.manifest import Manifest
@@ -67,9 +67,9 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     # 1 the partner is known to us, and not stopped
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; the same message as the attempt's
-    # 4 the nonce is used for the first time
-    # 5 the message id is new; the same bytes again get the original receipt, other bytes are refused
-    # 6 strict JSON, the partner's own schema, the map, the canonical schema
+    # 4 strict JSON, the partner's own schema, the map, the canonical schema
+    # 5 the nonce is used for the first time
+    # 6 the message id is new; the same bytes again get the original receipt, other bytes are refused
     # 7 it is about a leg of this partner and this worker, and the consent still stands
     # 8 its turn: older than heard is kept, not applied; too early is held; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
@@ -143,7 +143,27 @@ def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
         letters = later
 
 
-# ── 4–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── 4 what it says ───────────────────────────────────────────────────────────────────────────────────────────────────
+_Said = dict[str, Any] | Refused
+"""The canonical outcome, or why there is none."""
+
+
+def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
+    said = {letter.place: _understood(world, letter) for letter in letters}  # 4
+    try:
+        return _unit(world, letters, said)
+    except Interfered:  # another process was faster with the same message: now it has been seen
+        return _unit(world, letters, said)
+
+
+def _understood(world: World, letter: _Letter) -> _Said:
+    try:
+        return understand(world, letter.partner, letter.body)
+    except Refused as refusal:
+        return refusal
+
+
+# ── 5–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
 class _Result(NamedTuple):
     """What became of one letter; `inbox_seq`: the place of a new one, whose receipt is still to be made."""
 
@@ -163,25 +183,15 @@ class _Judged(NamedTuple):
     refusal: Refused | None = None
 
 
-def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
-    try:
-        return _unit(world, letters)
-    except Interfered:  # another process was faster with the same message: now it has been seen
-        return _unit(world, letters)
-
-
-def _unit(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
+def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
-        fresh = unit.inbox.use_nonces([(letter.partner, letter.nonce, letter.at) for letter in letters])  # 4
+        met = unit.inbox.meet([_arrival(letter, said[letter.place]) for letter in letters])  # 5–6
         world.reached("inbound.fresh")
-        first = [letter for letter in letters if (letter.partner, letter.nonce) in fresh]
-        seen = unit.inbox.find([letter.id for letter in first])  # 5
-        new = [letter for letter in first if letter.id not in seen]
-        results = _new(world, unit, new) if new else {}  # 6–9
-        for letter in letters:
-            if letter.place not in results:
-                again = seen.get(letter.id)
-                results[letter.place] = _again(world, letter, *again) if again else _replayed(world, letter)
+        fresh = [letter for letter in letters if (letter.partner, letter.nonce) in met.fresh]
+        new = [letter for letter in fresh if letter.id not in met.seen]
+        results = _new(world, Hearing(world, unit, met), new, said) if new else {}  # 7–9
+        results |= {letter.place: _again(world, letter, *met.seen[letter.id]) for letter in fresh if letter not in new}
+        results |= {letter.place: _replayed(world, letter) for letter in letters if letter not in fresh}
         unit.add_work([r.work for r in results.values() if r.work])
         world.reached("inbound.written")
         promises = unit.promise(*(results[letter.place].event for letter in letters))  # 10
@@ -192,7 +202,11 @@ def _unit(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
     return given | {place: given[place]._replace(receipt=row.jws) for place, row in made.items()}
 
 
-# ── 4–5 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _arrival(letter: _Letter, said: _Said) -> Arrival:
+    return Arrival(*letter.id, letter.nonce, letter.at, None if isinstance(said, Refused) else said["refNo"])
+
+
+# ── 5–6 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
 def _replayed(world: World, letter: _Letter) -> _Result:
     refusal = NotFresh("the nonce was used before")
     event = world.event("message.received", PURPOSE, partner=letter.partner).refused(refusal.code)
@@ -209,26 +223,15 @@ def _again(world: World, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | 
     return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work)
 
 
-# ── 6–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _new(world: World, unit: Unit, letters: Sequence[_Letter]) -> dict[int, _Result]:
-    said = [_understood(world, letter) for letter in letters]  # 6
-    hearing = Hearing(world, unit, [outcome for outcome in said if not isinstance(outcome, Refused)])
-    judged = [_judge(hearing, letter, outcome) for letter, outcome in zip(letters, said, strict=True)]  # 7–9
-    places = unit.inbox.add([(_inbox(one), _message(one.letter, one.row)) for one in judged])
+# ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _new(world: World, hearing: Hearing, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
+    judged = [_judge(hearing, letter, said[letter.place]) for letter in letters]
+    places = hearing.write([(_inbox(one), _message(one.letter, one.row)) for one in judged])
     world.reached("inbound.remembered")
-    results = {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
-    hearing.write()
-    return results
+    return {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
 
 
-def _understood(world: World, letter: _Letter) -> dict[str, Any] | Refused:
-    try:
-        return understand(world, letter.partner, letter.body)
-    except Refused as refusal:
-        return refusal
-
-
-def _judge(hearing: Hearing, letter: _Letter, outcome: dict[str, Any] | Refused) -> _Judged:
+def _judge(hearing: Hearing, letter: _Letter, outcome: _Said) -> _Judged:
     """Let its leg hear it. A refused one changes nothing, but uses up its number if it was its turn."""
     try:
         if isinstance(outcome, Refused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,10 @@ class _Adapter(PyFormatAdapter):
 
 
 STATEMENTS: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)
+
+
+def in_one_trip(connection: Connection, *asked: tuple[Any, Mapping[str, Any]]) -> list[list[tuple[Any, ...]]]:
+    """What each of these statements finds. The database runs them one after the other, as if they were asked so."""
+    with connection.pipeline():
+        cursors = [connection.cursor(binary=True).execute(statement.sql, given) for statement, given in asked]
+    return [cursor.fetchall() for cursor in cursors]

@@ -33,6 +33,7 @@ from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.leaf import READS
 from gateway.ports import (
     ActsAsked,
+    Arrival,
     AttemptRow,
     BookedRow,
     CaseChange,
@@ -52,6 +53,7 @@ from gateway.ports import (
     LegRow,
     LineRow,
     MessageRow,
+    Met,
     OpenWork,
     ParkedRow,
     QuarantinedRow,
@@ -85,7 +87,7 @@ from gateway.store.sealed import (
     Sealing,
 )
 from gateway.store.statements import STATEMENTS as _SQL
-from gateway.store.statements import Connection
+from gateway.store.statements import Connection, in_one_trip
 from gateway.store.vault import Vault
 
 WHOLE_JOURNEY = "*"
@@ -266,6 +268,13 @@ def _leg(columns: tuple[Any, ...]) -> LegRow:
     return row._replace(services=tuple(row.services))
 
 
+def _legs(seal: Seal, found: Iterable[tuple[Any, ...]]) -> dict[str, LegRow]:
+    """Legs by their numbers; whose they are is remembered."""
+    legs = {row[0]: _leg(row) for row in found}
+    seal.cases.update((leg.ref_no, leg.case_no) for leg in legs.values())
+    return legs
+
+
 class Legs(_Part):
     """See `ports.Legs`."""
 
@@ -282,9 +291,7 @@ class Legs(_Part):
         return self.many([ref_no]).get(ref_no)
 
     def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
-        found = {row[0]: _leg(row) for row in _SQL.legs_by_number(self._c, ref_nos=list(ref_nos))}
-        self._seal.cases.update((leg.ref_no, leg.case_no) for leg in found.values())
-        return found
+        return _legs(self._seal, _SQL.legs_by_number(self._c, ref_nos=list(ref_nos)))
 
     def of_case(self, case_no: str) -> Sequence[LegRow]:
         return self.of_cases([case_no])
@@ -462,16 +469,23 @@ class Lines(_Part):
 def _write_down(
     connection: Connection,
     *,
+    heard: Sequence[InboxRow] = (),
+    messages: Sequence[MessageRow] = (),
     legs: Sequence[LegRow] = (),
     facts: Sequence[FactRow] = (),
     checks: Sequence[CheckRow] = (),
-) -> None:
-    """What messages change, in one trip. Raises Interfered when a leg is not as it was read."""
-    rows = {"legs": legs, "facts": facts, "checks": checks}
-    if any(rows.values()):
-        saved = _SQL.write_down(connection, **{name: _json(_dicts(some)) for name, some in rows.items()})
-        if saved != len(legs):
-            raise Interfered("a leg")
+) -> dict[tuple[str, str], int]:
+    """Messages and what they change, in one trip. Raises Interfered when a message or a leg is not as it was read."""
+    rows = {"heard": heard, "messages": messages, "legs": legs, "facts": facts, "checks": checks}
+    if not any(rows.values()):
+        return {}
+    found = list(_SQL.write_down(connection, **{name: _json(_dicts(some)) for name, some in rows.items()}))
+    places = {(partner, mid): inbox_seq for _, partner, mid, inbox_seq in found if mid is not None}
+    if len(places) != len(heard):
+        raise Interfered("a message")
+    if found[0][0] != len(legs):
+        raise Interfered("a leg")
+    return places
 
 
 def _receipt(connection: Connection, direction: str, mid: str) -> ReceiptRow | None:
@@ -488,39 +502,51 @@ def _seen(columns: tuple[Any, ...]) -> tuple[InboxRow, ReceiptRow | None]:
 class Inbox(_Messages):
     """See `ports.Inbox`."""
 
-    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
-        told = [{"partner": partner, "nonce": nonce, "at": at} for partner, nonce, at in rows]
-        return set(_SQL.use_nonces(self._c, rows=_json(told)))
+    def meet(self, arrivals: Sequence[Arrival]) -> Met:
+        nonces = [{"partner": one.partner, "nonce": one.nonce, "at": one.at} for one in arrivals]
+        about = {"ref_nos": sorted({one.ref_no for one in arrivals if one.ref_no})}
+        on_legs = (_SQL.legs_by_number, _SQL.held, _SQL.checks_of, _SQL.records_of_legs, _SQL.keys_of_legs)
+        fresh, seen, *hanging = in_one_trip(
+            self._c,
+            (_SQL.use_nonces, {"rows": _json(nonces)}),
+            (_SQL.find_inbox, _arrays(("partners", "mids"), [(one.partner, one.mid) for one in arrivals])),
+            *((statement, about) for statement in on_legs if about["ref_nos"]),
+        )
+        legs, held, checks, records, keys = hanging or [[]] * len(on_legs)
+        self._seal.keys.learn(keys)
+        return Met(
+            {(partner, nonce) for partner, nonce in fresh},
+            {(row[0], row[1]): _seen(row) for row in seen},
+            _legs(self._seal, legs),
+            [(seq, _message(self._seal, row, key)) for seq, *row, key in held],
+            _rows(CheckRow, checks),
+            {row.case_no: row.record for row in self._opened(JUDGED, JudgedRow, records) if row.record is not None},
+        )
 
     def forget_nonces(self, before: datetime) -> int:
         gone: int = _SQL.forget_nonces(self._c, before=before)
         return gone
 
-    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
-        partners, mids = [partner for partner, _ in ids], [mid for _, mid in ids]
-        return {(row[0], row[1]): _seen(row) for row in _SQL.find_inbox(self._c, partners=partners, mids=mids)}
-
-    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
-        messages = [message for _, message in rows]
-        told = {
-            "rows": _json(row._asdict() for row, _ in rows),
-            "messages": _json(_dicts(self._seal.shut(MESSAGE, messages))),
-        }
-        places = {(partner, mid): inbox_seq for partner, mid, inbox_seq in _SQL.add_inbox(self._c, **told)}
-        if len(places) != len(rows):
-            raise Interfered("a message")
-        self._make(messages)
-        return places
-
     def keep(
         self,
+        heard: Sequence[tuple[InboxRow, MessageRow]] = (),
         *,
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-    ) -> None:
+    ) -> Mapping[tuple[str, str], int]:
+        messages = [message for _, message in heard]
         shut = self._seal.shut(FACT, facts, self._cases_of(facts)) if facts else facts
-        _write_down(self._c, legs=legs, facts=shut, checks=checks)
+        places = _write_down(
+            self._c,
+            heard=[row for row, _ in heard],
+            messages=self._seal.shut(MESSAGE, messages),
+            legs=legs,
+            facts=shut,
+            checks=checks,
+        )
+        self._make(messages)
+        return places
 
     def _cases_of(self, facts: Sequence[FactRow]) -> Callable[[FactRow], str | None]:
         cases = self._seal.cases
@@ -530,10 +556,6 @@ class Inbox(_Messages):
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
-
-    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
-        found = _SQL.held(self._c, ref_nos=list(ref_nos))
-        return [(seq, _message(self._seal, row, key)) for seq, *row, key in found]
 
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         return list(_SQL.missing(self._c, kind=kind, before=before, limit=limit))
@@ -558,9 +580,6 @@ class Facts(_Part):
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))
-
-    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
-        return _rows(CheckRow, _SQL.checks_of(self._c, ref_nos=list(ref_nos)))
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         _write_down(self._c, checks=rows)

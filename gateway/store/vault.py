@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -141,10 +141,11 @@ class CaseKeys:
             self._look(missing)
 
     def _look(self, case_nos: list[str]) -> None:
-        """Read what there is, and the number of the secret in force: it stays in force until this transaction ends."""
-        for number, case_no, subj, wrapped, content in (
-            _SQL.keys_of_cases(self._c, case_nos=case_nos) if case_nos else ()
-        ):
+        self.learn(_SQL.keys_of_cases(self._c, case_nos=case_nos) if case_nos else ())
+
+    def learn(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Remember keys as read, and the number of the secret in force, which stays so until this transaction ends."""
+        for number, case_no, subj, wrapped, content in rows:
             self._number = number
             if case_no is None:
                 continue

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from gateway.assembly import uuid7
 from gateway.errors import Interfered, LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
     ActsAsked,
+    Arrival,
     AttemptRow,
     BookedRow,
     CaseChange,
@@ -31,6 +33,7 @@ from gateway.ports import (
     LegRow,
     LineRow,
     MessageRow,
+    Met,
     ParkedRow,
     QuarantinedRow,
     ReadsRow,
@@ -696,36 +699,58 @@ def incoming(n: int, state: str = "applied") -> tuple[InboxRow, MessageRow]:
     return row, message(n, n, direction="in", mid=row.mid)
 
 
+def attempt(partner: str, nonce: str) -> Arrival:
+    """An attempt with this nonce, at a message that is not known."""
+    return Arrival(partner, uuid7(), nonce, NOW, None)
+
+
+def again(partner: str, mid: str) -> Arrival:
+    """A fresh attempt at this message."""
+    return Arrival(partner, mid, uuid7(), NOW, None)
+
+
+def about(ref_no: str) -> Arrival:
+    """A fresh message about this leg."""
+    return Arrival("KEIS", uuid7(), uuid7(), NOW, ref_no)
+
+
+def met(unit: Unit, *arrivals: Arrival) -> Met:
+    return unit.inbox.meet(arrivals)
+
+
 def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
     row, sent = incoming(1, "held")
     id_, receipt = ("KEIS", row.mid), ReceiptRow("KEIS", "in", row.mid, "r.s.t", "accepted", None, NOW)
     with store.unit() as unit:
-        assert unit.inbox.find([id_]) == {}
-        assert unit.inbox.add([(row, sent)]).keys() == {id_}
-        assert unit.inbox.find([id_]) == {id_: (row, None)}
+        assert met(unit, again(*id_)).seen == {}
+        assert unit.inbox.keep([(row, sent)]).keys() == {id_}
+        assert met(unit, again(*id_)).seen == {id_: (row, None)}
         unit.commit(EVENT, receipts=[receipt])
     with store.unit() as unit:
-        assert unit.inbox.find([id_, ("KEAD", row.mid), ("KEIS", uid("never"))]) == {id_: (row, receipt)}
+        assert met(unit, again(*id_), again("KEAD", row.mid), again("KEIS", uid("never"))).seen == {id_: (row, receipt)}
         assert unit.inbox.receipt(row.mid) == receipt
-        assert unit.inbox.held([leg().ref_no]) == [(1, sent)]
+        assert met(unit, about(leg().ref_no)).held == [(1, sent)]
         unit.inbox.settle(*id_, "applied", None)
-        assert unit.inbox.held([leg().ref_no]) == []
+        assert met(unit, about(leg().ref_no)).held == []
         unit.commit(EVENT)
     with pytest.raises(Interfered), store.unit() as unit:
-        unit.inbox.add([(row, sent)])
+        unit.inbox.keep([(row, sent)])
 
 
 def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
     with store.unit() as unit:
-        unit.inbox.add([incoming(1)])
+        unit.inbox.keep([incoming(1)])
         unit.commit(EVENT)
     with pytest.raises(Interfered), store.unit() as unit:
-        unit.inbox.add([incoming(3), incoming(1), incoming(2)])
+        unit.inbox.keep([incoming(3), incoming(1), incoming(2)])
     with store.unit() as unit:
-        places = unit.inbox.add([incoming(3), incoming(2)])
+        places = unit.inbox.keep([incoming(3), incoming(2)])
         assert places.keys() == {("KEIS", uid("in2")), ("KEIS", uid("in3"))}
         assert len(set(places.values())) == 2
-        assert unit.inbox.find([("KEIS", uid(f"in{n}")) for n in (1, 2, 3)]).keys() == {("KEIS", uid("in1")), *places}
+        assert met(unit, *(again("KEIS", uid(f"in{n}")) for n in (1, 2, 3))).seen.keys() == {
+            ("KEIS", uid("in1")),
+            *places,
+        }
         given = [ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places]
         unit.commit(EVENT, receipts=given)
     with store.unit() as unit:
@@ -734,17 +759,17 @@ def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
 
 def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: Store) -> None:
     with store.unit() as unit:
-        unit.inbox.add([incoming(n, "held") for n in (4, 3, 5)])
-        unit.inbox.add([incoming(2)])
-        assert [(n, m.mid) for n, m in unit.inbox.held([leg().ref_no])] == [(n, uid(f"in{n}")) for n in (3, 4, 5)]
-        assert unit.inbox.held(["R20261123-0000099"]) == []
+        unit.inbox.keep([incoming(n, "held") for n in (4, 3, 5)])
+        unit.inbox.keep([incoming(2)])
+        assert [(n, m.mid) for n, m in met(unit, about(leg().ref_no)).held] == [(n, uid(f"in{n}")) for n in (3, 4, 5)]
+        assert met(unit, about("R20261123-0000099")).held == []
 
 
 def test_what_is_held_too_long_is_missed_until_somebody_looks_and_over_when_it_is_not_held(store: Store) -> None:
     late = NOW + timedelta(seconds=1)
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg(1)])
-        unit.inbox.add([incoming(3, "held"), incoming(4, "held"), incoming(2, "refused")])
+        unit.inbox.keep([incoming(3, "held"), incoming(4, "held"), incoming(2, "refused")])
         assert unit.inbox.missing("missed", NOW, 9) == []
         found = [(leg().case_no, leg().ref_no, "KEIS", uid(f"in{n}")) for n in (3, 4)]
         assert sorted(unit.inbox.missing("missed", late, 9)) == sorted(found)
@@ -761,11 +786,11 @@ def test_what_is_held_too_long_is_missed_until_somebody_looks_and_over_when_it_i
 
 def test_a_nonce_is_used_once_per_partner(store: Store) -> None:
     with store.unit() as unit:
-        assert unit.inbox.use_nonces([("KEIS", "n", NOW), ("KEIS", "m", NOW)]) == {("KEIS", "n"), ("KEIS", "m")}
-        assert unit.inbox.use_nonces([("KEIS", "n", NOW), ("KEAD", "n", NOW)]) == {("KEAD", "n")}
+        assert met(unit, attempt("KEIS", "n"), attempt("KEIS", "m")).fresh == {("KEIS", "n"), ("KEIS", "m")}
+        assert met(unit, attempt("KEIS", "n"), attempt("KEAD", "n")).fresh == {("KEAD", "n")}
         assert unit.inbox.forget_nonces(NOW) == 0
         assert unit.inbox.forget_nonces(NOW + timedelta(seconds=1)) == 3
-        assert unit.inbox.use_nonces([("KEIS", "n", NOW)]) == {("KEIS", "n")}
+        assert met(unit, attempt("KEIS", "n")).fresh == {("KEIS", "n")}
 
 
 # ── facts and write-back ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -794,10 +819,10 @@ def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
         assert unit.facts.checks_due(date(2026, 12, 23)) == [check]
         unit.facts.save_checks([check._replace(state="completed", result="retained-same-job")])
         assert unit.facts.checks_due(date(2026, 12, 23)) == []
-        assert unit.facts.checks([leg().ref_no])[0].result == "retained-same-job"
+        assert met(unit, about(leg().ref_no)).checks[0].result == "retained-same-job"
         late = check._replace(milestone="P12M", due_on=date(2027, 11, 23))
         unit.facts.save_checks([late, check._replace(state="due")])
-        assert unit.facts.checks([leg().ref_no, "R20261123-0000099"]) == [check._replace(state="due"), late]
+        assert met(unit, about(leg().ref_no), about("R20261123-0000099")).checks == [check._replace(state="due"), late]
 
 
 def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
@@ -853,7 +878,7 @@ def two_partners(store: Store) -> None:
             unit.facts.save_checks([CheckRow(leg(n).ref_no, "P1M", "rtw-date", DAY, DAY, "scheduled", None)])
             heard = InboxRow(partner, uid(f"in{n}"), b"2" * 32, leg(n).ref_no, 1, "held", None, NOW)
             said = message(n, direction="in", partner=partner, mid=uid(f"in{n}"), ref_no=leg(n).ref_no)
-            unit.inbox.add([(heard, said)])
+            unit.inbox.keep([(heard, said)])
         given = [
             ReceiptRow(partner, "in", uid(f"in{n}"), "r.r.r", "accepted", None, NOW)
             for n, partner in enumerate(("KEIS", "KEAD"), 1)
@@ -874,11 +899,11 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         assert unit.legs.of_case("20260001000002") == []
         assert set(unit.cases.look(["20260001000001", "20260001000002"])) == {"20260001000001"}
         assert {f.ref_no for f in unit.facts.of([leg(1).ref_no, leg(2).ref_no])} == {leg(1).ref_no}
-        assert [c.ref_no for c in unit.facts.checks([leg(1).ref_no, leg(2).ref_no])] == [leg(1).ref_no]
+        assert [c.ref_no for c in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).checks] == [leg(1).ref_no]
         assert [bool(unit.outbox.find_message(uid(m))) for m in ("m1", "in1", "m2", "in2")] == [1, 1, 0, 0]
-        assert unit.inbox.find([("KEIS", uid("in1")), ("KEAD", uid("in2"))]).keys() == {("KEIS", uid("in1"))}
+        assert met(unit, again("KEIS", uid("in1"))).seen.keys() == {("KEIS", uid("in1"))}
         assert [bool(unit.inbox.receipt(uid(m))) for m in ("in1", "in2")] == [1, 0]
-        assert [m.mid for _, m in unit.inbox.held([leg(1).ref_no, leg(2).ref_no])] == [uid("in1")]
+        assert [m.mid for _, m in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in1")]
         assert unit.outbox.waiting() == {"KEIS": 1}
         assert unit.outbox.claim("KEAD", "w", 9, 30.0) == []
         assert len(unit.outbox.claim("KEIS", "w", 9, 30.0)) == 1
@@ -889,9 +914,9 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
     [
         pytest.param(lambda unit: unit.outbox.enqueue([message(3, partner="KEAD")]), id="one message"),
         pytest.param(lambda unit: unit.outbox.enqueue([message(n, n, partner="KEAD") for n in (3, 4)]), id="messages"),
-        pytest.param(lambda unit: unit.inbox.use_nonces([("KEAD", "n", NOW)]), id="a nonce"),
-        pytest.param(lambda unit: unit.inbox.add([to_another(3)]), id="one message in"),
-        pytest.param(lambda unit: unit.inbox.add([incoming(4), to_another(3)]), id="messages in"),
+        pytest.param(lambda unit: met(unit, attempt("KEAD", "n")), id="a nonce"),
+        pytest.param(lambda unit: unit.inbox.keep([to_another(3)]), id="one message in"),
+        pytest.param(lambda unit: unit.inbox.keep([incoming(4), to_another(3)]), id="messages in"),
         pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3)._replace(ref_no=leg(2).ref_no)]), id="a fact"),
         pytest.param(lambda unit: unit.inbox.keep(facts=[fact(3), fact(4)._replace(ref_no=leg(2).ref_no)]), id="facts"),
         pytest.param(lambda unit: unit.cases.save([CaseChange(case(1, revision=2), "U", None)]), id="its own case"),
@@ -943,7 +968,7 @@ def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store)
             (leg(1).ref_no, 2, False),
             (leg(2).ref_no, 1, False),
         ]
-        assert [m.mid for _, m in unit.inbox.held([leg(1).ref_no, leg(2).ref_no])] == [uid("in2")]
+        assert [m.mid for _, m in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in2")]
 
 
 def test_an_act_of_one_partner_is_not_kept_under_another_name(store: Store) -> None:
@@ -1126,7 +1151,7 @@ def test_the_books_name_what_was_sealed_in_the_period_and_how_it_stands(store: S
         kept = rejected.receipt and rejected.receipt._replace(decision="rejected", code="X")
         unit.outbox.finish([*ended, rejected._replace(receipt=kept)])
         unit.outbox.enqueue([booked(9)])  # nobody has touched it yet
-        unit.inbox.add([(InboxRow("KEIS", m.mid, b"x" * 32, None, None, "applied", None, m.at), m) for m in come])
+        unit.inbox.keep([(InboxRow("KEIS", m.mid, b"x" * 32, None, None, "applied", None, m.at), m) for m in come])
         unit.commit(EVENT, receipts=[ReceiptRow("KEIS", "in", uid("m12"), "r", "rejected", "X", NOW)])
     with store.unit("KEIS") as unit:
         found = unit.reconciliation.booked("KEIS", NOW - hour, NOW + hour)

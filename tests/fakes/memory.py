@@ -20,6 +20,7 @@ from gateway.exchange_log.audit import AuditEvent, moment
 from gateway.exchange_log.leaf import ACTS, READS, stream_of
 from gateway.ports import (
     ActsAsked,
+    Arrival,
     AttemptRow,
     BookedRow,
     CaseChange,
@@ -39,6 +40,7 @@ from gateway.ports import (
     LegRow,
     LineRow,
     MessageRow,
+    Met,
     OpenWork,
     ParkedRow,
     QuarantinedRow,
@@ -537,10 +539,24 @@ class Lines(_Part):
 
 
 class Inbox(_Part):
-    def use_nonces(self, rows: Sequence[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
-        fresh = {(partner, nonce): at for partner, nonce, at in rows if (partner, nonce) not in self.s.nonces}
+    def meet(self, arrivals: Sequence[Arrival]) -> Met:
+        fresh = {(one.partner, one.nonce): one.at for one in arrivals if (one.partner, one.nonce) not in self.s.nonces}
         self.s.nonces |= fresh
-        return set(fresh)
+        ids = [(one.partner, one.mid) for one in arrivals if (one.partner, one.mid) in self.s.inbox]
+        told = {one.ref_no for one in arrivals if one.ref_no}
+        legs = Legs(self.s).many(sorted(told))
+        held = sorted(
+            (r for r in self.s.inbox.values() if r.ref_no in told and r.state == "held"), key=lambda r: r.seq or 0
+        )
+        checks = [check for check in self.s.checks.values() if check.ref_no in told]
+        return Met(
+            set(fresh),
+            {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in ids},
+            legs,
+            [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in held],
+            sorted(checks, key=lambda c: (c.due_on, c.ref_no)),
+            Caseload(self.s).records([leg.case_no for leg in legs.values()]),
+        )
 
     def forget_nonces(self, before: datetime) -> int:
         old = [key for key, at in self.s.nonces.items() if at < before]
@@ -548,26 +564,8 @@ class Inbox(_Part):
             del self.s.nonces[key]
         return len(old)
 
-    def find(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]:
-        known = [(partner, mid) for partner, mid in ids if (partner, mid) in self.s.inbox]
-        return {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in known}
-
-    def add(self, rows: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
-        seqs = {}
-        for row, message in rows:
-            if (row.partner, row.mid) in self.s.inbox:
-                raise Interfered("a message")
-            self.s.inbox[row.partner, row.mid] = row
-            self.s.messages[message.partner, "in", message.mid] = message
-            seqs[row.partner, row.mid] = len(self.s.inbox)
-        return seqs
-
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
-
-    def held(self, ref_nos: Sequence[str]) -> Sequence[tuple[int, MessageRow]]:
-        rows = [r for r in self.s.inbox.values() if r.ref_no in ref_nos and r.state == "held"]
-        return [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in sorted(rows, key=lambda r: r.seq or 0)]
 
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         shown = {w.mid for w in self.s.work if w.kind == kind and not w.done_at}
@@ -589,14 +587,23 @@ class Inbox(_Part):
 
     def keep(
         self,
+        heard: Sequence[tuple[InboxRow, MessageRow]] = (),
         *,
         legs: Sequence[LegRow] = (),
         facts: Sequence[FactRow] = (),
         checks: Sequence[CheckRow] = (),
-    ) -> None:
+    ) -> Mapping[tuple[str, str], int]:
+        places = {}
+        for row, message in heard:
+            if (row.partner, row.mid) in self.s.inbox:
+                raise Interfered("a message")
+            self.s.inbox[row.partner, row.mid] = row
+            self.s.messages[message.partner, "in", message.mid] = message
+            places[row.partner, row.mid] = len(self.s.inbox)
         Legs(self.s).save(*legs)
         self.s.facts += facts
         Facts(self.s).save_checks(checks)
+        return places
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)
@@ -611,9 +618,6 @@ class Facts(_Part):
         for f in hit:
             self.s.facts[self.s.facts.index(f)] = f._replace(entered_in_error=True, superseded_by=by)
         return bool(hit)
-
-    def checks(self, ref_nos: Sequence[str]) -> Sequence[CheckRow]:
-        return sorted((c for c in self.s.checks.values() if c.ref_no in ref_nos), key=lambda c: (c.due_on, c.ref_no))
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}

@@ -17,6 +17,10 @@ from case_record where case_no = any(:case_nos);
 select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
 from case_record where case_no = any(:case_nos) and record is not null;
 
+-- name: records_of_legs
+select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
+from case_record where case_no = any(array(select case_no from leg where ref_no = any(:ref_nos))) and record is not null;
+
 -- name: record_as_of^
 -- What a case looked like at a moment.
 select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_history.case_no)

@@ -18,12 +18,13 @@ cross join lateral (select * from inbox where partner = asked.partner and mid = 
 left join lateral (
     select * from receipt where partner = asked.partner and direction = 'in' and mid = asked.mid limit 1) r on true;
 
--- name: add_inbox
--- Returns those that were not there; whoever has the same at the same moment waits for us, in the order of the ids.
+-- name: write_down
+-- Messages and what they change, in one trip: how many of the legs were still as they were read, beside each message that
+-- was not there. Whoever has the same message at the same moment waits for us, in the order of the ids.
 with new as (
     insert into inbox (partner, mid, jws_sha256, ref_no, seq, state, code, at)
     select partner, mid, jws_sha256, ref_no, seq, state, code, at
-    from json_populate_recordset(null::inbox, :rows) order by partner, mid
+    from json_populate_recordset(null::inbox, :heard) order by partner, mid
     on conflict do nothing returning partner, mid, inbox_seq
 ),
 kept as (
@@ -32,12 +33,8 @@ kept as (
     select m.partner, m.direction, m.mid, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
            m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at
     from json_populate_recordset(null::message, :messages) m join new using (partner, mid)
-)
-select partner, mid::text, inbox_seq from new;
-
--- name: write_down$
--- What messages change, in one trip; returns how many of the legs were still as they were read.
-with saved as (
+),
+saved as (
     update leg set state = r.state, status = r.status, business = r.business, filler_no = r.filler_no,
            answered = r.answered, in_seq = r.in_seq, version = leg.version + 1, updated_at = r.updated_at
     from json_populate_recordset(null::leg, :legs) r
@@ -57,7 +54,8 @@ awaited as (
         base_kind = excluded.base_kind, base_date = excluded.base_date, due_on = excluded.due_on,
         state = excluded.state, result = excluded.result
 )
-select count(*) from saved;
+select s.many, new.partner, new.mid::text, new.inbox_seq
+from (select count(*) as many from saved) s left join new on true;
 
 -- name: add_receipts!
 -- Receipts, ours (in) in the trip of the commit; the first one for a message stays.

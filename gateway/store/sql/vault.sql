@@ -9,6 +9,11 @@ select sealing from vault_state;
 select s.secret, k.case_no, k.subj, k.wrapped, k.content
 from vault_state s left join vault_key k on k.case_no = any(:case_nos);
 
+-- name: keys_of_legs
+-- The same for the cases of these legs.
+select s.secret, k.case_no, k.subj, k.wrapped, k.content
+from vault_state s left join vault_key k on k.case_no = any(array(select case_no from leg where ref_no = any(:ref_nos)));
+
 -- name: add_case_keys!
 -- Make keys, in order so that two makers cannot block each other; whoever was faster keeps his.
 insert into vault_key (case_no, subj, wrapped, content, secret)

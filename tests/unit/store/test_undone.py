@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from gateway.errors import StoreUnavailable
+from gateway.ports import Arrival
 from gateway.store.units import PostgresStore, PostgresUnit
 from tests.conftest import leaves
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+MID = "019abc00-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_what_was_planned_once_is_not_planned_again_after_a_unit_that_only_looke
 
 def use(store: PostgresStore, *, stumble: bool = False) -> set[tuple[str, str]]:
     with store.unit("KEIS") as unit:
-        fresh = unit.inbox.use_nonces([("KEIS", "n", NOW)])
+        fresh = unit.inbox.meet([Arrival("KEIS", MID, "n", NOW, None)]).fresh
         if stumble:
             raise KeyError
         return set(fresh)
@@ -60,9 +62,9 @@ def test_what_was_written_is_gone_and_its_statement_still_works(store: PostgresS
 
 def test_a_statement_that_failed_is_undone_and_the_next_unit_is_whole(store: PostgresStore) -> None:
     with pytest.raises(psycopg.errors.InvalidTextRepresentation), store.unit() as unit:
-        unit.inbox.find([("KEIS", "no uuid")])
+        unit.inbox.meet([Arrival("KEIS", "no uuid", "n", NOW, None)])
     with store.unit() as unit:
-        assert unit.inbox.find([("KEIS", "019abc00-0000-7000-8000-000000000001")]) == {}
+        assert unit.inbox.meet([Arrival("KEIS", MID, "n", NOW, None)]).fresh == {("KEIS", "n")}
 
 
 def look_while_it_dies(store: PostgresStore, database: str) -> None:
