@@ -17,6 +17,10 @@ JUDGES := tests/contract/javascript/node_modules/.ready
 LOG_JUDGE := .venv/log-judge
 AUDITOR := .venv/auditor/.ready
 PEERS := .venv-bench/.ready
+# Tests that need the machine to themselves: whole engines, and faults with their clocks. The others run abreast.
+WHOLE := tests/acceptance tests/faults
+# A running server has one template of a database only, so there they run one after the other.
+ABREAST := $(if $(GATEWAY_TEST_DATABASE_URL),,-n auto --maxprocesses 4)
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -32,7 +36,7 @@ down: $(READY) ## stop what `make up` started
 	@$(BIN)/gateway down
 
 test: check $(JUDGES) $(LOG_JUDGE) $(AUDITOR) proxy browser ## run the checks, then every test  [ARGS=… goes to pytest]
-	$(BIN)/pytest $(ARGS)
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest $(ABREAST) $(WHOLE:%=--ignore=%) && $(BIN)/pytest $(WHOLE))
 
 check: $(READY) ## format, lint, types, layers, dependencies
 	$(BIN)/ruff format --check --quiet .
