@@ -816,6 +816,10 @@ class Retention(Protocol):
         """End up to `most` of them, never one that is held; returns how many."""
         ...
 
+    def destroy_returned(self, most: int) -> int:
+        """End up to `most` cases once more whose content was destroyed and came back, never one that is held."""
+        ...
+
     def hold(self, row: HoldRow) -> bool:
         """False when the case is held already."""
         ...

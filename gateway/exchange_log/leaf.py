@@ -80,6 +80,7 @@ ACTS = LOG_ACTS | READS | {
     "records.destroyed",
     "records.held",
     "records.released",
+    "records.returned",
     "reports.missed",
     "retention.due",
     "work.done",

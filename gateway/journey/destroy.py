@@ -2,7 +2,8 @@
 
 Rules: what may go is what the rules in force say on this business day; a case on hold is passed over; it is looked once
 a business day, and what is destroyed is one event a batch, with class, rules and count: the certificate of destruction.
-Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable.
+Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable. What was destroyed and came
+back with a backup that was too old, a key of content or rows, is found first and destroyed again, as an act of its own.
 Refuses to destroy a case with which somebody is still concerned, whatever its age.
 """
 
@@ -53,7 +54,21 @@ def destroy_daily(world: World) -> int:
 def destroy(world: World) -> int:
     """Destroy what may go today, batch by batch; returns how many cases or records that were."""
     today = world.clock.today()
-    return sum(_end(world, records, today) for records in world.know.retention.classes if records.then != KEPT)
+    ended = (_end(world, records, today) for records in world.know.retention.classes if records.then != KEPT)
+    return _end_again(world) + sum(ended)
+
+
+def _end_again(world: World) -> int:
+    """What came back with an old backup; returns how many cases."""
+    total = 0
+    while not world.stopping():
+        with world.store.unit() as unit:
+            gone = unit.retention.destroy_returned(MOST)
+            if not gone:
+                break
+            unit.commit(world.event("records.returned", PURPOSE, subject="backup", counts={"destroyed": gone}))
+        total += gone
+    return total
 
 
 def _end(world: World, records: RecordClass, today: date) -> int:

@@ -665,6 +665,10 @@ class Retention(_Part):
         gone: int = statements[kind](self._c, before=before, most=most)
         return gone
 
+    def destroy_returned(self, most: int) -> int:
+        gone: int = _SQL.destroy_returned(self._c, most=most)
+        return gone
+
     def hold(self, row: HoldRow) -> bool:
         return bool(_SQL.hold(self._c, **row._asdict()))
 

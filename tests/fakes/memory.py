@@ -668,6 +668,9 @@ class Retention(_Part):
         held = sum(1 for case_no in found if case_no in self.s.holds)
         return len(found) - held, held
 
+    def destroy_returned(self, most: int) -> int:
+        return 0  # there are no backups of a memory
+
     def destroy(self, kind: str, before: date, most: int) -> int:
         going = [case_no for case_no in self._due(kind, before) if case_no not in self.s.holds][:most]
         if kind == "destroy-put-aside":

@@ -268,3 +268,58 @@ def test_an_older_backup_restored_with_the_newer_keys_does_not_bring_back_what_w
     assert records == {case(2).case_no: WORDS}
     with psycopg.connect(restored) as owner:  # the cipher came back, and nobody can read it
         assert owner.execute("select count(*) from message where body <> ''").fetchone() == (2,)
+    assert destroyed_again(restored) == 1
+    with psycopg.connect(restored) as owner:
+        assert owner.execute("select case_no from message where body <> ''").fetchall() == [(case(2).case_no,)]
+
+
+def destroyed_again(database: str) -> int:
+    """The nightly look, twice: what it destroyed, and then nothing."""
+    store = PostgresStore(database, leaves())
+    with store.unit() as unit:
+        gone = unit.retention.destroy_returned(9)
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.retention.destroy_returned(9) == 0
+    store.close()
+    return gone
+
+
+def test_keys_from_a_backup_that_was_too_old_are_found_and_destroyed_again(
+    database: str, other_server: str, tmp_path: Path
+) -> None:
+    older, newer = tmp_path / "older", tmp_path / "newer"
+    older.mkdir()
+    newer.mkdir()
+    given = {"GATEWAY_HOME": empty_home(tmp_path), "GATEWAY_DATABASE_URL": database}
+    store = PostgresStore(database, leaves())
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(n, status="deleted", record=WORDS), "I", None) for n in (1, 2, 3)])
+        unit.commit(EVENT)
+    run("backup", BACKUP=older, **given)
+    with store.unit() as unit:
+        assert unit.retention.destroy("destroy-content", date(2030, 1, 1), 2) == 2
+        unit.commit(EVENT)
+    begun_anew = next(n for n in (1, 2) if case(n).case_no in gone(database))
+    with store.unit() as unit:  # it comes again, and has another key
+        unit.cases.save([CaseChange(case(begun_anew, revision=2, record=WORDS), "I", None)])
+        unit.commit(EVENT)
+    store.close()
+    assert destroyed_again(database) == 0
+    run("backup", BACKUP=newer, **given)
+    restored = in_database(other_server, "gateway_restored")
+    (newer / "vault_key.sql").write_bytes((older / "vault_key.sql").read_bytes())
+    run("restore", BACKUP=newer, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+    assert living(restored) == {case(n).case_no for n in (1, 2, 3)}
+    assert destroyed_again(restored) == 2
+    assert living(restored) == {case(3).case_no}
+
+
+def gone(database: str) -> set[str]:
+    with psycopg.connect(database) as owner:
+        return {case_no for (case_no,) in owner.execute("select case_no from destroyed_content")}
+
+
+def living(database: str) -> set[str]:
+    with psycopg.connect(database) as owner:
+        return {case_no for (case_no,) in owner.execute("select case_no from vault_key where content is not null")}

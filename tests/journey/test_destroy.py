@@ -171,6 +171,55 @@ def test_the_daily_round_looks_once_a_business_day(closed: Scene) -> None:
     assert [act for act, _, _ in closed.acts(since)] == ["records.reviewed", "records.destroyed"]
 
 
+@pytest.mark.rule("R-30")
+def test_a_key_that_came_back_after_its_content_was_destroyed_goes_again_the_next_night(real: Scene) -> None:
+    close(real)
+    with psycopg.connect(real.store._pool.conninfo, autocommit=True) as owner:
+        [(case_no, backup)] = owner.execute("select case_no, content from vault_key").fetchall()
+        real.clock.day = DUE_FROM
+        assert destroy_daily(real.world) == 1
+        owner.execute("update vault_key set content = %s, destroyed_at = null", (backup,))  # as restored
+        since, real.clock.day = len(real.events()), DUE_FROM.replace(day=2)
+        assert destroy_daily(real.world) == 1
+        assert owner.execute("select content from vault_key").fetchall() == [(None,)]
+        acts = [(e["act"], e["counts"]) for e in real.events(since)]
+        assert acts == [("records.reviewed", None), ("records.returned", {"destroyed": 1})]
+        hold(real.world, case_no, "lawsuit")
+        owner.execute("update vault_key set content = %s, destroyed_at = null", (backup,))
+        real.clock.day = DUE_FROM.replace(day=3)
+        assert destroy_daily(real.world) == 0
+        release(real.world, case_no)
+        real.clock.day = DUE_FROM.replace(day=4)
+        assert destroy_daily(real.world) == 1
+
+
+ROWS_BACK = {
+    "case_record": "update case_record set record = '\\x00475331'",
+    "case_history": "update case_history set record = '\\x00475331'",
+    "message": "update message set body = '\\x00475331' where direction = 'in'",
+    "outcome_fact": "update outcome_fact set content = '\\x00475331'",
+    "rtw_update": "update rtw_update set content = '\\x00475331'",
+}
+
+
+@pytest.mark.parametrize("table", ROWS_BACK)
+def test_rows_that_came_back_without_their_key_go_again(real: Scene, table: str) -> None:
+    close(real)
+    real.clock.day = DUE_FROM
+    destroy(real.world)
+    with psycopg.connect(real.store._pool.conninfo, autocommit=True) as owner:
+        owner.execute(f"alter table {table} disable trigger user")
+        changed = owner.execute(ROWS_BACK[table].encode())
+        assert changed.rowcount > 0
+        owner.execute(f"alter table {table} enable trigger user")
+        with real.store.unit() as unit:
+            assert unit.retention.destroy_returned(9) == 1
+            unit.commit(real.world.event("records.returned", "data-retention"))
+        assert "GS1" not in str(owner.execute(f"select * from {table}").fetchall())  # noqa: S608
+        with real.store.unit() as unit:
+            assert unit.retention.destroy_returned(9) == 0
+
+
 def test_a_message_whose_content_was_destroyed_is_not_explained(closed: Scene) -> None:
     mid = next(str(m["mid"]) for m in closed.rows("message") if m["direction"] == "out")
     assert explain(closed.world, mid).same_bytes

@@ -27,6 +27,9 @@ select destroy_content(:before, :most);
 -- name: destroy_evidence$
 select destroy_evidence(:before, :most);
 
+-- name: destroy_returned$
+select destroy_returned(:most);
+
 -- name: hold!
 insert into legal_hold (case_no, reason, since) values (:case_no, :reason, :since) on conflict (case_no) do nothing;
 

@@ -16,8 +16,8 @@ from vault_state s left join vault_key k on k.case_no = any(array(select case_no
 
 -- name: add_case_keys!
 -- Make keys, in order so that two makers cannot block each other; whoever was faster keeps his.
-insert into vault_key (case_no, subj, wrapped, content, secret)
-select made.*, :secret from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[], :contents::bytea[])
+insert into vault_key (case_no, subj, wrapped, content, secret, content_at)
+select made.*, :secret, clock_timestamp() from unnest(:case_nos::text[], :subjs::uuid[], :wrapped::bytea[], :contents::bytea[])
      as made (case_no, subj, wrapped, content)
 order by case_no
 on conflict (case_no) do nothing;
@@ -27,7 +27,7 @@ on conflict (case_no) do nothing;
 with bare as (
     select case_no from vault_key where case_no = any(:case_nos) and content is null order by case_no for update
 )
-update vault_key k set content = made.content, secret = least(k.secret, :secret)
+update vault_key k set content = made.content, content_at = clock_timestamp(), secret = least(k.secret, :secret)
 from unnest(:case_nos::text[], :contents::bytea[]) as made (case_no, content) join bare using (case_no)
 where k.case_no = made.case_no and k.content is null;
 

@@ -34,7 +34,7 @@ FREE = {
 """Tables that hold no row of a partner or of a worker, and why."""
 JOURNEY_ONLY = {
     "handover_file", "quarantined_record", "parked_record", "case_history", "screening", "referral",
-    "legal_hold",
+    "legal_hold", "destroyed_content",
 }  # fmt: skip
 """Tables that no partner's unit has a use for."""
 KEPT = ("audit_event", "case_history", "message", "reconciliation")
