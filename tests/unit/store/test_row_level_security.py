@@ -37,7 +37,7 @@ JOURNEY_ONLY = {
     "legal_hold", "destroyed_content",
 }  # fmt: skip
 """Tables that no partner's unit has a use for."""
-KEPT = ("audit_event", "case_history", "message", "reconciliation")
+KEPT = ("audit_event", "case_history", "message", "reconciliation", "destroyed_content")
 """Tables of which the role deletes nothing, and rewrites nothing that is evidence."""
 PERMITTED = {
     "handover_file": {"way": "A1", "status": "accepted"},
@@ -154,7 +154,7 @@ def test_the_role_can_change_neither_tables_nor_policies(filled: str, act: str) 
         connection.execute(act)
 
 
-@pytest.mark.parametrize("table", ["audit_event", "case_history", "message"])
+@pytest.mark.parametrize("table", ["audit_event", "case_history", "message", "destroyed_content"])
 @pytest.mark.parametrize("act", ["delete from {}", "update {} set case_no = null"])
 def test_the_role_cannot_change_what_is_append_only(filled: str, table: str, act: str) -> None:
     with working(filled, "*") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
