@@ -25,11 +25,14 @@ from random import Random
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from adapters.comwel import synthetic
 from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from adapters.witnesses.http import HttpWitness
+from adapters.witnesses.stamps import HttpAuthority
 from gateway import datafile, failpoint
 from gateway.cases import caseload
 from gateway.cases.legal_basis import LegalBases
@@ -92,6 +95,7 @@ from gateway.store.leaves import Leaves
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.rest import seal_rest
 from gateway.store.rewrap import rewrap
+from gateway.store.stamps import Stamps
 from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
@@ -536,7 +540,8 @@ def assemble(
             make_key=make_key,
             wake=wake,
             log_rounds={"log": log.round, "check": log.nightly}
-            | ({"witness": log.witnesses.round} if log.witnesses else {}),
+            | ({"witness": log.witnesses.round} if log.witnesses else {})
+            | ({"stamp": stamps.round} if (stamps := _stamps(settings, store)) else {}),
             reached=_reached(settings, chance),
         )
         gateway = Gateway(settings, world, store, shelf, public_url, seen, log, signing)
@@ -612,6 +617,20 @@ def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Ran
     reached = _reached(settings, chance)
     witnesses = Witnesses(store, policy, ways, reached=reached)
     return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses, reached)
+
+
+def _stamps(settings: Settings, store: PostgresStore) -> Stamps:
+    """Who stamps the checkpoints, if anybody. Raises SettingsInvalid."""
+    if settings.stamps_url is None:
+        return Stamps(store, settings.home / "xlog")
+    try:
+        roots = load_pem_x509_certificates(settings.stamps_root.read_bytes()) if settings.stamps_root else []
+    except (OSError, ValueError):
+        raise SettingsInvalid("GATEWAY_STAMPS_ROOT: the file holds no certificates in PEM") from None
+    if not roots:
+        raise SettingsInvalid("GATEWAY_STAMPS_URL needs GATEWAY_STAMPS_ROOT: whose stamps are believed?")
+    every = timedelta(seconds=settings.stamps_every_s)
+    return Stamps(store, settings.home / "xlog", roots, HttpAuthority(settings.stamps_url), every)
 
 
 def _unseen(settings: Settings, witnesses: Witnesses) -> Callable[[], bool]:

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         description="file that names who cosigns the exchange log, and how many are enough (C2SP tlog-policy, with "
         "addresses); unset: nobody",
     )
+    stamps_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="time stamping authority (RFC 3161) that stamps checkpoints of the exchange log; unset: none",
+    )
+    stamps_root: Path | None = Field(
+        default=None, description="file with the root certificates (PEM) that the authority's stamps must lead to"
+    )
+    stamps_every_s: float = Field(default=3600.0, gt=0, description="a checkpoint is stamped so often, in seconds")
     log_unwitnessed_s: float = Field(
         default=4 * 3600.0, gt=0, description="so long the log may go without enough witnesses, in seconds"
     )

@@ -265,6 +265,12 @@ class ProofInvalid(LogRefused):
     remedy = "fetch them again; if it stays so, keep them as evidence and tell the operator"
 
 
+class StampInvalid(LogRefused):
+    code = "LOG-STAMP"
+    sentence = "the time stamp does not prove when the checkpoint was there"
+    remedy = "see GATEWAY_STAMPS_ROOT, and ask whoever runs the authority"
+
+
 class NothingProven(LogRefused):
     code, status, issue = "LOG-NONE", 404, "not-found"
     sentence = "the log holds nothing of what was asked for"

@@ -946,7 +946,10 @@ class ProvenAct(NamedTuple):
 
 
 class LogSeen(NamedTuple):
-    """A log as strangers see it: a checkpoint, and that it continues the first one that held some acts."""
+    """A log as strangers see it: a checkpoint, and that it continues the first one that held some acts.
+
+    `stamped`: the first checkpoint with all of them that was time stamped, and its stamp (RFC 3161).
+    """
 
     name: str
     vkey: str
@@ -954,6 +957,7 @@ class LogSeen(NamedTuple):
     checkpoint: str
     earlier: str
     consistency: Sequence[bytes]
+    stamped: tuple[str, bytes] | None = None
 
 
 class Evidence(NamedTuple):

@@ -5,6 +5,7 @@
     /xlog/<year>/witnessed     the newest checkpoint that enough witnesses have cosigned
     /xlog/<year>/tile/…        application/octet-stream, never changes
     /xlog/<year>/log.vkey · /xlog/<year>/policy
+    /xlog/<year>/stamped · /xlog/<year>/stamped.tsr    what was time stamped last, and its stamp (RFC 3161)
 
 Rules: only names in the one spelling of the specification, never a path of the caller's making. A full tile answers for
 a partial one that is gone. Refuses entries: leaves are for auditors (`gateway log export --entries`).
@@ -27,9 +28,11 @@ from gateway.exchange_log.tiles import parse_path
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_SECONDS = "public, max-age=2"
 _LOG = re.compile(r"[0-9]{4}(?:\.[1-9][0-9]{0,3})?", re.ASCII)
+STAMP = "stamped.tsr"
 _TEXTS = {
     "checkpoint": FOR_SECONDS,
     "witnessed": FOR_SECONDS,
+    "stamped": FOR_SECONDS,
     "log.vkey": "public, max-age=3600",
     "policy": "public, max-age=3600",
 }
@@ -52,6 +55,8 @@ def routes(folder: Path) -> Iterable[Route]:
 def _answer(log: Path, name: str) -> Response:
     if name in _TEXTS:
         return _send(_read(log / name), "text/plain; charset=utf-8", _TEXTS[name])
+    if name == STAMP:
+        return _send(_read(log / name), "application/timestamp-reply", FOR_SECONDS)
     tile = parse_path(name)
     if tile is None:
         return unexpected(404)

@@ -132,7 +132,7 @@ def _watched(known: Knowledge | None = None, *, works: bool, woken: bool = False
     lines, now = log_from(logging.INFO), read_settings()
     shown: Mapping[str, Any] = {
         "log_lines_lost": lambda: lines.lost,
-        "rounds": ("deliver", "log", "check", "witness", RECONCILE, *ALONE, *(("wake",) if woken else ()))
+        "rounds": ("deliver", "log", "check", "witness", "stamp", RECONCILE, *ALONE, *(("wake",) if woken else ()))
         if works
         else (),
         "alone": ALONE if works else (),

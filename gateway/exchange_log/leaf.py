@@ -36,6 +36,7 @@ READS = frozenset(
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",
+    "stamp.doubted",
     "handover.taken",
     "cases.screened",
     "consent.granted",

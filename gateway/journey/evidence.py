@@ -230,6 +230,10 @@ def _log_files(log: LogSeen) -> Iterator[tuple[str, bytes]]:
     yield f"{path}/log.vkey", f"{log.vkey}\n".encode()
     yield f"{path}/consistency", "".join(f"{b64encode(one).decode()}\n" for one in log.consistency).encode()
     yield f"{path}/policy", log.policy.encode()
+    if log.stamped:
+        note, stamp = log.stamped
+        yield f"{path}/stamped", note.encode()
+        yield f"{path}/stamped.tsr", stamp
 
 
 def _message_files(sent: Sent, found: _Found, *, content: bool) -> Iterator[tuple[str, bytes]]:

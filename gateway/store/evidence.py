@@ -51,7 +51,8 @@ def evidence(connection: Connection, vault: Vault, policy: Policy, ids: Sequence
             path = tree.prove_inclusion(index, head.size, hashes)
             text = proof.write(leaf, index, path, note)
             acts.append(ProvenAct(event_id, head.folder, index, leaf, text, *_opened(leaf, openings.get(event_id))))
-        logs.append(_seen(connection, head, placed[0][0], note, hashes, policy))
+        seen = _seen(connection, head, placed[0][0], note, hashes, policy)
+        logs.append(seen._replace(stamped=_stamped(connection, head, placed[-1][0])))
     return Evidence(acts, logs)
 
 
@@ -61,6 +62,11 @@ def _seen(connection: Connection, head: Head, first: int, note: str, hashes: tre
     terms = policy.text(Verifier.parse(head.vkey))
     consistency = tree.prove_consistency(size, head.size, hashes)
     return LogSeen(head.folder, head.vkey, terms, note, f"{earlier}{lines}", consistency)
+
+
+def _stamped(connection: Connection, head: Head, last: int) -> tuple[str, bytes] | None:
+    found = _SQL.first_stamp_with(connection, shard=head.shard, idx=last, size=head.size)
+    return (found[1], found[0]) if found else None
 
 
 def _opened(leaf: bytes, opening: _Opening | None) -> tuple[bytes | None, bytes | None]:

@@ -25,7 +25,7 @@ PAUSE_S = 0.2
 COLLECT_S = 2.0
 SPARE_S = 5.0
 """An attempt that is under way is waited for; then its outcome is to be committed, and a lease given back."""
-LOG_PAUSES_S = {"check": 60.0, "witness": 1.0}
+LOG_PAUSES_S = {"check": 60.0, "witness": 1.0, "stamp": 10.0}
 RECONCILE_S = 60.0
 log = structlog.get_logger()
 

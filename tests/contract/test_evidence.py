@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from cryptography.x509 import load_pem_x509_certificates
 
 from gateway.errors import NothingProven, TooMuchAsked
 from gateway.exchange_log.evidence import verify
@@ -21,8 +23,10 @@ from gateway.exchange_log.note import LOG, Verifier
 from gateway.journey import evidence
 from gateway.journey.destroy import destroy
 from gateway.ports import ActsAsked
+from gateway.store.stamps import Stamps
 from tests.conftest import ROOT
 from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, packed, place, unpacked
+from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
 from tests.journey.world import Scene, a_case, words_of
 
@@ -129,6 +133,27 @@ def test_files_that_say_nonsense_are_refused_not_stumbled_over(bundle: Clean) ->
         if path.startswith(("logs/", "acts/", "messages/", "keys/", "manifest")) and "explanation" not in path:
             for nonsense in (b"", b"\xff", b"[]", b"{}", b"[" * 10_000):
                 assert failed(packed(bundle.files | {path: nonsense}), bundle.vkey), path
+
+
+def test_a_bundle_holds_the_first_stamp_that_covers_its_acts_and_openssl_verifies_it(
+    alone: Place, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "tsa")
+    roots = load_pem_x509_certificates(authority.root.read_bytes())
+    stamps = Stamps(alone.scene.store, alone.log.publisher.folder, roots, authority.stamp, timedelta(0))
+    stamps.round()  # before anything was done about the case
+    legs = alone.scene.referred(a_case(1))
+    asked = ActsAsked(case_no=legs["KEIS"].case_no)
+    alone.log.catch_up()
+    assert not [path for path in unpacked(alone.make(asked)) if "stamped" in path]
+    stamps.round()
+    raw = alone.make(asked)
+    files = unpacked(raw)
+    for name in ("stamped", "stamped.tsr"):
+        (tmp_path / name).write_bytes(files[f"logs/{alone.log.head().folder}/{name}"])
+    words = ("ts", "-verify", "-data", "stamped", "-in", "stamped.tsr", "-CAfile", str(authority.root))
+    assert openssl(tmp_path, *words).returncode == 0
+    assert failed(raw, alone.log.head().vkey) == set()
 
 
 # ── what is in it ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -83,6 +83,18 @@ select note from xlog_checkpoint where shard = :shard and size = :size;
 insert into xlog_cosig (shard, size, witness, line, at) values (:shard, :size, :witness, :line, :at)
 on conflict do nothing;
 
+-- name: newest_stamp^
+select s.size, s.at, s.response, c.note
+from xlog_stamp s join xlog_checkpoint c using (shard, size) where s.shard = :shard order by s.size desc limit 1;
+
+-- name: first_stamp_with^
+-- The first stamped head that holds an entry, as long as it is no larger than the head shown.
+select s.response, c.note from xlog_stamp s join xlog_checkpoint c using (shard, size)
+where s.shard = :shard and s.size > :idx and s.size <= :size order by s.size limit 1;
+
+-- name: add_stamp!
+insert into xlog_stamp (shard, size, response, at) values (:shard, :size, :response, :at) on conflict do nothing;
+
 -- name: add_outside!
 insert into xlog_outside (shard, witness, note) values (:shard, :witness, :note) on conflict do nothing;
 

@@ -35,6 +35,15 @@ def test_a_checkpoint_is_text_that_nobody_keeps(door: TestClient) -> None:
     assert said.headers["cache-control"] == "public, max-age=2"
 
 
+def test_a_stamp_and_what_it_is_over_are_served_as_they_are(door: TestClient, tmp_path: Path) -> None:
+    assert door.get("/xlog/2026/stamped.tsr").status_code == 404
+    (tmp_path / "xlog/2026/stamped.tsr").write_bytes(b"0\x82")
+    (tmp_path / "xlog/2026/stamped").write_text(HEAD.sign(LOG_KEY))
+    said = door.get("/xlog/2026/stamped.tsr")
+    assert (said.content, said.headers["content-type"]) == (b"0\x82", "application/timestamp-reply")
+    assert door.get("/xlog/2026/stamped").text == HEAD.sign(LOG_KEY)
+
+
 def test_a_tile_is_bytes_that_may_be_kept_for_ever(door: TestClient) -> None:
     said = door.get("/xlog/2026/tile/0/x001/234")
     assert (said.content, said.headers["content-type"]) == (LEAVES, "application/octet-stream")
