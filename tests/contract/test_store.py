@@ -1100,6 +1100,21 @@ def test_records_put_aside_are_emptied_and_what_waited_in_vain_is_gone(store: St
         assert unit.retention.destroy(PUT_ASIDE, LATER, 9) == 0
 
 
+def test_a_message_about_no_case_is_emptied_like_a_record_put_aside(store: Store) -> None:
+    heard, said = incoming(1, "quarantined")
+    nobodys = said._replace(case_no=None, ref_no=None)
+    with store.unit() as unit:
+        unit.inbox.keep([(heard._replace(ref_no=None), nobodys), incoming(2)])
+        assert unit.retention.due(PUT_ASIDE, LATER) == (1, 0)
+        assert unit.retention.destroy(PUT_ASIDE, NOW.date(), 9) == 0
+        assert unit.retention.destroy(PUT_ASIDE, LATER, 9) == 1
+        assert unit.retention.due(PUT_ASIDE, LATER) == (0, 0)
+        unit.commit(EVENT)
+    kept = {row["mid"]: row for row in rows(store, "message")}
+    assert [kept[mid]["body"] for mid in (uid("in1"), uid("in2"))] == [b"", said.body]
+    assert kept[uid("in1")]["body_sha256"] == said.body_sha256
+
+
 def test_no_more_than_asked_for_is_destroyed_at_once(store: Store) -> None:
     with store.unit() as unit:
         unit.cases.save([CaseChange(case(n, status="deleted"), "X", None) for n in (1, 2, 3)])

@@ -692,9 +692,13 @@ class Retention(_Part):
         if kind == "destroy-put-aside":
             records = [row for row in self.s.quarantined if row.raw and self._came_before(row, before)]
             waiting = [row for row in self.s.parked.values() if _day(row.parked_at) < before]
-            return [row.case_no for row in [*records, *waiting]]
+            return [row.case_no for row in [*records, *waiting, *self._about_no_case(before).values()]]
         closed = [no for no, row in sorted(self.s.cases.items()) if self._closed(row, before)]
         return [no for no in closed if kind == "destroy-evidence" or self._readable(no)]
+
+    def _about_no_case(self, before: date) -> dict[tuple[str, str, str], MessageRow]:
+        found = self.s.messages.items()
+        return {key: m for key, m in found if m.case_no is None and m.body and _day(m.at) < before}
 
     def _came_before(self, row: QuarantinedRow, before: date) -> bool:
         return _day(self.s.files[row.file_id].received_at) < before
@@ -736,6 +740,9 @@ class Retention(_Part):
         self.s.parked = {
             k: row for k, row in self.s.parked.items() if row.case_no in held or _day(row.parked_at) >= before
         }
+
+        nobodys = self._about_no_case(before)
+        self.s.messages |= {key: m._replace(body=b"", fhir=None) for key, m in nobodys.items()}
 
     def _empty(self, case_no: str) -> None:
         s, numbers = self.s, {leg.ref_no for leg in self.s.legs.values() if leg.case_no == case_no}

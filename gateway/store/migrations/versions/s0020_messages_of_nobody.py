@@ -1,0 +1,13 @@
+"""Messages about no case end too. The step itself is the SQL file beside this one."""
+
+from __future__ import annotations
+
+from gateway.store.migrate import run_step
+
+revision = "0020_messages_of_nobody"
+down_revision = "0019_returned"
+
+
+def upgrade() -> None:
+    """Run the SQL file."""
+    run_step(revision)
