@@ -6,7 +6,7 @@ without its extension beside it. A rule gets an object whose form the first pass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.documents.fhir import findings
@@ -38,7 +38,11 @@ def _choice(table: Table, owner: str, name: str, spellings: tuple[str, ...]) -> 
     if owner == "Extension":
         names |= {"extension"}
 
+    required = sum(len(spelt) == 1 for _, spelt in table.required(owner)) + (owner in table.exchanged)  # resourceType
+
     def at_most_one(value: Mapping[str, Any]) -> bool:
+        if len(value) < required + 2:  # room for one more than what must be there: the usual case, decided first
+            return True
         hits = names.intersection(value)
         return len(hits) < 2 or len({h.removeprefix("_") for h in hits}) < 2
 
@@ -47,14 +51,7 @@ def _choice(table: Table, owner: str, name: str, spellings: tuple[str, ...]) -> 
 
     shown = "a value or extensions (ext-1)" if owner == "Extension" else name
     rules = [Invariant(owner, findings.DUPLICATE_CHOICE, at_most_one, f"only one of {shown} may stand here")]
-    if owner == "Extension":
-        rules = [rules[0]._replace(holds=_plain_or(at_most_one))]
     return rules + ([Invariant(owner, findings.MISSING, at_least_one, f"{shown} is missing")] if needed else [])
-
-
-def _plain_or(holds: Callable[[Mapping[str, Any]], bool]) -> Callable[[Mapping[str, Any]], bool]:
-    """An extension of two names, one of them `url`, has one thing to say: the usual case, decided first."""
-    return lambda value: len(value) == 2 or holds(value)
 
 
 def _primitive_lists(table: Table, owner: str) -> list[str]:
