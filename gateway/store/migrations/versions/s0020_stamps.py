@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step
 
-revision = "0019_stamps"
-down_revision = "0018_secrets"
+revision = "0020_stamps"
+down_revision = "0019_returned"
 
 
 def upgrade() -> None:
