@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step
 
-revision = "0020_messages_of_nobody"
-down_revision = "0019_returned"
+revision = "0021_messages_of_nobody"
+down_revision = "0020_stamps"
 
 
 def upgrade() -> None:
