@@ -25,38 +25,44 @@ from tests.faults.sender import Habits, sender
 HOW_MANY = 500
 BASELINE = 0.8
 """Of what is taken in without slow callers, so much is taken in beside them."""
-DRIP_S = 0.5
+DRIP_S = 1.0
 HEAD = b"POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000\r\n"
 
 
 def dripping(place: Place, how_many: int) -> None:
     """Be so many callers; say once that all are there, and whenever one was cut off."""
     actors.begin(place)
+    os.nice(19)  # they have machines of their own
     asyncio.run(_drip(place.door_port, how_many))
 
 
 async def _drip(port: int, how_many: int) -> None:
+    inside, came = set[asyncio.StreamWriter](), itertools.count(1)
+
     async def call(n: int) -> None:
         for times in itertools.count():
             with contextlib.suppress(OSError):
-                await _one(port, HEAD + b"\r\n" if n % 2 else HEAD, first=not times)
+                await wait_until_cut_off(HEAD + b"\r\n" if n % 2 else HEAD, first=not times)
             os.write(2, b'{"event": "slow.cut"}\n')
 
-    async def _one(port: int, word: bytes, *, first: bool) -> None:
+    async def wait_until_cut_off(word: bytes, *, first: bool) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        inside.add(writer)
         try:
             writer.write(word)
-            if first and next(there) == how_many:
+            if first and next(came) == how_many:
                 os.write(2, b'{"event": "slow.all"}\n')
-            heard = asyncio.ensure_future(reader.read())
-            while not heard.done():
-                writer.write(b"x")
-                await asyncio.wait([heard], timeout=DRIP_S)
+            await reader.read()
         finally:
+            inside.discard(writer)
             writer.transport.abort()
 
-    there = itertools.count(1)
-    await asyncio.gather(*(call(n) for n in range(how_many)))
+    callers = asyncio.gather(*(call(n) for n in range(how_many)))
+    while not callers.done():
+        for writer in list(inside):
+            if not writer.is_closing():
+                writer.write(b"x")
+        await asyncio.sleep(DRIP_S)
 
 
 def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Result, Books]:
@@ -94,10 +100,10 @@ def speed(both: Books) -> float:
 
 
 def against_baseline(ground: Ground) -> Result:
-    """The same letters without slow callers and beside them."""
-    (alone, before), (found, both) = beside(ground, 0), beside(ground, HOW_MANY)
-    share = speed(both) / speed(before)
+    """The same letters without slow callers, beside them, and without again: the machine has other work, too."""
+    (_, before), (found, both), (_, after) = beside(ground, 0), beside(ground, HOW_MANY), beside(ground, 0)
+    share = 2 * speed(both) / (speed(before) + speed(after))
     if share < BASELINE:
         found.findings.broken.append(f"{share:.0%} of the baseline")
-    found.seconds += alone.seconds
+    found.hits["percent of the baseline"] = round(100 * share)
     return found
