@@ -36,7 +36,8 @@ from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
 from tests.conftest import in_database, leaves
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
-from tests.faults.test_restore import empty_home, run, shell
+from tests.faults.restored import run, shell
+from tests.faults.test_restore import empty_home
 from tests.unsealed import SEALED, Unsealed
 
 OLD = Path(__file__).parent / "releases" / "0.1.0"
