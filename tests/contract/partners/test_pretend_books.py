@@ -42,7 +42,7 @@ class Between:
             scene.world,
             channels={"KEIS": channel("keis", self.line)},
             limits=replace(scene.world.limits, partner_urls={"KEIS": self.partner.base + MESSAGES}),
-            signing_key=self._key,
+            signing=lambda: self._key,
             keys=lambda owner: theirs.of("keis") if owner.lower() == "keis" else ours.of("comwel"),
         )
         return replace(scene, world=world)

@@ -26,6 +26,7 @@ FREE = {
     "xlog_tile": "published",
     "xlog_checkpoint": "published",
     "xlog_cosig": "published",
+    "xlog_stamp": "published",
     "xlog_outside": "published by those who showed it",
     "number_series": "counts the referrals of a day",
     "rtw_file": "numbers and digests of files; their content stands in rtw_update",
