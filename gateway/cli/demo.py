@@ -386,8 +386,8 @@ def show(report: Report, console: Console) -> None:
         console.print("[green]every accepted message is accounted for, on both sides[/green]")
         signed = f"the signed lists of both sides agree about all {report.listed} of them"
         console.print(f"[green]{signed}[/green]")
-        console.print(f"[green]{report.outside}[/green]")
         console.print(f"[green]the partners have proof of {report.promises} leaves that receipts promised[/green]")
+        console.print(f"[green]{report.outside}[/green]")
     for problem in report.problems[:20]:
         console.print(f"[red]does not add up:[/red] {problem}")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")

@@ -29,6 +29,10 @@ SENDS_OR_TAKES = frozenset({"referral.prepared", "referral.withdrawn", "message.
 """Acts that bring a message into being here; their leaves commit to its bytes too."""
 
 
+TOGETHER = 64
+"""Acts that are written in one trip with their commit: some 50 kB, and as much for their receipts."""
+
+
 class Numbered(NamedTuple):
     """An act with its number: its leaf, and the row that auditors read with the leaf as bytes at its end."""
 
@@ -67,12 +71,20 @@ class Leaves:
         return Promise(self._name, hash_, one.leaf.stream, one.leaf.seq, moment(one.leaf.at))
 
     def commit(self, connection: Connection, numbered: Sequence[Numbered], receipts: str | None) -> None:
-        """Write acts, leaves and `receipts` (rows as JSON) and commit: one trip, for whoever waits for the stream."""
-        rows = zip(*(one.row for one in numbered), strict=True)
+        """Write acts, leaves and `receipts` (rows as JSON) and commit: one trip, for whoever waits for the stream.
+
+        Of many acts only the last go with the commit: what does not fit into the socket's buffer is not sent on while
+        the driver waits for the answers to all of it.
+        """
+        *before, last = [numbered[at : at + TOGETHER] for at in range(0, len(numbered), TOGETHER)]
+        for some in before:
+            _add(connection, some)
+        if before and receipts:
+            _SQL.add_receipts(connection, receipts=receipts)
         with connection.pipeline():
-            if receipts:
+            if receipts and not before:
                 _SQL.add_receipts(connection, receipts=receipts)
-            _SQL.add_events(connection, **dict(zip(_NAMES, map(list, rows), strict=True)))
+            _add(connection, last)
             connection.commit()
 
     def _places(self, connection: Connection, streams: Mapping[str, int]) -> Mapping[str, _Place]:
@@ -92,6 +104,11 @@ class _Place:
     def take(self) -> tuple[int, datetime]:
         self._seq += 1
         return self._seq, self._at
+
+
+def _add(connection: Connection, numbered: Sequence[Numbered]) -> None:
+    columns = zip(*(one.row for one in numbered), strict=True)
+    _SQL.add_events(connection, **dict(zip(_NAMES, map(list, columns), strict=True)))
 
 
 def leaf_of(event: AuditEvent, event_id: str, seq: int, at: datetime, case: CaseKey, body: bytes | None) -> Leaf:

@@ -985,6 +985,14 @@ def test_a_refusal_is_kept_with_and_without_a_partner(store: Store) -> None:
         assert unit.counts()["events"] == before + 2
 
 
+def test_a_unit_of_thousands_of_acts_commits_all_of_them(store: Store) -> None:
+    with store.unit() as unit:
+        before = unit.counts()["events"]
+        unit.commit(*[EVENT] * 4_000)
+    with store.unit() as unit:
+        assert unit.counts()["events"] == before + 4_000
+
+
 # ── how long records are kept ────────────────────────────────────────────────────────────────────────────────────────
 LATER = date(2027, 1, 1)
 """Everything of these tests is older than this day."""
