@@ -33,7 +33,7 @@ LONGEST_S = {
     "mapping": 25,
     "peers": 75,
     "document": 35,
-    "fhir": 15,
+    "fhir": 45,
     "record": 15,
     "intake": 160,
     "refer": 35,
