@@ -32,6 +32,7 @@ from gateway.journey.world import US, World
 from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.sealing import http, manifest, receipts
+from gateway.sealing.keys import SigningKey
 from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision, Promise
 
@@ -150,10 +151,11 @@ _Said = dict[str, Any] | Refused
 
 def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
     said = {letter.place: _understood(world, letter) for letter in letters}  # 4
+    key = world.signing_key  # nothing is taken in whose receipt we could not sign; later nobody may wait for it
     try:
-        return _unit(world, letters, said)
+        return _unit(world, letters, said, key)
     except Interfered:  # another process was faster with the same message: now it has been seen
-        return _unit(world, letters, said)
+        return _unit(world, letters, said, key)
 
 
 def _understood(world: World, letter: _Letter) -> _Said:
@@ -183,7 +185,7 @@ class _Judged(NamedTuple):
     refusal: Refused | None = None
 
 
-def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, Reply]:
+def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
         met = unit.inbox.meet([_arrival(letter, said[letter.place]) for letter in letters])  # 5–6
         world.reached("inbound.fresh")
@@ -195,7 +197,7 @@ def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said]) -
         unit.add_work([r.work for r in results.values() if r.work])
         world.reached("inbound.written")
         promises = unit.promise(*(results[letter.place].event for letter in letters))  # 10
-        made = _receipts(world, letters, results, promises)
+        made = _receipts(letters, results, promises, key)
         unit.commit(receipts=list(made.values()))
         world.reached("inbound.committed")
     given = {place: result.reply for place, result in results.items()}
@@ -289,24 +291,24 @@ def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
 
 
 def _receipts(
-    world: World, letters: Sequence[_Letter], results: Mapping[int, _Result], promises: Sequence[Promise]
+    letters: Sequence[_Letter], results: Mapping[int, _Result], promises: Sequence[Promise], key: SigningKey
 ) -> dict[int, ReceiptRow]:
     """Our receipts for those of these letters that are new, by place."""
     return {
-        letter.place: _receipt(world, letter, result, promise)
+        letter.place: _receipt(letter, result, promise, key)
         for letter, promise in zip(letters, promises, strict=True)
         if (result := results[letter.place]).inbox_seq is not None
     }
 
 
-def _receipt(world: World, letter: _Letter, result: _Result, promise: Promise) -> ReceiptRow:
+def _receipt(letter: _Letter, result: _Result, promise: Promise, key: SigningKey) -> ReceiptRow:
     """Our signed word on a new letter, with the promise of its leaf."""
     code = result.event.code
     decision = Decision.REJECTED if result.reply.refusal else Decision.ACCEPTED
     stated = receipts.acknowledge(
         letter.manifest, letter.jws, decision, letter.at, inbox_seq=result.inbox_seq, code=code, promise=promise
     )
-    jws = receipts.make(stated, world.signing_key)
+    jws = receipts.make(stated, key)
     return ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import reread
-from gateway.errors import StoreUnavailable
+from gateway.errors import NothingSigns, StoreUnavailable
 from gateway.journey.receive import Inbound, Reply, receive
 from gateway.ports import LegRow
 from gateway.sealing import receipts
-from gateway.sealing.keys import generate
+from gateway.sealing.keys import SigningKey, generate
 from gateway.sealing.receipts import Decision
 from tests.journey.world import (
     DAY,
@@ -61,6 +61,18 @@ def states(scene: Scene) -> list[tuple[int | None, str, str | None]]:
 
 
 # ── the good way ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_whoever_could_not_sign_the_receipt_does_not_begin(scene: Scene) -> None:
+    def nobody() -> SigningKey:
+        raise NothingSigns("not on this machine")
+
+    points: list[str] = []
+    sent = inbound(scene, letter(a_leg(scene), Kind.ACCEPT, 1))
+    with pytest.raises(NothingSigns):
+        receive(replace(scene.world, signing=nobody, reached=points.append), sent)
+    assert points == ["inbound.proven"]
+    assert receive(scene.world, sent).status == 200
+
+
 @pytest.mark.parametrize("partner", PARTNERS)
 def test_a_good_message_is_applied_and_gets_our_signed_receipt(scene: Scene, partner: str) -> None:
     leg = a_leg(scene, partner)
