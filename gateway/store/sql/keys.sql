@@ -32,8 +32,3 @@ returning owner, kid, jwk, not_before, not_after, revoked_at, signs_from;
 update partner_key set ended_at = clock_timestamp()
 where owner = :owner and signs_from is not null and not_after <= clock_timestamp() and ended_at is null
 returning owner, kid, jwk, not_before, not_after, revoked_at, signs_from;
-
--- name: signing_keys
--- With what we sign, from when to when, and what time it is for all of us.
-select owner, kid, jwk, not_before, not_after, revoked_at, signs_from, clock_timestamp()
-from partner_key where owner = :owner and signs_from is not null order by signs_from, kid;
