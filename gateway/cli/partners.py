@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,19 @@ START_S = 30.0
 CLOCK_S = 300.0
 
 
+# Below the ports that the kernel gives to outgoing connections (from 32768, ip(7)).
+_LISTENED = range(10_000, 32_000)
+_given = itertools.count(os.getpid() * 61)
+
+
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free now, and that no outgoing connection takes before its owner listens; never one twice here."""
+    for number in itertools.islice(_given, len(_LISTENED)):
+        port = _LISTENED[number % len(_LISTENED)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no port from {_LISTENED.start} to {_LISTENED.stop} is free; end what listens there")
 
 
 class Partners:
