@@ -2,7 +2,7 @@
 FROM python:3.11.10-slim-bookworm
 RUN useradd --uid 10001 --no-create-home gateway && install --directory --owner gateway --mode 0700 /data /partners /witness
 COPY requirements.lock /app/
-RUN pip install --no-cache-dir --require-hashes --requirement /app/requirements.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /app/requirements.lock
 COPY gateway /app/gateway
 COPY adapters /app/adapters
 COPY schemas /app/schemas

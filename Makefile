@@ -76,11 +76,13 @@ clean: ## remove what the targets made (the demo's data too)
 	rm -rf .venv .venv-bench .gateway tests/contract/javascript/node_modules tests/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # ── what the targets need ──────────────────────────────────────────────────────────────────────────────────────────
+# The locks name everything, so pip has nothing to solve: what was released since they were made cannot interfere.
 $(READY): requirements.lock pyproject.toml .ci/python
 	@.ci/python
 	@echo "installing locked dependencies into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(PROMTOOL): $(READY)
@@ -108,13 +110,13 @@ $(AUDITOR): requirements.lock $(READY)
 	@echo "making an auditor's environment: Python and cryptography, nothing of ours"
 	@rm -rf $(@D) && $(BIN)/python -m venv $(@D)
 	@awk '/^[a-z]/ {kept = /^(cryptography|cffi|pycparser|typing-extensions)==/} kept' requirements.lock > $(@D)/requirements
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(@D)/requirements
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(@D)/requirements
 	@touch $@
 
 $(PEERS): tests/bench/peers/requirements.lock tests/bench/peers/package-lock.json $(READY)
 	@echo "installing what the bench measures beside us into .venv-bench"
 	@rm -rf .venv-bench && $(BIN)/python -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  -r tests/bench/peers/requirements.lock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/bench/peers --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
