@@ -93,10 +93,10 @@ from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import kept_key, later_secrets, log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves
 from gateway.store.migrate import PHASES, current, migrate, require_fit
+from gateway.store.postgres import PostgresStore
 from gateway.store.rest import seal_rest
 from gateway.store.rewrap import rewrap
 from gateway.store.stamps import Stamps
-from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel

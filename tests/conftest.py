@@ -18,7 +18,7 @@ from gateway.assembly import uuid7
 from gateway.store.embedded import embedded_postgres
 from gateway.store.leaves import Leaves
 from gateway.store.migrate import migrate
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from gateway.store.vault import Vault
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))

@@ -27,14 +27,15 @@ from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
 from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
 from gateway.sealing.receipts import promised
+from gateway.store.connections import WHOLE_JOURNEY
 from gateway.store.evidence import evidence
 from gateway.store.leaves import SENDS_OR_TAKES
+from gateway.store.postgres import PostgresStore
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
 from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tile_reader
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
-from gateway.store.units import WHOLE_JOURNEY, PostgresStore
 from gateway.store.witnesses import Witnesses, witnessed
 
 ACTOR = "gateway"

@@ -16,8 +16,8 @@ import aiosql
 
 from gateway.errors import StoreUnavailable
 from gateway.ports import Reading
+from gateway.store.postgres import PostgresStore
 from gateway.store.statements import Connection
-from gateway.store.units import PostgresStore
 
 CONNECT_S = 2.0
 STATEMENT_S = 5.0

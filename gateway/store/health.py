@@ -14,7 +14,7 @@ import aiosql
 
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.store.migrate import fit
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 
 PATIENCE_S = 1.0
 START_S = 10.0

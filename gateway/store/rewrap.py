@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from gateway.errors import SecretRefused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.store.postgres import PostgresStore
 from gateway.store.statements import STATEMENTS as _SQL
-from gateway.store.units import PostgresStore
 
 PURPOSE = "trust"
 ALONE = "rewrap"

@@ -24,9 +24,9 @@ from gateway.errors import StampInvalid
 from gateway.exchange_log import stamp
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import WorkItem
+from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head
 from gateway.store.statements import STATEMENTS as _SQL
-from gateway.store.units import PostgresStore
 
 ACTOR, PURPOSE, DOUBTED = "gateway", "log-integrity", "stamp-doubted"
 STAMPED, TSR = "stamped", "stamped.tsr"

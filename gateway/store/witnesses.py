@@ -32,10 +32,10 @@ from gateway.exchange_log.note import COSIGNATURE, Verifier
 from gateway.exchange_log.policy import NOBODY, Policy, Witness
 from gateway.exchange_log.witnessing import Submission
 from gateway.ports import Reached, WitnessAnswer, WitnessChannel, WorkItem, nothing
+from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
-from gateway.store.units import PostgresStore
 
 ACTOR, PURPOSE = "gateway", "log-integrity"
 AGAIN_AFTER = timedelta(hours=1)

@@ -30,9 +30,9 @@ from gateway.errors import SchemaTooOld, SettingsInvalid
 from gateway.ports import Finish
 from gateway.store import migrate as steps
 from gateway.store.migrate import APP_ROLE, migrate, require_fit
+from gateway.store.postgres import PostgresStore
 from gateway.store.rest import seal_rest
 from gateway.store.sealed import is_sealed
-from gateway.store.units import PostgresStore
 from gateway.worker.rounds import walk
 from tests.conftest import in_database, leaves
 from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row

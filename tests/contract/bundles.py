@@ -33,7 +33,7 @@ from gateway.sealing.keys import to_jwk
 from gateway.sealing.receipts import TYP, promised
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.keyfiles import log_key
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from gateway.store.witnesses import Witnesses
 from tests.conftest import LOG_NAME, home_folder, in_database, leaves
 from tests.journey.world import PARTNERS, Scene, a_case, key_of, make_scene

@@ -48,7 +48,7 @@ from gateway.ports import (
     WorkItem,
 )
 from gateway.sealing.manifest import Manifest, digest_part, seal
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import key_of, rows
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import aiosql
 import psycopg
 
-from gateway.store import statements, units
+from gateway.store import statements
 
-SQL = Path(units.__file__).parent / "sql"
+SQL = Path(statements.__file__).parent / "sql"
 
 
 class Control(NamedTuple):
@@ -65,7 +65,8 @@ def be(careless: str) -> None:
     careful = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql")))
     assert careful.count(control.careful) == 1, careless
     said = careful.replace(control.careful, control.careless)
-    units._SQL = aiosql.from_str(said, statements._Adapter, mandatory_parameters=False)
+    otherwise = aiosql.from_str(said, statements._Adapter, mandatory_parameters=False)
+    vars(statements.STATEMENTS).update(vars(otherwise))
 
 
 def allow(careless: str, database: str) -> None:

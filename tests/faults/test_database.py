@@ -22,7 +22,7 @@ from gateway.assembly import Gateway
 from gateway.journey.deliver import deliver
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from gateway.telemetry.metrics import Metrics
 from gateway.worker.rounds import one_round
 from tests.conftest import ROOT, home_folder, leaves, make_template

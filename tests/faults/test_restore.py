@@ -28,7 +28,7 @@ from gateway.journey.intake import take_in
 from gateway.journey.reconcile import Reconciled, reconcile
 from gateway.ports import CaseChange
 from gateway.store.embedded import embedded_postgres
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from gateway.worker.embedded import Runner
 from tests.conftest import home_folder, in_database, leaves
 from tests.contract.test_store import EVENT, case, finish, message

@@ -10,7 +10,7 @@ from gateway.assembly import KeyShelf, RealClock
 from gateway.errors import KeyRefused
 from gateway.ports import ActsAsked
 from gateway.sealing.keys import generate, to_jwk
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 
 KEY = generate("keis-1")
 

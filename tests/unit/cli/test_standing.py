@@ -14,7 +14,7 @@ from rich.console import Console
 from gateway.cli import running, standing
 from gateway.config import Settings
 from gateway.journey.gate import Gate, Reason, turn
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.journey.world import a_case, make_scene
 
 US = os.getpid()

@@ -22,7 +22,7 @@ from gateway.exchange_log.leaf import Leaf
 from gateway.exchange_log.note import LOG, Signer, Verifier
 from gateway.store import publisher, sequencer
 from gateway.store.exchange_log import ExchangeLog
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.conftest import LOG_NAME, leaves
 from tests.unit.exchange_log.test_note import signer as seeded
 

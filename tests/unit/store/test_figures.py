@@ -12,7 +12,7 @@ from gateway.assembly import uuid7
 from gateway.ports import Reading
 from gateway.store import figures
 from gateway.store.figures import FIGURES, PostgresFigures
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.conftest import leaves
 
 TODAY = date(2026, 11, 25)

@@ -19,8 +19,8 @@ from gateway.errors import SecretRefused, SettingsInvalid
 from gateway.ports import ActsAsked, CaseChange, QuarantinedRow
 from gateway.store.keyfiles import later_secrets, vault_secret
 from gateway.store.leaves import Leaves
+from gateway.store.postgres import PostgresStore
 from gateway.store.rewrap import BATCH, rewrap
-from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
 from tests.conftest import LOG_NAME
 from tests.contract.test_store import EVENT, case, file, message

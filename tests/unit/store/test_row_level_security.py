@@ -12,7 +12,8 @@ from uuid import NAMESPACE_OID, uuid5
 import psycopg
 import pytest
 
-from gateway.store.units import APP_ROLE, PostgresStore
+from gateway.store.migrate import APP_ROLE
+from gateway.store.postgres import PostgresStore
 from tests.conftest import in_database, leaves
 
 PARTNERS = ("KEIS", "KEAD", "TRN", "HRD", "WORK24")

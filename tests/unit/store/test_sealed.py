@@ -14,8 +14,8 @@ from gateway.assembly import uuid7
 from gateway.errors import SettingsInvalid, StoreDamaged
 from gateway.ports import CaseChange, QuarantinedRow
 from gateway.store.leaves import Leaves
+from gateway.store.postgres import PostgresStore
 from gateway.store.sealed import ALL, MARK, is_sealed
-from gateway.store.units import PostgresStore
 from gateway.store.vault import Vault
 from tests.conftest import LOG_NAME
 from tests.contract.test_store import EVENT, case, file, leg, message, request_row

@@ -24,7 +24,7 @@ from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, make, promised
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.leaves import leaf_of
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.conftest import leaves
 from tests.unit.sealing.build import key_of, receipt_of, sealed
 from tests.unit.store.test_exchange_log import ACT, CASE, OURS, a_log, as_it_was, signer

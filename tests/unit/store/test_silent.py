@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from tests.conftest import leaves
 from tests.contract.test_store import EVENT, message
 

@@ -19,8 +19,8 @@ from gateway.errors import SettingsInvalid, StampInvalid
 from gateway.exchange_log import stamp
 from gateway.store import stamps as module
 from gateway.store.exchange_log import ExchangeLog
+from gateway.store.postgres import PostgresStore
 from gateway.store.stamps import Stamps
-from gateway.store.units import PostgresStore
 from tests.fakes.authority import Answer, Authority, openssl, served
 from tests.unit.store.test_exchange_log import ACT, a_log
 

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.ports import Arrival
-from gateway.store.units import PostgresStore, PostgresUnit
+from gateway.store.postgres import PostgresStore
+from gateway.store.units import PostgresUnit
 from tests.conftest import leaves
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

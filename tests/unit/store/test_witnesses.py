@@ -27,7 +27,7 @@ from gateway.exchange_log.tree import EMPTY_ROOT
 from gateway.ports import WitnessAnswer, WitnessChannel
 from gateway.store import witnesses as module
 from gateway.store.exchange_log import ExchangeLog
-from gateway.store.units import PostgresStore
+from gateway.store.postgres import PostgresStore
 from gateway.store.witnesses import Witnesses
 from tests.conftest import LOG_NAME
 from tests.fakes.witnesses import Near, Told

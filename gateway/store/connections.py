@@ -1,0 +1,124 @@
+"""Connections to PostgreSQL, each in a transaction that is opened with its scope.
+
+Rules: a scope is one partner, the whole journey, or nothing; row-level security keeps the transaction there. A
+connection that does not come, breaks, only reads or was silent for too long is StoreUnavailable, a row outside of the
+scope is OutOfScope; nothing of psycopg's goes further than here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import psycopg
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.sql import SQL, Literal
+from psycopg.types.array import ListBinaryDumper
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from gateway.errors import OutOfScope, StoreUnavailable
+from gateway.store.migrate import APP_ROLE
+from gateway.store.statements import Connection
+
+WHOLE_JOURNEY = "*"
+NOTHING = ""
+"""The scope of a transaction that needs no rows."""
+PATIENCE_S, AWAY_S = 10.0, 0.1
+"""How long a connection is waited for; and when the last one broke or did not come: partners are told soon."""
+CONNECT_S, RECONNECT_S = 5.0, 2.0
+"""For how long one connection, and the pool by itself, try; a pool that waited ever longer would miss the return."""
+
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    PoolTimeout,
+)
+
+
+class Pool(ConnectionPool[Connection]):
+    """Connections, and whether the last attempt to work on one failed."""
+
+    away = False
+
+
+def opened(conninfo: str, most: int, idle_s: float) -> Pool:
+    """A pool of up to `most` connections, whose transactions end when they are silent for `idle_s`.
+
+    Raises StoreUnavailable when there is no database there.
+    """
+    options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
+    options += f" -c idle_in_transaction_session_timeout={idle_s * 1000:.0f}"
+    # we say ourselves: begin; and every statement is one of a file, worth planning once
+    session = {"options": options, "autocommit": True, "prepare_threshold": 0, "connect_timeout": int(CONNECT_S)}
+    pool = Pool(
+        conninfo,
+        min_size=1,
+        max_size=most,
+        open=False,
+        kwargs=session,
+        configure=_configure,
+        reconnect_timeout=PATIENCE_S,
+    )
+    try:
+        pool.open(wait=True, timeout=PATIENCE_S)
+    except PoolTimeout:
+        pool.close()
+        raise StoreUnavailable from None
+    pool.reconnect_timeout = RECONNECT_S
+    return pool
+
+
+def _configure(connection: Connection) -> None:
+    """Arrays go in binary: as text, every byte of a body would be looked at in Python."""
+    connection.adapters.register_dumper(list, ListBinaryDumper)
+    connection.prepared_max = 250  # more than there are statements
+
+
+@contextmanager
+def connected(pool: Pool, scope: str) -> Iterator[Connection]:
+    """A connection of the pool in a transaction of this scope; leaving commits.
+
+    Raises StoreUnavailable when there is none, when it breaks or only reads, and OutOfScope when row-level security
+    refuses a row.
+    """
+    try:
+        with pool.connection(AWAY_S if pool.away else PATIENCE_S) as connection:
+            connection.execute(_opening(scope), prepare=False)
+            pool.away = False
+            yield connection
+    except _AWAY:
+        pool.away = True
+        raise StoreUnavailable from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise OutOfScope from None
+
+
+@contextmanager
+def glance(pool: Pool, patience_s: float) -> Iterator[Connection]:
+    """A connection that only reads, the whole journey as it is at one moment. Raises StoreUnavailable, soon."""
+    try:
+        with pool.connection(timeout=patience_s) as connection:
+            connection.execute(_opening(WHOLE_JOURNEY), prepare=False)
+            connection.execute("set transaction isolation level repeatable read, read only")
+            yield connection
+    except (psycopg.Error, PoolTimeout):
+        raise StoreUnavailable from None
+
+
+@lru_cache(maxsize=256)
+def _opening(scope: str) -> bytes:
+    """Begin and say for whom, in one round trip: the scope ends with the transaction."""
+    return SQL("begin; set local app.partner = {}").format(Literal(scope)).as_bytes(None)
+
+
+def undo(connection: Connection) -> None:
+    """Roll back, and keep the plans: psycopg forgets all of them, for a schema that may have changed in between.
+
+    Ours never does inside a unit, and most units that end so have only looked whether there is something to do.
+    """
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        return
+    if connection.pgconn.exec_(b"rollback").status != ExecStatus.COMMAND_OK:
+        connection.rollback()  # says what is wrong with the connection

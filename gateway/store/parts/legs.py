@@ -1,0 +1,71 @@
+"""Referrals and their legs. Who reads a leg locks it, and whoever saves it says which version was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from gateway.ports import CaseRow, LegRow, ReferralRow
+from gateway.store.parts.part import Part
+from gateway.store.parts.written import write_down
+from gateway.store.sealed import CASE, Seal
+from gateway.store.shapes import as_arrays, as_json, as_texts
+from gateway.store.statements import STATEMENTS as _SQL
+
+
+def _leg(columns: tuple[Any, ...]) -> LegRow:
+    row = LegRow(*columns)
+    return row._replace(services=tuple(row.services))
+
+
+def remembered(seal: Seal, found: Iterable[tuple[Any, ...]]) -> dict[str, LegRow]:
+    """Legs by their numbers; whose they are is remembered."""
+    legs = {row[0]: _leg(row) for row in found}
+    seal.cases.update((leg.ref_no, leg.case_no) for leg in legs.values())
+    return legs
+
+
+class Legs(Part):
+    """See `ports.Legs`."""
+
+    def next_numbers(self, day: date, how_many: int) -> Sequence[int]:
+        last: int = _SQL.next_numbers(self._c, day=day, how_many=how_many)
+        return range(last - how_many + 1, last + 1)
+
+    def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None:
+        _SQL.add_referrals(self._c, **as_arrays(ReferralRow._fields, referrals))
+        services = as_texts(leg.services for leg in legs)
+        _SQL.add_legs(self._c, **(as_arrays(LegRow._fields, legs) | {"services": services}))
+
+    def get(self, ref_no: str) -> LegRow | None:
+        return self.many([ref_no]).get(ref_no)
+
+    def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
+        return remembered(self._seal, _SQL.legs_by_number(self._c, ref_nos=list(ref_nos)))
+
+    def of_case(self, case_no: str) -> Sequence[LegRow]:
+        return self.of_cases([case_no])
+
+    def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.legs_of_cases(self._c, case_nos=list(case_nos))]
+
+    def save(self, *legs: LegRow) -> None:
+        write_down(self._c, legs=legs)
+
+    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled)]
+
+    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+        told = [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs]
+        _SQL.mark_tracked(self._c, rows=as_json(told))
+
+    def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
+        width = len(LegRow._fields)
+        found = _SQL.to_withdraw(self._c, limit=limit)
+        return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
+
+    def end_requests(self, statuses: Mapping[str, str]) -> None:
+        if statuses:
+            told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]
+            _SQL.end_requests(self._c, rows=as_json(told))
