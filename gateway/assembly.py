@@ -29,6 +29,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from adapters.comwel import synthetic
 from adapters.comwel.handover import A1Batch, A6Entries
+from adapters.comwel.handed_files import FolderFiles
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from adapters.witnesses.http import HttpWitness
@@ -531,6 +532,7 @@ def assemble(
             secret=pairwise_secret(settings.home / "keys", random),
             readers=(A1Batch(settings.schemas), A6Entries(settings.schemas)),
             register=RtwFiles(settings.schemas),
+            handed=FolderFiles(settings.from_comwel(), settings.to_comwel()),
             channels=open_channels,
             retry=RetrySchedule().scaled(settings.retry_scale),
             stopped=Stops(store),

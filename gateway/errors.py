@@ -432,7 +432,8 @@ class NotFit(GatewayFault):
 
 class FolderUnusable(GatewayFault):
     code, status, issue = "GW-FOLDER", 503, "transient"
-    sentence, remedy = "a file cannot be moved out of the drop folder", "let the gateway write to GATEWAY_INBOX_DIR"
+    sentence = "a file of COMWEL's folders cannot be moved or deleted"
+    remedy = "let the gateway write to GATEWAY_INBOX_DIR and home/to-comwel"
 
 
 class SchemaTooOld(GatewayFault):

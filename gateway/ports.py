@@ -830,6 +830,10 @@ class Retention(Protocol):
 
     def holds(self) -> Sequence[HoldRow]: ...
 
+    def files_on_hold(self) -> Set[tuple[date, int]]:
+        """Base date and number of files from and for COMWEL in which something of a held case stands."""
+        ...
+
 
 class Reconciliation(Protocol):
     """Our books, the lists exchanged about them, and the differences that were found."""
@@ -1214,6 +1218,26 @@ class HandoverReader(Protocol):
 
     def put_away(self, path: Path, *, good: bool) -> None:
         """Move a file that has been answered out of the folder: nothing is deleted or overwritten. Raises OSError."""
+        ...
+
+
+class HandedFile(NamedTuple):
+    """A file between COMWEL and the gateway that was answered. `base_date` (None: no day) and `file_seq` as named."""
+
+    path: Path
+    base_date: date | None
+    file_seq: int
+
+
+class HandedFiles(Protocol):
+    """Files that were handed over and answered, both ways, as long as they lie there."""
+
+    def older(self, before: date) -> Sequence[HandedFile]:
+        """Those last written before this day, in Korea. Raises FolderUnusable."""
+        ...
+
+    def destroy(self, file: HandedFile) -> None:
+        """Delete a file and its marks. Raises FolderUnusable."""
         ...
 
 

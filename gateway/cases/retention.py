@@ -16,10 +16,13 @@ from gateway import datafile
 from gateway.errors import DataFileInvalid, Place
 
 KEPT = "kept"
+FILES = "destroy-files"
 
 
 class RecordClass(NamedTuple):
-    """One class of records. `years` None: kept; `then` is destroy-put-aside|destroy-content|destroy-evidence|kept."""
+    """One class of records. `years` None: kept; `then` is destroy-put-aside|destroy-content|destroy-evidence|
+    destroy-files|kept.
+    """
 
     id: str
     what: str

@@ -4,6 +4,7 @@ Rules: what may go is what the rules in force say on this business day; a case o
 a business day, and what is destroyed is one event a batch, with class, rules and count: the certificate of destruction.
 Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable. What was destroyed and came
 back with a backup that was too old, a key of content or rows, is found first and destroyed again, as an act of its own.
+Files from and for COMWEL are gone before the act that says so, for no act may say more than is true.
 Refuses to destroy a case with which somebody is still concerned, whatever its age.
 """
 
@@ -12,10 +13,11 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from gateway.cases.retention import KEPT, RecordClass
+from gateway.cases.retention import FILES, KEPT, RecordClass
 from gateway.errors import HoldRefused
+from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.world import World
-from gateway.ports import HoldRow
+from gateway.ports import HandedFile, HoldRow, Unit
 
 PURPOSE = "data-retention"
 ROUND = "destroy"
@@ -37,9 +39,16 @@ def plan(world: World) -> list[Due]:
     with world.store.unit() as unit:
         for records in world.know.retention.classes:
             before = records.ended_before(today)
-            due, held = unit.retention.due(records.then, before) if before else (0, 0)
+            due, held = _due(world, unit, records, before) if before else (0, 0)
             found.append(Due(records, before, due, held))
     return found
+
+
+def _due(world: World, unit: Unit, records: RecordClass, before: date) -> tuple[int, int]:
+    if records.then != FILES:
+        return unit.retention.due(records.then, before)
+    going, held = _files(world, unit, before)
+    return len(going), held
 
 
 def destroy_daily(world: World) -> int:
@@ -73,15 +82,38 @@ def _end_again(world: World) -> int:
 
 def _end(world: World, records: RecordClass, today: date) -> int:
     before, total = records.ended_before(today), 0
+    if before and records.then == FILES:
+        return _end_files(world, records, before)
     while before and not world.stopping():
         with world.store.unit() as unit:
             gone = unit.retention.destroy(records.then, before, MOST)
             if not gone:
                 break
-            rules = f"{world.know.retention.id}/{records.id}"
-            unit.commit(world.event("records.destroyed", PURPOSE, subject=rules, counts={"destroyed": gone}))
+            unit.commit(_certificate(world, records, gone))
         total += gone
     return total
+
+
+def _end_files(world: World, records: RecordClass, before: date) -> int:
+    with world.store.unit() as unit:
+        going, _ = _files(world, unit, before)
+        for file in going:
+            world.handed.destroy(file)
+        if going:
+            unit.commit(_certificate(world, records, len(going)))
+    return len(going)
+
+
+def _files(world: World, unit: Unit, before: date) -> tuple[list[HandedFile], int]:
+    """Files that may go, and how many of that age are held."""
+    held, old = unit.retention.files_on_hold(), world.handed.older(before)
+    going = [f for f in old if f.base_date is None or (f.base_date, f.file_seq) not in held]
+    return going, len(old) - len(going)
+
+
+def _certificate(world: World, records: RecordClass, gone: int) -> AuditEvent:
+    rules = f"{world.know.retention.id}/{records.id}"
+    return world.event("records.destroyed", PURPOSE, subject=rules, counts={"destroyed": gone})
 
 
 def hold(world: World, case_no: str, reason: str) -> None:

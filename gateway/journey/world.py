@@ -29,6 +29,7 @@ from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
 from gateway.ports import (
     Clock,
+    HandedFiles,
     HandoverReader,
     Ids,
     PartnerChannel,
@@ -121,6 +122,7 @@ class World:
     secret: Callable[[str], bytes]
     readers: tuple[HandoverReader, ...]
     register: RtwRegister
+    handed: HandedFiles
     channels: Mapping[str, PartnerChannel]
     retry: RetrySchedule
     attempts: Callable[[str], Executor]

@@ -1123,6 +1123,24 @@ def test_a_message_about_no_case_is_emptied_like_a_record_put_aside(store: Store
     assert kept[uid("in1")]["body_sha256"] == said.body_sha256
 
 
+def test_files_with_anything_of_a_held_case_are_on_hold(store: Store) -> None:
+    """Whether they brought it, put it aside or let it wait; and those that carry its updates."""
+    held, day = case(1).case_no, file(1).base_date
+    with store.unit() as unit:
+        for n in range(1, 5):
+            aside = QuarantinedRow(file(n).file_id, 3, held, "E-DATE", "accidentDate", b"raw", "a" * 64)
+            unit.handovers.add(file(n), [aside] if n == 2 else [])
+        unit.cases.save([CaseChange(case(1), "I", file(1).file_id), CaseChange(case(2), "I", file(4).file_id)])
+        unit.handovers.park([ParkedRow(held, 2, "U", None, b"{}", "b" * 64, file(3).file_id, 4, NOW)])
+        unit.legs.add([request_row()], [leg()])
+        unit.facts.add_updates([UPDATE])
+        written = unit.facts.allocate_file(LATER, 9, NOW + timedelta(days=1))
+        assert written
+        assert unit.retention.files_on_hold() == set()
+        unit.retention.hold(HoldRow(held, "lawsuit", NOW))
+        assert unit.retention.files_on_hold() == {(day, 1), (day, 2), (day, 3), (LATER, written[0])}
+
+
 def test_no_more_than_asked_for_is_destroyed_at_once(store: Store) -> None:
     with store.unit() as unit:
         unit.cases.save([CaseChange(case(n, status="deleted"), "X", None) for n in (1, 2, 3)])

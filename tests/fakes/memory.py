@@ -688,6 +688,14 @@ class Retention(_Part):
     def holds(self) -> Sequence[HoldRow]:
         return sorted(self.s.holds.values(), key=lambda row: (row.since, row.case_no))
 
+    def files_on_hold(self) -> Set[tuple[date, int]]:
+        brought = [(c.row.case_no, c.file_id) for c in self.s.history]
+        brought += [(row.case_no, row.file_id) for row in (*self.s.quarantined, *self.s.parked.values())]
+        files = [self.s.files[file_id] for case_no, file_id in brought if case_no in self.s.holds and file_id]
+        written = [u for u in self.s.updates.values() if u.case_no in self.s.holds]
+        found = {(f.base_date, f.file_seq) for f in files}
+        return found | {(u.file_date, u.file_seq) for u in written if u.file_date and u.file_seq}
+
     def _due(self, kind: str, before: date) -> list[str | None]:
         if kind == "destroy-put-aside":
             records = [row for row in self.s.quarantined if row.raw and self._came_before(row, before)]

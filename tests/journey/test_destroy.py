@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.errors import ContentDestroyed, HoldRefused
 from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
 from gateway.journey.explain import explain
+from gateway.journey.intake import pick_up
 from gateway.sealing import base64url, receipts
 from tests.journey.world import PARTNERS, Scene, a_case, ring
 
@@ -115,7 +117,7 @@ def test_what_is_destroyed_is_one_event_with_class_rules_and_count(closed: Scene
     (event,) = closed.events(since)
     assert (event["act"], event["subject"], event["counts"]) == (
         "records.destroyed",
-        "RT-2026.1/content",
+        "RT-2026.2/content",
         {"destroyed": 1},
     )
     assert destroy(closed.world) == 0
@@ -237,3 +239,54 @@ def test_the_engine_works_on_among_cases_without_content(closed: Scene) -> None:
         assert unit.counts()["referrals"] == 1
         assert len(list(unit.cases.report())) == 1
         assert len(list(unit.outbox.report())) == 9
+
+
+# ── files on the disk ────────────────────────────────────────────────────────────────────────────────────────────────
+FILES_DUE_FROM = date(2029, 1, 1)
+
+
+def handed(scene: Scene) -> set[str]:
+    """Data files that were answered, and those written for COMWEL."""
+    folders = (scene.world.limits.from_comwel / "done", scene.world.limits.to_comwel)
+    return {p.name for folder in folders for p in folder.iterdir() if p.suffix in (".dat", ".ndjson")}
+
+
+@pytest.fixture
+def answered(scene: Scene) -> Scene:
+    """The files of a closed case lie where answered files lie, as old as the case."""
+    close(scene)
+    pick_up(scene.world)
+    written = scene.clock.now().timestamp()
+    for folder in (scene.world.limits.from_comwel, scene.world.limits.to_comwel):
+        for path in folder.rglob("*.*"):
+            os.utime(path, (written, written))
+    assert {name.split("_")[1] for name in handed(scene)} == {"CASE", "JC", "ACK", "JCACK", "RTW"}
+    return scene
+
+
+@pytest.mark.rule("R-30")
+def test_files_from_and_for_comwel_end_with_an_act_that_says_how_many(answered: Scene) -> None:
+    many, since = len(handed(answered)), len(answered.events())
+    answered.clock.day = FILES_DUE_FROM - timedelta(days=1)
+    destroy(answered.world)
+    assert len(handed(answered)) == many
+    answered.clock.day = FILES_DUE_FROM
+    due = {one.records.id: (one.due, one.held) for one in plan(answered.world)}
+    assert due["handed-files"] == (many, 0)
+    assert destroy(answered.world) == many
+    assert handed(answered) == set()
+    (event,) = answered.events(since)
+    assert (event["act"], event["subject"]) == ("records.destroyed", "RT-2026.2/handed-files")
+    assert event["counts"] == {"destroyed": many}
+
+
+def test_a_file_with_a_case_on_hold_in_it_stays_until_the_case_is_released(answered: Scene) -> None:
+    before = handed(answered)
+    hold(answered.world, a_case().case_no, "lawsuit")
+    answered.clock.day = FILES_DUE_FROM
+    due = {one.records.id: (one.due, one.held) for one in plan(answered.world)}
+    assert due["handed-files"] == (0, len(before))
+    assert destroy(answered.world) == 0
+    assert handed(answered) == before
+    release(answered.world, a_case().case_no)
+    assert destroy(answered.world) == len(before)

@@ -28,6 +28,7 @@ from psycopg.rows import dict_row
 
 from adapters.comwel import synthetic
 from adapters.comwel.handover import A1Batch, A6Entries
+from adapters.comwel.handed_files import FolderFiles
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.comwel.synthetic import Night
 from adapters.comwel.synthetic_cases import Invented, invent
@@ -357,6 +358,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
         secret=lambda partner: f"a secret of thirty-two bytes {partner}".encode().ljust(40, b"."),
         readers=readers(),
         register=RtwFiles(Settings().schemas),
+        handed=FolderFiles(folder / "in", folder / "out"),
         channels=partners,
         retry=RetrySchedule(),
         attempts=lambda partner: OneByOne(),

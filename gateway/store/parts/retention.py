@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 
 from gateway.ports import HoldRow
@@ -47,3 +47,6 @@ class Retention(Part):
 
     def holds(self) -> Sequence[HoldRow]:
         return as_rows(HoldRow, _SQL.holds(self._c))
+
+    def files_on_hold(self) -> Set[tuple[date, int]]:
+        return {(base_date, file_seq) for base_date, file_seq in _SQL.files_on_hold(self._c)}

@@ -38,3 +38,12 @@ delete from legal_hold where case_no = :case_no;
 
 -- name: holds
 select case_no, reason, since from legal_hold order by since, case_no;
+
+-- name: files_on_hold
+-- Files in which something of a held case stands: what they brought, put aside or let wait, and updates written back.
+select f.base_date, f.file_seq from handover_file f
+where f.file_id in (select file_id from case_history where case_no in (select case_no from legal_hold)
+                    union select file_id from quarantined_record where case_no in (select case_no from legal_hold)
+                    union select file_id from parked_record where case_no in (select case_no from legal_hold))
+union
+select file_date, file_seq from rtw_update where file_seq is not null and case_no in (select case_no from legal_hold);
