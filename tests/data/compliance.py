@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,8 @@ def requirements() -> dict[str, Requirement]:
     return {rule: Requirement(**said) for rule, said in raw.items()}
 
 
-def proofs() -> list[Proof]:
+@cache
+def proofs() -> Sequence[Proof]:
     """Every mark in the tests, by file and place."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     return [proof for path in files for proof in marks(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))]
@@ -82,7 +84,7 @@ Reading the law is work of lawyers: this is our reading, for COMWEL's privacy of
 """
 
 
-def _by_rule(found: list[Proof]) -> Mapping[str, list[Proof]]:
+def _by_rule(found: Sequence[Proof]) -> Mapping[str, list[Proof]]:
     return {rule: [p for p in found if p.rule == rule] for rule in {p.rule for p in found}}
 
 

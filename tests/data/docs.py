@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def errors_table() -> str:
     return _table(("code", "status", "issue", "fault", "what is said", "what to do"), rows)
 
 
+@cache
 def command_line() -> Any:
     """The command line as a tree of commands, as typer builds it."""
     from gateway.cli.main import app
