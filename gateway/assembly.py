@@ -28,8 +28,8 @@ from zoneinfo import ZoneInfo
 from cryptography.x509 import load_pem_x509_certificates
 
 from adapters.comwel import synthetic
-from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.handed_files import FolderFiles
+from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from adapters.witnesses.http import HttpWitness

@@ -29,6 +29,13 @@ def closed(scene: Scene) -> Scene:
 
 
 def close(scene: Scene) -> Scene:
+    """A case that came to its end; COMWEL has taken the files away."""
+    for file in come_to_its_end(scene).world.handed.older(date.max):
+        scene.world.handed.destroy(file)
+    return scene
+
+
+def come_to_its_end(scene: Scene) -> Scene:
     """A case that three partners took and could not place; judged, and the updates are written."""
     for leg in scene.referred(a_case()).values():
         assert scene.say(leg, Kind.ACCEPT, 1).refusal is None
@@ -254,7 +261,7 @@ def handed(scene: Scene) -> set[str]:
 @pytest.fixture
 def answered(scene: Scene) -> Scene:
     """The files of a closed case lie where answered files lie, as old as the case."""
-    close(scene)
+    come_to_its_end(scene)
     pick_up(scene.world)
     written = scene.clock.now().timestamp()
     for folder in (scene.world.limits.from_comwel, scene.world.limits.to_comwel):

@@ -27,8 +27,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from adapters.comwel import synthetic
-from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.handed_files import FolderFiles
+from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.comwel.synthetic import Night
 from adapters.comwel.synthetic_cases import Invented, invent
