@@ -47,7 +47,7 @@ def outbound(ground: Ground, points: Mapping[str, float], hits: int, what: str, 
         _rotating(crew, watch, points, hits, rotations)
         crew.until(
             "everything is referred and delivered",
-            lambda: not watch.left() and watch.count("select count(*) from delivery") >= wanted,
+            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
             PATIENCE_S,
         )
         return _judged(what, crew, watch, began, wanted, place.lease_s + watch.longest_s)

@@ -198,7 +198,7 @@ def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -
         wanted = 3 * ground.cases
         crew.until(
             "everything is referred and delivered",
-            lambda: not watch.left() and watch.count("select count(*) from delivery") >= wanted,
+            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
             PATIENCE_S,
         )
         watch.close()
@@ -268,7 +268,7 @@ def at_random(ground: Ground, kills: int, every_s: float = 0.3) -> Result:
         wanted = 3 * ground.cases
         crew.until(
             "everything is referred and delivered",
-            lambda: not watch.left() and watch.count("select count(*) from delivery") >= wanted,
+            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
             PATIENCE_S,
         )
         watch.close()
