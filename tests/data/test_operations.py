@@ -186,6 +186,12 @@ def test_the_dashboard_asks_the_chosen_source_and_its_panels_do_not_overlap() ->
         taken |= cells
 
 
+def test_whatever_wakes_somebody_can_be_looked_at() -> None:
+    shown = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
+    woken_by = {name for rule in RULES for name in re.findall(r"gateway_\w+", rule["expr"])}
+    assert {name for name in woken_by if name not in shown} == set()
+
+
 def test_prometheus_asks_the_door_and_the_ports_after_it_and_reads_these_rules() -> None:
     (job,) = SCRAPING["scrape_configs"]
     targets = {t: group["labels"]["process"] for group in job["static_configs"] for t in group["targets"]}
