@@ -6,8 +6,13 @@ Rules: a temporary name beside it, fsync, rename, fsync of the folder. Refuses t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+
+AT_ONCE = 16
+"""How many files are on their way to the disk together: it syncs them as soon as one."""
 
 
 def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> None:
@@ -28,3 +33,12 @@ def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> 
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write many files, each so, and some of them side by side; all are there when it returns. Raises OSError."""
+    left = iter(files)
+    with ThreadPoolExecutor(AT_ONCE, "wholefile") as hands:
+        while some := list(islice(left, AT_ONCE)):
+            for written in [hands.submit(write, path, data) for path, data in some]:
+                written.result()

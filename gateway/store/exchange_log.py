@@ -33,7 +33,7 @@ from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.postgres import PostgresStore
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
-from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tile_reader
+from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tiles_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import Witnesses, witnessed
@@ -247,7 +247,7 @@ class ExchangeLog:
         with self.reading() as connection:
             heads = [Head(*row) for row in _SQL.heads(connection)]
             for head in heads:
-                write_log(folder / head.folder, 0, head.size, tile_reader(connection, head.shard))
+                write_log(folder / head.folder, 0, head.size, tiles_of(connection, head.shard))
                 write_terms(folder / head.folder, head, self.witnesses.policy)
                 write_witnessed(folder / head.folder, witnessed(connection, head, self.witnesses.policy))
                 for tile in new_tiles(0, head.size) if entries else ():

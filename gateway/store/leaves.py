@@ -34,10 +34,11 @@ TOGETHER = 64
 
 
 class Numbered(NamedTuple):
-    """An act with its number: its leaf, and the row that auditors read with the leaf as bytes at its end."""
+    """An act with its number: its leaf, as bytes too, and the row that auditors read."""
 
     leaf: Leaf
-    row: tuple[Any, ...]
+    raw: bytes
+    row: Mapping[str, Any]
 
 
 class Leaves:
@@ -62,12 +63,12 @@ class Leaves:
             key = of_acts[event.case_no] if event.case_no else self.vault.of_no_case
             body = made.get(event.mid or "") if event.act in SENDS_OR_TAKES else None
             leaf = leaf_of(event, self._ids(), seq, at, key, body)
-            numbered.append(Numbered(leaf, (leaf.id, at, *_columns(event), leaf.to_bytes())))
+            numbered.append(Numbered(leaf, leaf.to_bytes(), _row(event, leaf)))
         return numbered
 
     def promise(self, one: Numbered) -> Promise:
         """What a receipt may promise of this act."""
-        hash_ = base64url.encode(tree.leaf_hash(one.row[-1]))
+        hash_ = base64url.encode(tree.leaf_hash(one.raw))
         return Promise(self._name, hash_, one.leaf.stream, one.leaf.seq, moment(one.leaf.at))
 
     def commit(self, connection: Connection, numbered: Sequence[Numbered], receipts: str | None) -> None:
@@ -91,8 +92,8 @@ class Leaves:
         """Numbers in these streams. All of them are open before the first is locked: to open one may mean to wait."""
         if (new := sorted(streams.keys() - self._open)) and not _SQL.open_streams(connection, streams=new):
             self._open.update(new)  # somebody's commit has opened them, so they stay
-        wanted = {"streams": list(streams), "many": list(streams.values())}
-        return {stream: _Place(before, at) for stream, before, at in _SQL.take_places(connection, **wanted)}
+        wanted = orjson.dumps(streams).decode()
+        return {stream: _Place(before, at) for stream, before, at in _SQL.take_places(connection, wanted=wanted)}
 
 
 class _Place:
@@ -107,8 +108,8 @@ class _Place:
 
 
 def _add(connection: Connection, numbered: Sequence[Numbered]) -> None:
-    columns = zip(*(one.row for one in numbered), strict=True)
-    _SQL.add_events(connection, **dict(zip(_NAMES, map(list, columns), strict=True)))
+    rows = [{**one.row, "leaf": one.raw.decode()} for one in numbered]
+    _SQL.add_events(connection, events=orjson.dumps(rows).decode())
 
 
 def leaf_of(event: AuditEvent, event_id: str, seq: int, at: datetime, case: CaseKey, body: bytes | None) -> Leaf:
@@ -129,24 +130,12 @@ def leaf_of(event: AuditEvent, event_id: str, seq: int, at: datetime, case: Case
     )
 
 
-_NAMES = (
-    "event_ids", "ats", "acts", "actors", "purposes", "verdicts", "codes", "case_nos", "ref_nos", "partners", "mids",
-    "subjects", "counts", "leaves",
-)  # fmt: skip
+def _row(event: AuditEvent, leaf: Leaf) -> dict[str, Any]:
+    """The columns of `audit_event`; what is left out is null."""
+    said = {name: value for name in _COLUMNS if (value := getattr(event, name)) is not None}
+    if event.counts:
+        said["counts"] = dict(event.counts)
+    return {**said, "event_id": leaf.id, "at": leaf.at}
 
 
-def _columns(e: AuditEvent) -> tuple[Any, ...]:
-    counts = orjson.dumps(dict(e.counts)).decode() if e.counts else None
-    return (
-        e.act,
-        e.actor,
-        e.purpose,
-        e.verdict.value,
-        e.code,
-        e.case_no,
-        e.ref_no,
-        e.partner,
-        e.mid,
-        e.subject,
-        counts,
-    )
+_COLUMNS = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")

@@ -13,7 +13,7 @@ does not continue it: a database older than its own files was restored from a ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from gateway import wholefile
@@ -22,13 +22,14 @@ from gateway.exchange_log import tiles, tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
-from gateway.exchange_log.tiles import Tile
 from gateway.ports import Reached, nothing
-from gateway.store.sequencer import OLDER, Head, hashes_of, must_continue, tile_reader
+from gateway.store.sequencer import OLDER, Head, TilesOf, hashes_of, must_continue, tiles_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import witnessed
 
+TOGETHER = 256
+"""Tiles that are in memory at a time: 2 MB."""
 CHECKPOINT, WITNESSED, KEY, POLICY = "checkpoint", "witnessed", "log.vkey", "policy"
 
 
@@ -55,7 +56,7 @@ class Publisher:
         if _text(folder / CHECKPOINT) == signed or (not head.open and self._is_ahead(head)):
             return False
         before = self._before(head, hashes_of(connection, head))
-        write_log(folder, before.size if before else 0, head.size, tile_reader(connection, head.shard))
+        write_log(folder, before.size if before else 0, head.size, tiles_of(connection, head.shard))
         write_terms(folder, head, self._policy)
         self._reached("log.tiled")
         wholefile.write(folder / CHECKPOINT, signed.encode(), lambda: self._reached("log.naming"))
@@ -88,10 +89,11 @@ def newest_note(connection: Connection, head: Head) -> str:
     return str(note) + "".join(line for (line,) in _SQL.cosignatures(connection, shard=head.shard, size=size))
 
 
-def write_log(folder: Path, old: int, new: int, read: Callable[[Tile], bytes]) -> None:
+def write_log(folder: Path, old: int, new: int, read: TilesOf) -> None:
     """Write the tiles that a log of `new` leaves has and one of `old` has not."""
-    for tile in tiles.new_tiles(old, new):
-        wholefile.write(folder / tile.path, read(tile))
+    left = tiles.new_tiles(old, new)
+    while some := list(islice(left, TOGETHER)):
+        wholefile.write_all((folder / tile.path, data) for tile, data in read(some).items())
 
 
 def write_terms(folder: Path, head: Head, policy: Policy) -> None:

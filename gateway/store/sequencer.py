@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
+import orjson
 import structlog
 
 from gateway.errors import LeafInvalid, LogStopped, NoteInvalid, ProofInvalid
@@ -23,7 +24,7 @@ from gateway.exchange_log import tiles, tree
 from gateway.exchange_log.checkpoint import Checkpoint, parse
 from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED, Leaf, read
 from gateway.exchange_log.note import Signer
-from gateway.exchange_log.tiles import Edge, Tile
+from gateway.exchange_log.tiles import Edge, Tile, right_edge
 from gateway.ports import Ids, Reached, nothing
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
@@ -49,14 +50,20 @@ class Head(NamedTuple):
         return self.origin.rpartition("/")[2]
 
 
-def tile_reader(connection: Connection, shard: int) -> Callable[[Tile], bytes]:
-    """Reads tiles of a log; of a wider one, as much as is asked for. Raises LogStopped when one is missing."""
+TilesOf = Callable[[Sequence[Tile]], dict[Tile, bytes]]
 
-    def read(tile: Tile) -> bytes:
-        data: bytes | None = _SQL.tile(connection, shard=shard, level=tile.level, n=tile.n)
-        if data is None:
-            raise LogStopped(f"{tile.path} is missing in the database")
-        return data[: tile.width * tree.HASH_BYTES]
+
+def tiles_of(connection: Connection, shard: int) -> TilesOf:
+    """Reads tiles of a log together; of a wider one, as much as is asked for. Raises LogStopped when one is missing."""
+
+    def read(wanted: Sequence[Tile]) -> dict[Tile, bytes]:
+        levels, ns = [tile.level for tile in wanted], [tile.n for tile in wanted]
+        rows = _SQL.tiles(connection, shard=shard, levels=levels, ns=ns) if wanted else ()
+        found = {(level, n): data for level, n, data in rows}
+        for tile in wanted:
+            if (tile.level, tile.n) not in found:
+                raise LogStopped(f"{tile.path} is missing in the database")
+        return {tile: found[tile.level, tile.n][: tile.width * tree.HASH_BYTES] for tile in wanted}
 
     return read
 
@@ -123,31 +130,34 @@ class Sequencer:
         head = Head(shard, origin, vkey, 0, tree.EMPTY_ROOT)
         return self._append(connection, head, [self._own(connection, OPENED, previous)])
 
-    def _append(self, connection: Connection, head: Head, leaves: Sequence[tuple[Any, bytes]]) -> int:
+    def _append(self, connection: Connection, head: Head, leaves: Sequence[tuple[UUID, bytes]]) -> int:
         self._guard(connection, head)
-        edge = Edge.read(head.size, tile_reader(connection, head.shard))
+        known = tiles_of(connection, head.shard)(list(right_edge(head.size)))
+        edge = Edge.read(head.size, known.__getitem__)
         _must_be_whole(connection, head, edge.root())
         grown = edge.extend(tree.leaf_hash(leaf) for _, leaf in leaves)
         new = Checkpoint(head.origin, edge.size, edge.root())
         signer = self._signer(head.origin)
         if signer.verifier.vkey != head.vkey:
             raise LogStopped(f"the key of {head.folder} is not the one it was opened with")
-        event_ids, raw = [UUID(str(i)) for i, _ in leaves], [leaf for _, leaf in leaves]
-        _SQL.add_entries(connection, shard=head.shard, first=head.size, event_ids=event_ids, leaves=raw)
-        levels, ns, datas = zip(*((tile.level, tile.n, data) for tile, data in grown), strict=True)
-        _SQL.grow_tiles(connection, shard=head.shard, levels=list(levels), ns=list(ns), datas=list(datas))
+        event_ids, raw = map(list, zip(*leaves, strict=True))
+        levels, ns, datas = map(list, zip(*((tile.level, tile.n, data) for tile, data in grown), strict=True))
+        with connection.pipeline():
+            _SQL.add_entries(connection, shard=head.shard, first=head.size, event_ids=event_ids, leaves=raw)
+            _SQL.grow_tiles(connection, shard=head.shard, levels=levels, ns=ns, datas=datas)
         self._reached("log.grown")
-        _SQL.add_checkpoint(connection, shard=head.shard, size=new.size, root=new.root, note=new.sign(signer))
-        _SQL.move_head(connection, shard=head.shard, size=new.size, root=new.root)
+        with connection.pipeline():
+            _SQL.add_checkpoint(connection, shard=head.shard, size=new.size, root=new.root, note=new.sign(signer))
+            _SQL.move_head(connection, shard=head.shard, size=new.size, root=new.root)
         self._reached("log.signed")
         return len(leaves)
 
-    def _own(self, connection: Connection, act: str, previous: str | None = None) -> tuple[str, bytes]:
+    def _own(self, connection: Connection, act: str, previous: str | None = None) -> tuple[UUID, bytes]:
         """A leaf about the log itself."""
         _SQL.open_streams(connection, streams=[LOG])
-        [(_, before, at)] = _SQL.take_places(connection, streams=[LOG], many=[1])
+        [(_, before, at)] = _SQL.take_places(connection, wanted=orjson.dumps({LOG: 1}).decode())
         leaf = Leaf(act, at, self._ids(), LOG, before + 1, previous=previous)
-        return leaf.id, leaf.to_bytes()
+        return UUID(leaf.id), leaf.to_bytes()
 
 
 def _must_be_whole(connection: Connection, head: Head, root: bytes) -> None:
@@ -159,7 +169,8 @@ def _must_be_whole(connection: Connection, head: Head, root: bytes) -> None:
 
 def hashes_of(connection: Connection, head: Head) -> tree.Hashes:
     """The hashes of a log, from the tiles in the database."""
-    return tiles.hashes_of(head.size, tile_reader(connection, head.shard))
+    read = tiles_of(connection, head.shard)
+    return tiles.hashes_of(head.size, lambda tile: read([tile])[tile])
 
 
 def must_continue(head: Head, before: Checkpoint, hashes: tree.Hashes) -> None:

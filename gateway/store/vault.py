@@ -27,7 +27,7 @@ from gateway.store.statements import Connection
 
 KEY_BYTES, ID_BYTES = 32, 8
 REMEMBERED = 4096
-"""Ciphers of content keys that a process keeps at hand."""
+"""Keys of acts, and ciphers of content keys, that a process keeps at hand."""
 
 
 class CaseKey(NamedTuple):
@@ -54,6 +54,7 @@ class Vault:
         self.of_no_case = CaseKey(digest(secret, b"acts on no case", sha256), None)
         self.content_of_no_case = _content_key(digest(secret, b"content of no case", sha256))
         self.content = lru_cache(maxsize=REMEMBERED)(self._content)
+        self.acts = lru_cache(maxsize=REMEMBERED)(self.unwrap)
 
     def require(self, number: int) -> bytes:
         """The secret of this number; one that was brought after we began is found. Raises SettingsInvalid."""
@@ -149,6 +150,6 @@ class CaseKeys:
             self._number = number
             if case_no is None:
                 continue
-            self._acts[case_no] = CaseKey(self.vault.unwrap(wrapped), str(subj))
+            self._acts[case_no] = CaseKey(self.vault.acts(wrapped), str(subj))
             if content:
                 self._content[case_no] = content

@@ -44,6 +44,10 @@ on conflict (shard, level, n) do update set data = excluded.data;
 -- name: tile$
 select data from xlog_tile where shard = :shard and level = :level and n = :n;
 
+-- name: tiles
+select level, n, data from xlog_tile
+where shard = :shard and (level, n) in (select * from unnest(:levels::smallint[], :ns::bigint[]));
+
 -- name: add_checkpoint!
 insert into xlog_checkpoint (shard, size, root, note) values (:shard, :size, :root, :note);
 

@@ -20,7 +20,17 @@ from gateway.documents.schemas import Schemas
 from gateway.errors import LeafInvalid
 from gateway.exchange_log import leaf
 from gateway.exchange_log.audit import AuditEvent
-from gateway.exchange_log.leaf import ACTS, LOG_ACTS, Leaf, commit_body, commit_event, event_key, read, stream_of
+from gateway.exchange_log.leaf import (
+    ACTS,
+    LOG_ACTS,
+    Leaf,
+    commit_body,
+    commit_event,
+    event_key,
+    read,
+    read_closely,
+    stream_of,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = "urn:comwel:schema:log-leaf:1.0.0"
@@ -86,6 +96,27 @@ def test_what_is_no_object_is_no_leaf(raw: bytes) -> None:
 def test_a_leaf_has_one_spelling(edit: Any) -> None:
     with pytest.raises(LeafInvalid):
         read(edit(PLAIN.to_bytes()))
+
+
+_EDITS = st.tuples(
+    st.integers(0, 400), st.sampled_from([b"", b" ", b'"', b"\\", b",", b"0", b"a", b"\n", b"\xc3\xa9", b"null"])
+)
+
+
+@given(edits=st.lists(_EDITS, max_size=3), code=st.sampled_from([None, "E-LB", "a/b|c+1"]), long=st.booleans())
+def test_at_a_glance_a_leaf_is_what_it_is_field_by_field(
+    edits: list[tuple[int, bytes]], code: str | None, long: bool
+) -> None:
+    raw = PLAIN._replace(code=code, body="y" * 43 if long else None, seq=2**53 - 1 if long else 7).to_bytes()
+    for at, put in edits:
+        raw = raw[:at] + put + raw[at + 1 :]
+    said: list[Leaf | str] = []
+    for way in (read, read_closely):
+        try:
+            said.append(way(raw))
+        except LeafInvalid as error:
+            said.append(error.detail)
+    assert said[0] == said[1]
 
 
 def test_two_names_that_are_one_are_refused() -> None:
