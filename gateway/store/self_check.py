@@ -11,11 +11,11 @@ checkpoint that somebody else has kept. Refuses to stop at the first finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid
 from gateway.exchange_log import leaf, tree
@@ -27,7 +27,7 @@ from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
 from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, promised
-from gateway.store.leaves import leaf_of
+from gateway.store.leaves import SENDS_OR_TAKES, leaf_of
 from gateway.store.publisher import published
 from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
@@ -36,6 +36,8 @@ from gateway.store.vault import CaseKey, Vault
 
 BATCH = 2048
 TAKEN = "message.received"
+_SUBJ = 12
+"""Where the name of its case stands in an act."""
 
 
 def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[Finding]:
@@ -51,11 +53,11 @@ def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[F
 def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault) -> Iterator[Finding]:
     signed = _Signed(connection, head)
     edge, tiles = Edge(), _Tiles(connection, head)
-    for first, batch in _entries(connection, head.shard):
-        if first != edge.size:
-            yield Finding(Check.LEAF, head.folder, edge.size, f"{first - edge.size} entries are missing")
+    for batch in _ahead(_batches(connection, head.shard)):
+        if batch.first != edge.size:
+            yield Finding(Check.LEAF, head.folder, edge.size, f"{batch.first - edge.size} entries are missing")
         read, latest = [], dict[int, datetime | None]()
-        for index, raw in enumerate(batch, first):
+        for index, raw in enumerate(batch.leaves, batch.first):
             found = _read(head, index, raw)
             if isinstance(found, Finding):
                 yield found
@@ -63,9 +65,9 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
             yield from streams.take(head.folder, index, found)
             read.append((index, found))
             latest[index + 1] = streams.latest
-        yield from _behind(connection, head, read, vault)
+        yield from _behind(connection, head, read, batch.acts, vault)
         yield from _promised(connection, head, read)
-        hashes = [tree.leaf_hash(raw) for raw in batch]
+        hashes = [tree.leaf_hash(raw) for raw in batch.leaves]
         while hashes:
             many = signed.until(edge.size, len(hashes))
             yield from tiles.compare(edge.extend(hashes[:many]))
@@ -77,14 +79,31 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
         yield Finding(Check.ROOT, head.folder, None, "the leaves do not give the root at the head of the log")
 
 
-def _entries(connection: Connection, shard: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Entries in runs without a hole, with the place of the first."""
+class _Batch(NamedTuple):
+    """Entries in a run without a hole, the place of the first, and the acts behind them by their ids."""
+
+    first: int
+    leaves: list[bytes]
+    acts: dict[str, tuple[Any, ...]]
+
+
+def _batches(connection: Connection, shard: int) -> Iterator[_Batch]:
     first = 0
     while rows := list(_SQL.entries(connection, shard=shard, first=first, limit=BATCH)):
-        start = rows[0][0]
+        start, last = rows[0][0], rows[-1][0]
         run = [raw for n, (idx, raw) in enumerate(rows) if idx == start + n]
-        yield start, run
+        acts = _SQL.events_behind(connection, shard=shard, first=start, last=last, moving=sorted(SENDS_OR_TAKES))
+        yield _Batch(start, run, {row[0]: row[1:] for row in acts})
         first = start + len(run)
+
+
+def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Each batch; the database gets the next one ready while it is looked at."""
+    with ThreadPoolExecutor(1, "self-check") as beside:
+        following = beside.submit(next, batches, None)
+        while batch := following.result():
+            following = beside.submit(next, batches, None)
+            yield batch
 
 
 def _read(head: Head, index: int, raw: bytes) -> Leaf | Finding:
@@ -182,39 +201,43 @@ class _Tiles:
 
 
 # ── what leaves commit to ────────────────────────────────────────────────────────────────────────────────────────────
-def _behind(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf]], vault: Vault) -> Iterator[Finding]:
-    committed = [(index, one) for index, one in read if one.event]
-    subjs = [one.subj for _, one in committed if one.subj]
-    alive = {subj for (subj,) in _SQL.subjs_alive(connection, subjs=subjs)}
-    unwrap = cache(vault.unwrap)
-    rows = {row[0]: row[1:] for row in _SQL.events_behind(connection, event_ids=[one.id for _, one in committed])}
-    for index, one in committed:
-        if one.subj is None or one.subj in alive:  # a key that was destroyed takes what it opened with it
-            yield from _compare(head, index, one, rows.get(one.id), vault, unwrap)
-
-
-def _compare(
-    head: Head, index: int, one: Leaf, row: tuple[Any, ...] | None, vault: Vault, unwrap: Callable[[bytes], bytes]
+def _behind(
+    connection: Connection,
+    head: Head,
+    read: Sequence[tuple[int, Leaf]],
+    acts: Mapping[str, tuple[Any, ...]],
+    vault: Vault,
 ) -> Iterator[Finding]:
+    committed = [(index, one, acts.get(one.id)) for index, one in read if one.event]
+    unclear = {one.subj for _, one, act in committed if one.subj and not (act and act[_SUBJ] == one.subj)}
+    gone = unclear - {subj for (subj,) in _SQL.subjs_alive(connection, subjs=list(unclear))} if unclear else unclear
+    for index, one, act in committed:
+        if one.subj not in gone:  # a key that was destroyed takes what it opened with it
+            yield from _compare(head, index, one, act, vault)
+
+
+def _compare(head: Head, index: int, one: Leaf, act: tuple[Any, ...] | None, vault: Vault) -> Iterator[Finding]:
     """Make the leaf anew from what auditors read, and hold it against the one in the log."""
-    if row is None:
+    if act is None:
         yield Finding(Check.EVENT, head.folder, index, "the act that it commits to is gone")
         return
-    *said, subj, wrapped, body, destroyed = row
-    key = CaseKey(unwrap(wrapped), subj) if wrapped else vault.of_no_case
+    *said, subj, wrapped, body, destroyed = act
+    key = CaseKey(vault.acts(wrapped), subj) if wrapped else vault.of_no_case
     made = _made(said, one, key, body if one.body else None)
+    if made == one:
+        return
     if made is None or made._replace(body=one.body) != one:
         yield Finding(Check.EVENT, head.folder, index, "the act was changed after it was logged")
-    elif made != one and not (body is None and destroyed):  # of a case that was destroyed whole, the acts remain
+    elif not (body is None and destroyed):  # of a case that was destroyed whole, the acts remain
         yield Finding(Check.BODY, head.folder, index, "the message was changed or taken away after it was logged")
 
 
 def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> Leaf | None:
     """None when the row holds what no act may hold."""
     at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts = said
-    about = {"case_no": case_no, "ref_no": ref_no, "partner": partner, "mid": mid, "subject": subject}
+    ids = (code, case_no, ref_no, partner, mid, subject)
     try:
-        event = AuditEvent(act, actor, purpose, Verdict(verdict), code, **about, counts=counts or {})
+        event = AuditEvent(act, actor, purpose, Verdict(verdict), *ids, counts or {})
     except ValueError:
         return None
     return leaf_of(event, one.id, one.seq, at, key, body)

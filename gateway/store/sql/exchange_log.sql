@@ -155,14 +155,17 @@ where r.direction = 'in' and not exists (
 order by r.partner, r.mid;
 
 -- name: events_behind
--- The acts that leaves commit to, with the keys of their cases and the digests of their messages.
+-- The acts that these entries commit to, with the keys of their cases; where an act brings a message into being, with
+-- the digest of it, and whether its case was destroyed whole.
 select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
        e.subject, e.counts, k.subj::text, k.wrapped,
-       (select m.body_sha256 from message m
-        where m.mid = case when e.mid ~ '^[0-9a-f-]{36}$' then e.mid::uuid end and m.partner = e.partner limit 1),
-       e.case_no is not null and not exists (select from case_record c where c.case_no = e.case_no)
-from audit_event e left join vault_key k using (case_no)
-where e.event_id = any(:event_ids::uuid[]);
+       case when e.act = any(:moving) then (
+           select m.body_sha256 from message m
+           where m.mid = case when e.mid ~ '^[0-9a-f-]{36}$' then e.mid::uuid end and m.partner = e.partner limit 1) end,
+       e.act = any(:moving) and e.case_no is not null
+       and not exists (select from case_record c where c.case_no = e.case_no)
+from xlog_entry x join audit_event e using (event_id) left join vault_key k using (case_no)
+where x.shard = :shard and x.idx between :first and :last;
 
 -- name: subjs_alive
 select subj::text from vault_key where subj = any(:subjs::uuid[]);
