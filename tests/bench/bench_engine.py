@@ -28,7 +28,7 @@ from joserfc.jwk import ECKey
 from gateway.cli.partners import free_port
 from gateway.worker import broker
 from tests.bench import stage
-from tests.bench.engine import Site, filled, process, until
+from tests.bench.engine import Site, filled, process, takers, until
 from tests.bench.figure import Figure, Floor
 from tests.bench.naive import TABLE
 
@@ -70,12 +70,10 @@ def run() -> tuple[Figure, ...]:
 def _engine(site: Site, workers: int, delay_s: float, *, broken: bool = False) -> Iterator[None]:
     """Partners, broker (unless broken), workers and beat; left when all of them have ended."""
     home, told = site.settings.home, site.told
-    port = next(iter(site.settings.partner_urls.values())).rpartition(":")[2].partition("/")[0]
     alive = [home / f"alive-{n}" for n in range(workers)]
     python = sys.executable
     with ExitStack() as stack:
-        taker = ("-m", "tests.bench.taker", "--home", str(site.takers), "--port", port, "--delay", str(delay_s))
-        stack.enter_context(process(python, *taker))
+        stack.enter_context(takers(site, delay_s))
         if not broken:
             stack.enter_context(process(*broker.command(home)))
             stack.enter_context(process(python, "-m", "gateway", "beat", env=told))

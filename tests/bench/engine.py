@@ -7,6 +7,7 @@ operator would set them; a process that was started here ends here.
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,8 +51,8 @@ class Site:
 
 
 @contextmanager
-def filled(home: Path, cases: int) -> Iterator[Site]:
-    """A site whose outbox holds the referrals of so many cases, none of which may leave yet."""
+def founded(home: Path) -> Iterator[Site]:
+    """A site without a case, whose partners know us and are known."""
     with embedded_postgres(home) as database:
         base, door = f"http://127.0.0.1:{free_port()}", free_port()
         settings = stage.settings(home).model_copy(
@@ -69,14 +70,30 @@ def filled(home: Path, cases: int) -> Iterator[Site]:
         with open_books(settings) as books:
             for partner in stage.PARTNERS:
                 introduce(settings, books, partner, site.takers / partner)
+        yield site
+
+
+@contextmanager
+def filled(home: Path, cases: int) -> Iterator[Site]:
+    """A site whose outbox holds the referrals of so many cases, none of which may leave yet."""
+    with founded(home) as site:
         known = stage.staffed(stage.knowledge(home), COORDINATORS)
-        with assemble(settings, knowledge=known) as gateway:
+        with assemble(site.settings, knowledge=known) as gateway:
             stage.taken_in(gateway, stage.night(home / "night", cases))
             while refer(gateway.world):
                 pass
         site.ask("update delivery set next_at = 'infinity'")
         site.ask("vacuum analyze")
         yield site
+
+
+@contextmanager
+def takers(site: Site, delay_s: float = 0.0) -> Iterator[int]:
+    """The three partners of a site (`taker.py`), and the port they listen at."""
+    port = next(iter(site.settings.partner_urls.values())).rpartition(":")[2].partition("/")[0]
+    taker = ("-m", "tests.bench.taker", "--home", str(site.takers), "--port", port, "--delay", str(delay_s))
+    with process(sys.executable, *taker):
+        yield int(port)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,6 +39,22 @@ def machine() -> dict[str, str]:
 def peak_memory_mb() -> float:
     """The most memory this process has held so far (VmHWM), in MB of 10⁶ bytes."""
     return float(_field(Path("/proc/self/status"), "VmHWM").split()[0]) * 1024 / 1e6
+
+
+def processor_s(pid: int) -> float:
+    """Seconds of processor time of a process and its children, of those that have ended as well (proc(5))."""
+    ticks = sum(_stat(pid, of_the_ended=True)[1])
+    for other in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent, spent = _stat(int(other.name))
+            ticks += sum(spent) if parent == pid else 0
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int, *, of_the_ended: bool = False) -> tuple[int, list[int]]:
+    """Of a process its parent, and ticks in user and in kernel mode; with those of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(fields[1]), [int(n) for n in fields[11 : 15 if of_the_ended else 13]]
 
 
 def _field(path: Path, name: str) -> str:
