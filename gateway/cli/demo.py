@@ -30,7 +30,7 @@ from gateway.cli.running import is_up
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 from gateway.exchange_log.findings import CHECKS
-from gateway.journey.intake import Taken
+from gateway.journey.admit import Taken
 from gateway.store.exchange_log import ExchangeLog
 
 BASE = date(2026, 11, 23)

@@ -23,8 +23,9 @@ from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.journey import reconcile
+from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
-from gateway.journey.intake import Taken, take_in
+from gateway.journey.intake import take_in
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track

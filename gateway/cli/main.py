@@ -36,7 +36,8 @@ from gateway.errors import (
     StoreUnavailable,
     handover_refusal,
 )
-from gateway.journey.intake import Taken, pick_up, take_in
+from gateway.journey.admit import Taken
+from gateway.journey.intake import pick_up, take_in
 from gateway.journey.rotate import rotate
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Problem, Wake, nobody, place_of

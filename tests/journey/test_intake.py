@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ import pytest
 from adapters.comwel import synthetic
 from adapters.comwel.synthetic_edges import EDGES, Edge
 from gateway.errors import FolderUnusable
-from gateway.journey.intake import ahead, pick_up, take_in
+from gateway.journey.intake import pick_up, take_in
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.worker.embedded import Runner
@@ -483,23 +483,6 @@ def test_the_engine_finds_what_is_dropped_while_it_runs(real: Scene) -> None:
             sleep(0.01)
     assert _lying(real.folder)[0] == "done/RHB_CASE_20261123_00001.dat"
     assert len(real.rows("case_record")) == 1
-
-
-def test_what_is_made_ahead_keeps_its_order_and_its_faults_their_place() -> None:
-    made: list[int] = []
-
-    def numbers() -> Iterator[int]:
-        for n in range(5):
-            made.append(n)
-            yield n
-        raise ValueError("the sixth")
-
-    coming = ahead(numbers())
-    for n in range(5):
-        assert next(coming) == n
-        assert len(made) <= n + 2  # never more than the next one
-    with pytest.raises(ValueError, match="the sixth"):
-        next(coming)
 
 
 # ── consents ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -42,8 +42,9 @@ from gateway import assembly, wholefile
 from gateway.config import Settings
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.strict_json import dumps, reread
+from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
-from gateway.journey.intake import Taken, take_in
+from gateway.journey.intake import take_in
 from gateway.journey.receive import Inbound, Reply, receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases

@@ -1,0 +1,302 @@
+"""Admit: the records of one file become revisions of cases, inside the unit of work of that file.
+
+Rules: a version that comes before its turn waits, and is woken when its turn comes; a late one and one that says
+nothing new are counted and change nothing; what is known of a case that COMWEL takes back stays, but nothing about it
+may leave. Every change is a revision: facts and entry merged, checked against the schema, judged by what may leave.
+Refuses a record alone: it is put aside with its bytes, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from gateway.cases import consent_change
+from gateway.cases import record as case_record
+from gateway.cases.consent import KST
+from gateway.cases.consent_change import Change
+from gateway.cases.permission import EntryState, verdict
+from gateway.documents.strict_json import dumps, reread
+from gateway.errors import EntryHoldsResidentNumber, MergeRefused, Refused, UnknownCode
+from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.ahead import ahead, chunks
+from gateway.journey.world import CASE_SCHEMA, World
+from gateway.ports import CaseChange, CaseRow, EntryRecord, FactsRecord, ParkedRow, Problem, Unit
+
+CHUNK = 500
+ENDING = ("D", "X")
+PURPOSE = "case-intake"
+ACTS = {
+    Change.GRANTED: "consent.granted",
+    Change.CHANGED: "consent.changed",
+    Change.EXPIRED: "consent.expired",
+    Change.WITHDRAWN: "consent.withdrawn",
+    Change.REMOVED: "consent.removed",
+}
+
+Record = FactsRecord | EntryRecord
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`."""
+
+    name: str
+    verdict: str
+    reason: str | None = None
+    records: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def admit(
+    world: World, unit: Unit, file_id: str, taken: Taken, records: Iterable[Record | Problem]
+) -> list[AuditEvent]:
+    """Take all records of a file in and count them in `taken`; returns the acts about consents that have changed."""
+    # 1 a chunk at a time; the next one is read while somebody works on the last
+    # 2 lock the cases that the chunk is about
+    # 3 each record in its turn: what it does to its case, or that it waits
+    # 4 what had waited for these cases, and whose turn it is now
+    # 5 every change is a revision of its own, also where there are several of one case
+    consents: list[AuditEvent] = []
+    for chunk in ahead(chunks(records, CHUNK)):  # 1
+        taken.records += len(chunk)
+        taken.problems += [one for one in chunk if isinstance(one, Problem)]
+        good = [one for one in chunk if not isinstance(one, Problem)]
+        admission = _Admission(world, unit, file_id, taken, consents, dict(unit.cases.load(_case_nos(good))))  # 2
+        for record in good:
+            admission.take(record)  # 3
+        if admission.parked:
+            unit.handovers.park(admission.parked)
+        admission.wake()  # 4
+        unit.cases.save(admission.changes)  # 5
+    return consents
+
+
+def _case_nos(records: Iterable[Record]) -> list[str]:
+    """The cases that these records are about, and those that they take over."""
+    own = {record.case_no for record in records}
+    return sorted(own | {r.old_case_no for r in records if isinstance(r, FactsRecord) and r.old_case_no})
+
+
+@dataclass(slots=True)
+class _Admission:
+    """One chunk on its way into the caseload: its cases as they are by now, what has changed, and what waits."""
+
+    world: World
+    unit: Unit
+    file_id: str
+    taken: Taken
+    consents: list[AuditEvent]
+    rows: dict[str, CaseRow]
+    changes: list[CaseChange] = field(default_factory=list)
+    parked: list[ParkedRow] = field(default_factory=list)
+
+    def take(self, record: Record) -> None:
+        """Let one record change its case, or wait for its turn."""
+        row = self.rows.get(record.case_no)
+        if isinstance(record, EntryRecord):
+            new, change = self._with_entry(row, record), "E"
+        elif _too_early(row, record):
+            self.parked.append(self._park(record))
+            self.taken.counts["waiting"] += 1
+            return
+        else:
+            new, change = self._with_facts(row, record), record.change
+        if new is None:
+            return
+        self.taken.counts[change] += 1
+        self._changed(new, change)
+
+    def _changed(self, new: CaseRow, change: str) -> None:
+        self.rows[new.case_no] = new
+        self.changes.append(CaseChange(new, change, self.file_id))
+
+    # ── what waits for its turn ──────────────────────────────────────────────────────────────────────────────────────
+    def _park(self, record: FactsRecord) -> ParkedRow:
+        return ParkedRow(
+            record.case_no,
+            record.version,
+            record.change,
+            record.old_case_no,
+            dumps(dict(record.facts)),
+            record.sha256,
+            self.file_id,
+            record.record_no,
+            self.world.clock.now(),
+        )
+
+    def wake(self) -> None:
+        """Apply what waited for the cases that have changed, lowest version first."""
+        touched = [change.row.case_no for change in self.changes]
+        waiting = self.unit.handovers.parked(touched) if touched else ()
+        merging = {row.old_case_no for row in waiting if row.old_case_no} - self.rows.keys()
+        self.rows.update(self.unit.cases.load(sorted(merging)))
+        for row in waiting:
+            record = _unparked(row)
+            if not _too_early(self.rows.get(record.case_no), record):
+                self.take(record)
+                self.unit.handovers.unpark([row])
+
+    # ── what a record does to a case ─────────────────────────────────────────────────────────────────────────────────
+    def _with_entry(self, row: CaseRow | None, record: EntryRecord) -> CaseRow | None:
+        """What a Job Coordinator wrote; it may come before COMWEL's facts, and the case awaits those then."""
+        if row and row.entry_sha256 == record.sha256:
+            self.taken.counts["same"] += 1
+            return None
+        row = row or _awaiting(record.case_no, record.version, self.world.clock.now())
+        state = EntryState.HELD_RRN if record.held_rrn else EntryState.PRESENT
+        entered = row._replace(entry=dumps(dict(record.entry)), entry_sha256=record.sha256, entry_state=state)
+        new = self._revised(entered, record.record_no)
+        before = reread(row.entry) if row.entry and row.entry_state == EntryState.PRESENT else {}
+        changed = consent_change.changes(before.get("consent", ()), record.entry.get("consent", ()), self._day())
+        refused = EntryHoldsResidentNumber.code if record.held_rrn else None if new else UnknownCode.code
+        self._keep(record.case_no, changed, refused)
+        return new
+
+    def _with_facts(self, row: CaseRow | None, record: FactsRecord) -> CaseRow | None:
+        if row and _says_nothing_new(row, record):
+            self.taken.counts["same"] += 1
+            return None
+        if row and row.facts and record.version < row.version:
+            self.taken.counts["stale"] += 1
+            return None
+        if row and record.change in ENDING:
+            return self._ended(row, record)
+        row = row or _awaiting(record.case_no, record.version, self.world.clock.now())
+        again = row._replace(
+            version=record.version,
+            facts=dumps(dict(record.facts)),
+            facts_sha256=record.sha256,
+            status="live",
+        )
+        new = self._revised(again, record.record_no)
+        if new and record.change == "M" and not self._merge_old(record):
+            return None
+        before = reread(row.facts) if row.facts else {}
+        changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), self._day())
+        self._keep(record.case_no, changed, None if new else UnknownCode.code)
+        return new
+
+    def _ended(self, row: CaseRow, record: FactsRecord) -> CaseRow:
+        """A case that COMWEL takes back (D, X): what is known stays, nothing about it may leave any more."""
+        return row._replace(
+            facts_sha256=record.sha256,
+            status="deleted",
+            revision=row.revision + 1,
+            verdict="no-referral",
+            reason=None,
+            barred=True,
+            updated_at=self.world.clock.now(),
+        )
+
+    def _merge_old(self, record: FactsRecord) -> bool:
+        """Mark the case that is taken over; a merge without such a case is put aside (E-MERGE)."""
+        old = self.rows.get(record.old_case_no or "")
+        if old is None or old.case_no == record.case_no:
+            raw = dumps(dict(record.facts))
+            self._put_aside(record.record_no, record.case_no, MergeRefused.code, "oldWonbuNo", raw, record.sha256)
+            return False
+        merged = old._replace(
+            status="merged",
+            merged_into=record.case_no,
+            revision=old.revision + 1,
+            verdict="no-referral",
+            reason=MergeRefused.code,
+            barred=True,
+            updated_at=self.world.clock.now(),
+        )
+        self._changed(merged, "M")
+        return True
+
+    # ── the next revision ────────────────────────────────────────────────────────────────────────────────────────────
+    def _revised(self, row: CaseRow, record_no: int) -> CaseRow | None:
+        """Facts and entry merged, checked, judged. None when the merged record is not valid: it is put aside."""
+        if not row.facts:
+            return self._next(row, None, "no-referral", None)
+        facts, entry = reread(row.facts), reread(row.entry) if row.entry else None
+        merged = case_record.merge(facts, entry)
+        try:
+            self.world.know.schemas.require(CASE_SCHEMA, merged)
+        except Refused as refusal:
+            digest = row.facts_sha256 or row.entry_sha256 or ""
+            self._put_aside(record_no, row.case_no, UnknownCode.code, refusal.place.field, row.facts, digest)
+            return None
+        may, reason = verdict(
+            merged,
+            entry_state=row.entry_state,
+            at=self.world.clock.business_now(),
+            a1_consent=facts.get("a1Consent"),
+            partners=self.world.know.profiles.values(),
+            bases=self.world.know.bases,
+        )
+        return self._next(row, merged, may, reason)
+
+    def _next(self, row: CaseRow, merged: dict[str, Any] | None, may: str, reason: str | None) -> CaseRow:
+        """The row with its merged record, and whether anything about the case may leave, as of now."""
+        return row._replace(
+            revision=row.revision + 1,
+            branch=merged.get("branch") if merged else None,
+            record=dumps(merged) if merged else None,
+            verdict=may,
+            reason=reason,
+            barred=may != "ok" or "deceasedDate" in (merged or {}),
+            updated_at=self.world.clock.now(),
+        )
+
+    def _put_aside(self, record_no: int, case_no: str, why: str, where: str | None, raw: bytes, sha256: str) -> None:
+        self.taken.problems.append(Problem(record_no, case_no, why, where, raw, sha256))
+
+    def _keep(self, case_no: str, changed: Iterable[Change], refused: str | None) -> None:
+        """An act for each consent that has changed, or would have if its record had not been refused."""
+        for change in changed:
+            event = self.world.event(ACTS[change], PURPOSE, case_no=case_no, subject=self.taken.name)
+            self.consents.append(event.refused(refused) if refused else event)
+
+    def _day(self) -> date:
+        return self.world.clock.business_now().astimezone(KST).date()
+
+
+def _awaiting(case_no: str, version: int, now: datetime) -> CaseRow:
+    return CaseRow(
+        case_no=case_no,
+        version=version,
+        revision=0,
+        status="awaiting",
+        branch=None,
+        facts=None,
+        facts_sha256=None,
+        entry=None,
+        entry_sha256=None,
+        entry_state="missing",
+        record=None,
+        verdict="no-referral",
+        reason=None,
+        merged_into=None,
+        barred=False,
+        screened=0,
+        referred=0,
+        updated_at=now,
+    )
+
+
+def _unparked(row: ParkedRow) -> FactsRecord:
+    facts = reread(row.facts)
+    return FactsRecord(row.record_no, row.change, row.case_no, row.version, row.old_case_no, facts, row.facts_sha256)
+
+
+def _says_nothing_new(row: CaseRow, record: FactsRecord) -> bool:
+    """The same content with the same effect; a row that now deletes or merges says something new."""
+    if record.change in ENDING:
+        return row.status == "deleted"
+    return record.change != "M" and row.status == "live" and row.facts_sha256 == record.sha256
+
+
+def _too_early(row: CaseRow | None, record: FactsRecord) -> bool:
+    """A change of a case that is unknown, or a version that skips one, waits. A new case may begin at any version."""
+    if row is None or row.facts is None:
+        return record.change != "I"
+    return record.version > row.version + 1
