@@ -23,8 +23,8 @@ from gateway.delivery.judge import Judgement, Kind, Line, Phase, Result, judge
 from gateway.documents.strict_json import reread
 from gateway.errors import ClocksApart, IllegalMove, PermissionRefused, PoisonMessage, SealRefused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.disclose import permission_now
 from gateway.journey.legs import moved
-from gateway.journey.refer import permission_now
 from gateway.journey.withdraw import OTHER, WITHDRAWN, call_back
 from gateway.journey.world import World
 from gateway.ports import (

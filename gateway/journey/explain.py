@@ -14,7 +14,7 @@ from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import ContentDestroyed, NotYourLeg
-from gateway.journey.refer import disclosed
+from gateway.journey.disclose import disclosed
 from gateway.journey.world import US, World, iso
 from gateway.ports import LegRow, MessageRow, Unit
 

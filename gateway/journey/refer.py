@@ -8,24 +8,23 @@ Refuses to send: nothing leaves here. And refuses to let one partner's trouble k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.cases.permission import Decision, Permission, may_refer, narrow, permit
+from gateway.cases.permission import Permission, may_refer
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import Refused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.compose import compose, wake_all
+from gateway.journey.disclose import disclosed, permission_now, referral_entry
 from gateway.journey.translate import translate
-from gateway.journey.world import US, World, iso
+from gateway.journey.world import World, iso
 from gateway.partners.profile import Profile
-from gateway.partners.pseudonym import pairwise_case, pairwise_consent, partner_person_id
+from gateway.partners.pseudonym import partner_person_id
 from gateway.ports import CaseRow, LegRow, MessageRow, ReferralRow, Unit, WorkItem
-from gateway.referrals.numbers import parse, referral_number
-from gateway.sealing import manifest
-from gateway.sealing.manifest import Manifest
+from gateway.referrals.numbers import referral_number
 
 PURPOSE = "vocational-rehab"
 CREATED = "referral.created"
@@ -83,12 +82,6 @@ def refer(world: World, most: int = 256) -> int:
     return len(cases)
 
 
-def wake_all(world: World, messages: Iterable[MessageRow]) -> None:
-    """Wake every partner's delivery that has something to do now."""
-    for partner in sorted({message.partner for message in messages}):
-        world.wake(partner)
-
-
 def _numbers(world: World, unit: Unit, how_many: int) -> Sequence[str]:
     today = world.clock.today()
     return [referral_number(today, n) for n in unit.legs.next_numbers(today, how_many)] if how_many else []
@@ -96,39 +89,21 @@ def _numbers(world: World, unit: Unit, how_many: int) -> Sequence[str]:
 
 # ── 2 what may leave, to whom ────────────────────────────────────────────────────────────────────────────────────────
 def _wanted(world: World, case: CaseRow, record: Mapping[str, Any], prepared: Prepared) -> list[Wanted]:
+    profiles = world.know.profiles
+    decisions = {partner: may_refer(record, partner=partner, result="PRIORITY") for partner in profiles}
+    asked = {partner: decision for partner, decision in decisions.items() if decision.verdict}
+    if not asked:
+        why_nobody = next(iter(decisions.values())).criterion
+        prepared.events.append(_event(world, case).refused(why_nobody))
     legs: list[Wanted] = []
-    asked = False
-    for partner, profile in world.know.profiles.items():
-        decision = may_refer(record, partner=partner, result="PRIORITY")
-        if not decision.verdict:
-            continue
-        asked = True
+    for partner, decision in asked.items():
         try:
             permission = permission_now(world, case, record, partner)
         except Refused as refusal:
-            prepared.events.append(_event(world, case, None, partner, None).refused(refusal.code))
+            prepared.events.append(_event(world, case, partner=partner).refused(refusal.code))
         else:
-            legs.append(Wanted(profile, permission, tuple(decision.inputs["services"])))
-    if not asked:
-        prepared.events.append(_event(world, case, None, None, None).refused(_why_nobody(world, record).criterion))
+            legs.append(Wanted(profiles[partner], permission, tuple(decision.inputs["services"])))
     return legs
-
-
-def _why_nobody(world: World, record: Mapping[str, Any]) -> Decision:
-    return may_refer(record, partner=next(iter(world.know.profiles)), result="PRIORITY")
-
-
-def permission_now(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> Permission:
-    """What may leave to a partner at this moment of business time. Raises PermissionRefused."""
-    facts = reread(case.facts) if case.facts else {}
-    return permit(
-        record,
-        entry_state=case.entry_state,
-        partner=world.know.profiles[partner],
-        bases=world.know.bases,
-        at=world.clock.business_now(),
-        a1_consent=facts.get("a1Consent"),
-    )
 
 
 # ── 4–5 one case ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,14 +125,14 @@ def _case(
         try:
             message = _message(world, record, leg, one, now, seq)  # 4–5
         except Refused as refusal:
-            prepared.events.append(_event(world, case, ref_no, leg.partner, None).refused(refusal.code))
+            prepared.events.append(_event(world, case, ref_no=ref_no, partner=leg.partner).refused(refusal.code))
             work = WorkItem("mapping-failed", refusal.code, case.case_no, ref_no, leg.partner, None, now)
             prepared.work.append(work)
             continue
         made += 1
         prepared.legs.append(leg)
         prepared.messages.append(message)
-        prepared.events.append(_event(world, case, ref_no, leg.partner, message.mid))
+        prepared.events.append(_event(world, case, ref_no=ref_no, partner=leg.partner, mid=message.mid))
     if made:
         prepared.referrals.append(ReferralRow(request_no, case.case_no, case.version, "active", now, today))
 
@@ -190,23 +165,6 @@ def _leg(
     )
 
 
-def referral_entry(leg: LegRow) -> dict[str, Any]:
-    """What the case record says about one leg: an entry of its `referral` list."""
-    entry = {
-        "no": leg.ref_no,
-        "requestNo": leg.request_no,
-        "partner": leg.partner,
-        "services": list(leg.services),
-        "legalBasis": leg.legal_basis,
-        "consentNo": leg.consent_no,
-        "authoredOn": parse(leg.ref_no).day.isoformat() + "T00:00:00+09:00",
-        "firstAnswerDue": leg.first_answer_due.isoformat(),
-        "resultDue": leg.result_due.isoformat(),
-        "urgency": "routine",
-    }
-    return {name: value for name, value in entry.items() if value is not None}
-
-
 def _message(
     world: World, record: Mapping[str, Any], leg: LegRow, wanted: Wanted, now: datetime, seq: int
 ) -> MessageRow:
@@ -214,27 +172,6 @@ def _message(
     narrowed = disclosed(world, record, wanted.permission, leg)
     message = compose(world, leg, "referral", CREATED, narrowed, seq, now)
     return message._replace(fhir=_our_record(world, record, leg, entry))
-
-
-def disclosed(world: World, record: Mapping[str, Any], permission: Permission, leg: LegRow) -> dict[str, Any]:
-    """The record as one partner may see it: narrowed, and under names that only this partner knows."""
-    entry = partner_entry(world, leg)
-    own = {"partnerPersonId": leg.person_id, "referral": entry, "referralStatus": "requested"}
-    narrowed = narrow(record, permission, own)
-    if "consent" in narrowed and leg.consent_no:
-        narrowed["consent"] = [narrowed["consent"][0] | {"no": entry["consentNo"]}]
-    return narrowed
-
-
-def partner_entry(world: World, leg: LegRow) -> dict[str, Any]:
-    """The `referral` entry of one leg for its partner, who knows the consent by a name of its own."""
-    return referral_entry(leg) | ({"consentNo": consent_name(world, leg)} if leg.consent_no else {})
-
-
-def consent_name(world: World, leg: LegRow) -> str:
-    """The consent as this one partner knows it; COMWEL's own number would let two partners link the worker."""
-    profile = world.know.profiles[leg.partner]
-    return pairwise_consent(world.secret(leg.partner), profile.code, leg.consent_no or "")
 
 
 def _our_record(world: World, record: Mapping[str, Any], leg: LegRow, entry: dict[str, Any]) -> bytes:
@@ -246,59 +183,6 @@ def _our_record(world: World, record: Mapping[str, Any], leg: LegRow, entry: dic
     return dumps(bundle)
 
 
-def compose(
-    world: World,
-    leg: LegRow,
-    map_name: str,
-    kind: str,
-    source: Mapping[str, Any],
-    seq: int,
-    now: datetime,
-    **more: Any,
-) -> MessageRow:
-    """Map, check and seal one message to the owner of a leg. Raises MappingFailed or DocumentInvalid.
-
-    `source` is a narrowed case record: its fields are what the message may disclose, and are kept with it.
-    """
-    profile = world.know.profiles[leg.partner]
-    mid = world.ids()
-    params = {"now": iso(now), "mid": mid, "base": world.limits.base_url, "sender": US, "receiver": profile.iss, **more}
-    translated = translate(world, profile.mappings[map_name], source, **params)
-    if "referral" in profile.schemas:
-        world.know.schemas.require(profile.schemas["referral"], translated.document)
-    else:
-        world.know.fhir.require(translated.document)
-    body = dumps(translated.document)
-    stated = Manifest(
-        mid=mid,
-        iss=US,
-        aud=profile.iss,
-        iat=int(now.timestamp()),
-        type=kind,
-        case=pairwise_case(world.secret(leg.partner), profile.code, leg.case_no),
-        seq=seq,
-        profile=translated.pin,
-        parts=(manifest.digest_part("body", profile.content_type, body),),
-    )
-    return MessageRow(
-        partner=leg.partner,
-        direction="out",
-        mid=mid,
-        type=kind,
-        case_no=leg.case_no,
-        ref_no=leg.ref_no,
-        seq=seq,
-        content_type=profile.content_type,
-        body=body,
-        jws=manifest.seal(stated, world.signing_key),
-        body_sha256=sha256(body).digest(),
-        map_pin=translated.pin,
-        map_digest=translated.digest,
-        fields=tuple(sorted(source)),
-        fhir=None,
-        at=now,
-    )
-
-
-def _event(world: World, case: CaseRow, ref_no: str | None, partner: str | None, mid: str | None) -> AuditEvent:
-    return world.event("referral.prepared", PURPOSE, case_no=case.case_no, ref_no=ref_no, partner=partner, mid=mid)
+def _event(world: World, case: CaseRow, **about: str) -> AuditEvent:
+    """The act about a case, and about a leg, a partner and a message as far as there are any."""
+    return world.event("referral.prepared", PURPOSE, case_no=case.case_no, **about)

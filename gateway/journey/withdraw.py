@@ -14,8 +14,9 @@ from typing import NamedTuple
 from gateway.documents.strict_json import reread
 from gateway.errors import JourneyRefused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.compose import compose, wake_all
+from gateway.journey.disclose import consent_name, partner_entry
 from gateway.journey.legs import moved
-from gateway.journey.refer import compose, consent_name, partner_entry, wake_all
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party

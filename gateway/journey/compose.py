@@ -1,0 +1,81 @@
+"""Compose: one message to the owner of a leg, mapped, checked and sealed.
+
+Rules: a message is sealed once, so every attempt carries the same proof; it names the map it was made with, and the
+fields that it discloses. Refuses what does not keep to the partner's schema, and to find out what may be disclosed: the
+source is narrowed already (`gateway.journey.disclose`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from gateway.documents.strict_json import dumps
+from gateway.journey.translate import translate
+from gateway.journey.world import US, World, iso
+from gateway.partners.pseudonym import pairwise_case
+from gateway.ports import LegRow, MessageRow
+from gateway.sealing import manifest
+from gateway.sealing.manifest import Manifest
+
+
+def compose(
+    world: World,
+    leg: LegRow,
+    map_name: str,
+    kind: str,
+    source: Mapping[str, Any],
+    seq: int,
+    now: datetime,
+    **more: Any,
+) -> MessageRow:
+    """Map, check and seal one message to the owner of a leg. Raises MappingFailed or DocumentInvalid.
+
+    `source` is a narrowed case record: its fields are what the message may disclose, and are kept with it.
+    """
+    profile = world.know.profiles[leg.partner]
+    mid = world.ids()
+    params = {"now": iso(now), "mid": mid, "base": world.limits.base_url, "sender": US, "receiver": profile.iss, **more}
+    translated = translate(world, profile.mappings[map_name], source, **params)
+    if "referral" in profile.schemas:
+        world.know.schemas.require(profile.schemas["referral"], translated.document)
+    else:
+        world.know.fhir.require(translated.document)
+    body = dumps(translated.document)
+    stated = Manifest(
+        mid=mid,
+        iss=US,
+        aud=profile.iss,
+        iat=int(now.timestamp()),
+        type=kind,
+        case=pairwise_case(world.secret(leg.partner), profile.code, leg.case_no),
+        seq=seq,
+        profile=translated.pin,
+        parts=(manifest.digest_part("body", profile.content_type, body),),
+    )
+    return MessageRow(
+        partner=leg.partner,
+        direction="out",
+        mid=mid,
+        type=kind,
+        case_no=leg.case_no,
+        ref_no=leg.ref_no,
+        seq=seq,
+        content_type=profile.content_type,
+        body=body,
+        jws=manifest.seal(stated, world.signing_key),
+        body_sha256=sha256(body).digest(),
+        map_pin=translated.pin,
+        map_digest=translated.digest,
+        fields=tuple(sorted(source)),
+        fhir=None,
+        at=now,
+    )
+
+
+def wake_all(world: World, messages: Iterable[MessageRow]) -> None:
+    """Wake every partner's delivery that has something to do now."""
+    for partner in sorted({message.partner for message in messages}):
+        world.wake(partner)
