@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
@@ -16,6 +15,7 @@ import typer
 from gateway import wholefile
 from gateway.assembly import KST, assemble, open_books
 from gateway.cli.running import at_home
+from gateway.cli.screen import AsJson, print_json, print_lines
 from gateway.config import read_settings
 from gateway.exchange_log.findings import CHECKS
 from gateway.journey import complete, review
@@ -26,7 +26,6 @@ from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 
 app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; evidence; acts as FHIR")
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
 
@@ -37,7 +36,7 @@ def verify(as_json: AsJson = False) -> None:
         found, heads = list(log.findings()), log.heads()
     if as_json:
         logs = [{"log": h.folder, "origin": h.origin, "size": h.size, "root": h.root.hex()} for h in heads]
-        _json({"logs": logs, "checks": list(CHECKS), "findings": [f._asdict() for f in found]})
+        print_json({"logs": logs, "checks": list(CHECKS), "findings": [f._asdict() for f in found]})
     else:
         for head in heads:
             typer.echo(f"{head.origin}: {head.size} leaves, root {head.root.hex()}")
@@ -61,7 +60,7 @@ def prove(
         (to / f"{one.leaf.id}.json").write_bytes(one.raw)
         (to / f"{one.leaf.id}.tlog-proof").write_text(one.proof, encoding="utf-8")
     if as_json:
-        _json([{"leaf": orjson.Fragment(p.raw), "log": p.log, "entry": p.entry, "proof": p.proof} for p in proven])
+        print_json([{"leaf": orjson.Fragment(p.raw), "log": p.log, "entry": p.entry, "proof": p.proof} for p in proven])
     for one in proven if not as_json else ():
         typer.echo(f"{one.leaf.act} {one.leaf.at.isoformat()}: {one.log}, entry {one.entry}, {one.leaf.id}.tlog-proof")
     if not proven:
@@ -79,7 +78,7 @@ def compare(
     with _log() as log:
         found = log.compare(checkpoint.read_text(encoding="utf-8"), vkey)
     if as_json:
-        _json(found._asdict())
+        print_json(found._asdict())
     else:
         typer.echo(f"{found.origin}: the first {found.kept} of {found.size} leaves are those of your checkpoint")
 
@@ -89,7 +88,7 @@ def keys(as_json: AsJson = False) -> None:
     """The public key of every log, a line each, and of the next year's: what auditors and witnesses are given."""
     with _log() as log:
         found = log.keys()
-    _json(found) if as_json else typer.echo("\n".join(found))
+    print_json(found) if as_json else typer.echo("\n".join(found))
 
 
 @app.command()
@@ -102,7 +101,7 @@ def export(
     with _log() as log:
         written = log.export(folder, entries=entries)
     if as_json:
-        _json([{"log": head.folder, "size": head.size} for head in written])
+        print_json([{"log": head.folder, "size": head.size} for head in written])
     for head in written if not as_json else ():
         typer.echo(f"{folder / head.folder}: {head.size} leaves")
 
@@ -118,7 +117,7 @@ def events(
 ) -> None:
     """Acts by case, partner and period as FHIR AuditEvents (IHE BALP), one JSON object a line."""
     with assemble(read_settings()) as gateway:
-        _lines(account(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+        print_lines(account(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
 
 
 @app.command("provenance")
@@ -132,7 +131,7 @@ def provenances(
 ) -> None:
     """From what each message was made, by what and by whom, as FHIR Provenance, one JSON object a line."""
     with assemble(read_settings()) as gateway:
-        _lines(provenance(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+        print_lines(provenance(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
 
 
 def _asked(case: str | None, partner: str | None, since: datetime | None, until: datetime | None) -> ActsAsked:
@@ -140,12 +139,6 @@ def _asked(case: str | None, partner: str | None, since: datetime | None, until:
         case, partner.upper() if partner else None, since and since.replace(tzinfo=KST),
         until and until.replace(tzinfo=KST) + timedelta(days=1),
     )  # fmt: skip
-
-
-def _lines(documents: Iterable[dict[str, Any]]) -> None:
-    for document in documents:
-        sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 @app.command()
@@ -163,7 +156,7 @@ def completeness(
             gateway.world, gateway.log.stretch, partner.upper(), since.date(), until.date(), by=by, purpose=purpose
         )
     if as_json:
-        _json({"report": found.said, "jws": found.jws})
+        print_json({"report": found.said, "jws": found.jws})
         raise typer.Exit(0 if found.complete else 1)
     said = found.said
     typer.echo(f"{said['partner']} from {said['from']} to {said['to']}: {said['log']['leaves']} acts in the log")
@@ -188,7 +181,7 @@ def monthly_review(
         act = review.sign_off if sign else review.look
         found = act(gateway.world, month, by=by)
     if as_json:
-        _json(found._asdict() | {"reads": [row._asdict() for row in found.reads]})
+        print_json(found._asdict() | {"reads": [row._asdict() for row in found.reads]})
         return
     for row in found.reads:
         typer.echo(f"{row.actor}: {row.act} for {row.purpose}, {row.reads} times, {row.cases} cases")
@@ -218,7 +211,7 @@ def bundle(
         made = evidence(gateway.world, gateway.log, asked, by=by, purpose=purpose, content=content)
     path = to / f"RX-{sha256(made).hexdigest()[:16]}.zip"
     wholefile.write(path, made)
-    _json({"file": str(path), "bytes": len(made)}) if as_json else typer.echo(f"{path}: {len(made)} bytes")
+    print_json({"file": str(path), "bytes": len(made)}) if as_json else typer.echo(f"{path}: {len(made)} bytes")
 
 
 def _period(text: str) -> tuple[datetime, datetime]:
@@ -235,15 +228,10 @@ def reopen(checkpoint: File, as_json: AsJson = False) -> None:
     """After a restore: open the next log; its first leaf quotes this last known checkpoint of the old one."""
     with _log() as log:
         name = log.open_next(checkpoint.read_text(encoding="utf-8"))
-    _json({"origin": name}) if as_json else typer.echo(f"{name} is open")
+    print_json({"origin": name}) if as_json else typer.echo(f"{name} is open")
 
 
 @contextmanager
 def _log() -> Iterator[ExchangeLog]:
     with open_books(read_settings()) as books:
         yield books.log
-
-
-def _json(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
-    sys.stdout.buffer.flush()

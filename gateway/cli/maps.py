@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import assemble
+from gateway.cli.screen import AsJson, print_json
 from gateway.config import Settings, read_settings
 from gateway.documents import gwmap
 from gateway.documents.gwmap import Catalogue, Explained, Severity
@@ -20,7 +20,6 @@ from gateway.documents.strict_json import loads
 from gateway.journey.explain import explain as explain_message
 
 app = typer.Typer(no_args_is_help=True, help="the analysts' files: check, test, explain, lineage, diff")
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Pin = Annotated[str, typer.Argument(help="id|version of a map, e.g. kead-referral-out|1.0.0")]
 
 
@@ -33,7 +32,9 @@ def check(
     now = read_settings()
     found = gwmap.check_file(file, now.mappings, now.schemas) if file else gwmap.check(now.mappings, now.schemas)
     if as_json:
-        _json([{"code": f.code, "severity": f.severity, "file": f.file, "line": f.line, "text": f.text} for f in found])
+        print_json(
+            [{"code": f.code, "severity": f.severity, "file": f.file, "line": f.line, "text": f.text} for f in found]
+        )
     for finding in found if not as_json else ():
         typer.echo(f"{finding.code} {finding}")
     errors = [f for f in found if f.severity is Severity.ERROR]
@@ -50,7 +51,7 @@ def run_tests(
     catalogue = _catalogue(now)
     results = [(p, r) for p in ([pin] if pin else catalogue.pins()) for r in gwmap.run_tests(catalogue, p)]
     if as_json:
-        _json([{"map": p, "test": r.name, "passed": r.passed, "failures": r.failures} for p, r in results])
+        print_json([{"map": p, "test": r.name, "passed": r.passed, "failures": r.failures} for p, r in results])
     for name, result in results if not as_json else ():
         typer.echo(f"{name}  {result}")
     failed = sum(not r.passed for _, r in results)
@@ -67,7 +68,7 @@ def lineage(pin: Pin, as_csv: Annotated[bool, typer.Option("--csv")] = False, as
         for one in _catalogue(read_settings()).get(pin).lineage()
     ]  # fmt: skip
     if as_json:
-        _json(rows)
+        print_json(rows)
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, rows[0].keys() if rows else ["target"])
         writer.writeheader()
@@ -85,7 +86,7 @@ def diff(old: Pin, new: Pin, as_json: AsJson = False) -> None:
     catalogue = _catalogue(read_settings())
     found = gwmap.diff(catalogue.get(old), catalogue.get(new))
     if as_json:
-        _json(
+        print_json(
             {
                 "needed": found.needed,
                 "declared": found.declared,
@@ -132,7 +133,7 @@ def explain(
 
 def _show(explained: tuple[Explained, ...], *, as_json: bool) -> None:
     if as_json:
-        _json([
+        print_json([
             {"target": e.target, "status": e.status, "rule": e.rule, "at": e.at, "expr": e.expr, "via": e.via,
              "tables": e.tables, "sources": {s.path: s.value for s in e.sources}}
             for e in explained
@@ -149,8 +150,3 @@ def _show(explained: tuple[Explained, ...], *, as_json: bool) -> None:
 
 def _catalogue(now: Settings) -> Catalogue:
     return Catalogue.load(now.mappings, now.schemas)
-
-
-def _json(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2) + b"\n")
-    sys.stdout.buffer.flush()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import assemble
+from gateway.cli.screen import AsJson, console, print_json
 from gateway.config import read_settings
 from gateway.journey import replay
 from gateway.journey.gate import Gate, Reason, turn
@@ -23,7 +21,6 @@ dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an of
 replays = typer.Typer(no_args_is_help=True, help="sending dead messages again, with a second pair of eyes")
 By = Annotated[str, typer.Option(help="id of the officer who does it")]
 Why = Annotated[Reason, typer.Option(help="why")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 
 
 @partners.command("list")
@@ -32,12 +29,12 @@ def partner_list(as_json: AsJson = False) -> None:
     with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
         found = [line_of(unit, partner) for partner in sorted(gateway.world.know.profiles)]
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("partner", "gate", "by", "reason", "line", "why", "next probe", "waiting", box=None)
     for row in found:
         table.add_row(*(str(cell) if cell is not None else "" for cell in row.values()))
-    _screen().print(table)
+    console().print(table)
 
 
 @partners.command()
@@ -102,13 +99,13 @@ def dead_show(mid: str, as_json: AsJson = False) -> None:
     if not found:
         raise typer.BadParameter("no such message is dead")
     if as_json:
-        _print_json(_plain_dead(found[0]) | {"tries": [a._asdict() for a in attempts]})
+        print_json(_plain_dead(found[0]) | {"tries": [a._asdict() for a in attempts]})
         return
     _show_dead(found, as_json=False)
     table = Table("began", "ended", "phase", "status", "result", "why", box=None)
     for a in attempts:
         table.add_row(*map(_cell, (a.began_at, a.ended_at, a.phase, a.http_status, a.result, a.error_class)))
-    _screen().print(table)
+    console().print(table)
 
 
 @replays.command("plan")
@@ -123,7 +120,7 @@ def replay_plan(
     with assemble(read_settings()) as gateway:
         row, found = replay.plan(gateway.world, partner.upper(), by=by, reason=reason, mid=mid)
     if as_json:
-        _print_json({"plan": row.replay_id, "messages": [_plain_dead(r) for r in found]})
+        print_json({"plan": row.replay_id, "messages": [_plain_dead(r) for r in found]})
         return
     _show_dead(found, as_json=False)
     cases, overtaken = len({r.case_no for r in found}), sum(r.overtaken for r in found)
@@ -141,7 +138,7 @@ def replay_execute(plan: str, by: By) -> None:
 
 def _show_dead(found: Sequence[DeadRow], *, as_json: bool) -> None:
     if as_json:
-        _print_json([_plain_dead(row) for row in found])
+        print_json([_plain_dead(row) for row in found])
         return
     if not found:
         typer.echo("nothing is dead")
@@ -151,7 +148,7 @@ def _show_dead(found: Sequence[DeadRow], *, as_json: bool) -> None:
     )
     for row in found:
         table.add_row(*(_cell(value) for name, value in row._asdict().items() if name != "body_sha256"))
-    _screen().print(table)
+    console().print(table)
 
 
 def _plain_dead(row: DeadRow) -> dict[str, Any]:
@@ -162,12 +159,3 @@ def _cell(value: object) -> str:
     if value is None or value is False:
         return ""
     return value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
-
-
-def _screen() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 140)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
-    sys.stdout.buffer.flush()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import assemble
+from gateway.cli.screen import AsJson, console, print_json
 from gateway.config import read_settings
 from gateway.journey import destroy as ending
 
@@ -19,20 +17,20 @@ CaseNo = Annotated[str, typer.Argument(metavar="CASE_NO", help="원부번호")]
 
 
 @app.command()
-def plan(as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False) -> None:
+def plan(as_json: AsJson = False) -> None:
     """What may be destroyed today, by class and law, and what is on hold. Changes nothing."""
     with assemble(read_settings()) as gateway:
         found = ending.plan(gateway.world)
     if as_json:
         rows = [one.records._asdict() | {"endedBefore": one.before, "due": one.due, "held": one.held} for one in found]
-        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        print_json(rows)
         return
     table = Table("class", "kept for", "ended before", "due", "on hold", "law", box=None)
     for one in found:
         years = f"{one.records.years} years" if one.records.years else "always"
         law = "; ".join(one.records.law)
         table.add_row(one.records.id, years, str(one.before or "-"), str(one.due), str(one.held), law)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    console().print(table)
 
 
 @app.command()

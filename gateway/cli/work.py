@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from gateway.assembly import assemble
+from gateway.cli.screen import AsJson, console, print_json
 from gateway.config import read_settings
 from gateway.journey import work
 
@@ -22,19 +20,19 @@ By = Annotated[str, typer.Option(help="id of the officer who looks, or did it")]
 def list_open(
     by: By,
     kind: Annotated[str | None, typer.Option(help="of this kind only, e.g. not-placed")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What is open, oldest first: its number, why, and about whom. Looking is kept as an act."""
     with assemble(read_settings()) as gateway:
         found = work.look(gateway.world, by=by, kind=kind)
     if as_json:
         rows = [{"number": number, **item._asdict()} for number, item in found]
-        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
+        print_json(rows)
         return
     table = Table("number", "kind", "why", "case", "leg", "partner", "message", "since", box=None)
     for number, item in found:
         table.add_row(str(number), *(str(cell or "") for cell in item[:-2]), f"{item.at:%Y-%m-%d %H:%M}")
-    Console(width=None if sys.stdout.isatty() else 160).print(table if found else "nothing is open")
+    console(160).print(table if found else "nothing is open")
 
 
 @app.command()

@@ -19,7 +19,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.cli.main import ALONE
+from gateway.cli.here import ALONE
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import Reading
 from gateway.store.figures import CALENDARS, CLOCK, FIGURES, UP

@@ -1,0 +1,71 @@
+"""The gateway of this home, opened for one command; watched, when the command stays.
+
+Rules: who visits a home that is up uses what runs there (`gateway.cli.running.at_home`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import structlog
+
+from gateway.assembly import Gateway, assemble
+from gateway.cli import running
+from gateway.config import read_settings
+from gateway.journey.world import Knowledge
+from gateway.ports import Observer, Wake, nobody
+from gateway.telemetry.logs import log_from
+from gateway.telemetry.metrics import Metrics, Standing, served
+from gateway.worker.rounds import INTAKE, JOURNEY, RECONCILE
+from gateway.worker.wake import BrokerWake
+
+log = structlog.get_logger()
+ALONE = (JOURNEY, INTAKE)
+"""Rounds that one process does at a time."""
+
+
+@contextmanager
+def gateway_here(observer: Observer | None = None, known: Knowledge | None = None) -> Iterator[Gateway]:
+    """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
+
+    Raises what `gateway.assembly.assemble` raises.
+    """
+    settings = running.at_home(read_settings())
+    with ExitStack() as stack:
+        wake: Wake = nobody
+        if settings.broker_url:
+            wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls, observer)))
+        yield stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
+
+
+@contextmanager
+def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False) -> Iterator[Gateway]:
+    """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL."""
+    lines, now = log_from(logging.INFO), read_settings()
+    rounds = ("deliver", "log", "check", "witness", "stamp", RECONCILE, *ALONE, *(("wake",) if woken else ()))
+    shown: Mapping[str, Any] = {
+        "log_lines_lost": lambda: lines.lost,
+        "rounds": rounds if works else (),
+        "alone": ALONE if works else (),
+        "tasks": ("wake", JOURNEY, RECONCILE) if woken else (),
+    }
+    with ExitStack() as stack:
+        metrics = stack.enter_context(closing(_observer(now.traces_url, shown)))
+        gateway = stack.enter_context(gateway_here(metrics, known))
+        if not woken:
+            metrics.registry.register(Standing(gateway.figures))
+        if now.metrics_port is not None:
+            port = stack.enter_context(served(metrics.registry, now.metrics_host, now.metrics_port))
+            log.info("metrics.opened", port=port)
+        yield gateway
+
+
+def _observer(traces_url: str | None, shown: Mapping[str, Any]) -> Metrics:
+    if traces_url is None:
+        return Metrics(**shown)
+    from gateway.telemetry.traces import exported_to  # noqa: PLC0415 - a tenth of a second and 15 MB, for who wants it
+
+    return exported_to(traces_url, **shown)

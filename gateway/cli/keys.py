@@ -1,0 +1,89 @@
+"""`gateway key …`: public keys of partners, and our own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from gateway.assembly import introduce, open_books
+from gateway.cli import pretend
+from gateway.cli.here import gateway_here
+from gateway.cli.screen import print_json
+from gateway.config import read_settings
+from gateway.errors import KeyRefused
+from gateway.journey.rotate import rotate
+
+app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
+By = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
+OPERATOR = "operator"
+MOMENT = "%Y-%m-%dT%H:%M%z"
+
+
+@app.command("add")
+def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: By = OPERATOR) -> None:
+    """Register a partner's public keys from a JWK set file, through the key gate."""
+    with gateway_here() as gateway:
+        for jwk in _jwks(jwks):
+            gateway.shelf.add(owner, jwk, by=by)
+            typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
+
+
+@app.command("revoke")
+def revoke(owner: str, kid: str, by: By = OPERATOR) -> None:
+    """Believe nothing any more that is signed with a key from now on, whatever date it bears."""
+    with gateway_here() as gateway:
+        gateway.shelf.revoke(owner, kid, by=by)
+        typer.echo(f"{owner.lower()}: key {kid} is revoked")
+
+
+@app.command("rotate")
+def rotate_ours(
+    by: By = OPERATOR,
+    begins: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=[MOMENT], help="it signs from then on, 2026-12-01T09:00+0900; unset: in a day"),
+    ] = None,
+) -> None:
+    """Let a new key of ours sign from a moment on; partners are shown it before, and the old one after."""
+    with gateway_here() as gateway:
+        found = rotate(gateway.world, begins, by=by)
+    typer.echo(f"comwel: key {found.kid} is shown to partners now, and signs from {found.signs_from.isoformat()}")
+    if found.before and found.ends:
+        typer.echo(f"comwel: key {found.before} is valid until {found.ends.isoformat()}")
+    typer.echo(f"bring keys/{found.kid}.pem into the home of every other machine before it signs")
+
+
+@app.command("introduce")
+def introduce_partners(
+    folder: Annotated[Path, typer.Argument(file_okay=False)],
+    witness: Annotated[Path | None, typer.Option(file_okay=False, help="folder of a witness of our own")] = None,
+    witness_url: Annotated[str | None, typer.Option(help="its address; GATEWAY_WITNESSES is written")] = None,
+) -> None:
+    """Exchange keys with pretend partners that will keep theirs in this folder, one folder each. For a sandbox."""
+    settings = read_settings()
+    if witness and witness_url:
+        pretend.introduce_witness(settings, witness, witness_url)
+        typer.echo("witness: keys are exchanged")
+    with open_books(settings) as books:
+        for partner in settings.partner_urls:
+            introduce(settings, books, partner, folder / partner.lower())
+            typer.echo(f"{partner}: keys are exchanged")
+
+
+@app.command("list")
+def list_public(owner: str) -> None:
+    """The public keys of an owner (`comwel` is us), as a JWK set."""
+    with gateway_here() as gateway:
+        print_json(gateway.shelf.jwks(owner))
+
+
+def _jwks(path: Path) -> list[dict[str, Any]]:
+    try:
+        found = orjson.loads(path.read_bytes())["keys"]
+    except (ValueError, KeyError, TypeError):
+        raise KeyRefused("not a JWK set") from None
+    return list(found)
