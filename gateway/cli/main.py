@@ -23,6 +23,7 @@ from gateway.cli import (
     maps,
     operating,
     pretend,
+    report,
     retention,
     running,
     serving,
@@ -121,12 +122,12 @@ def demo(
 ) -> None:
     """Run a night of cases through the closed loop, with three pretend partners over real HTTP."""
     settings = read_settings()
-    report = demo_run.run(settings, cases=cases, night=night, seed=seed, engine=engine, quiet=as_json)
+    found = demo_run.run(settings, cases=cases, night=night, seed=seed, engine=engine, quiet=as_json)
     if as_json:
-        print_json(report.as_dict())
+        print_json(found.as_dict())
     else:
-        demo_run.show(report, console())
-    raise typer.Exit(0 if report.complete else 1)
+        report.show(found, console())
+    raise typer.Exit(0 if found.complete else 1)
 
 
 @app.command()

@@ -22,9 +22,10 @@ import psycopg
 import pytest
 
 from gateway.assembly import RealClock, make_night, open_books
-from gateway.cli.demo import Report, compare
 from gateway.cli.engines import Full
 from gateway.cli.partners import Partners, free_port
+from gateway.cli.reckoning import compare
+from gateway.cli.report import Report
 from gateway.config import Settings
 from tests.acceptance.machine import NGINX, PARTNERS, SERVICES, Machine, as_we_are, replicas, until
 from tests.conftest import in_database

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.comwel import synthetic
-from gateway.cli import demo, running
+from gateway.cli import demo, reckoning, running
 from gateway.cli.engines import Engine, full
 from gateway.cli.pretend import PARTNERS, Sandbox
+from gateway.cli.report import Report
 from gateway.config import Settings
 from tests.bench import stage
 from tests.bench.figure import Figure
@@ -100,9 +101,9 @@ def _tenths(marks: list[Mark]) -> tuple[float, float]:
 
 def _differences(engine: Engine, home: Path) -> list[str]:
     """What the demo's comparison of the books finds, verdicts aside."""
-    report = demo.Report(home=home, night=home)
+    report = Report(home=home, night=home)
     with engine.store.unit() as unit:
         report.exchanges = [dict(row) for row in unit.outbox.report()]
         report.counts = dict(unit.counts())
     report.partners = {partner: engine.partners.status(partner) for partner in PARTNERS}
-    return [problem for problem in demo.compare(report) if not problem.startswith("no batch file")]
+    return [problem for problem in reckoning.compare(report) if not problem.startswith("no batch file")]

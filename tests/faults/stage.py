@@ -24,8 +24,9 @@ import psycopg
 from redis import Redis
 
 from gateway.assembly import Gateway, RealClock, assemble, make_night
-from gateway.cli.demo import Report, compare
 from gateway.cli.partners import PretendPartners, free_port
+from gateway.cli.reckoning import compare
+from gateway.cli.report import Report
 from gateway.cli.running import answers
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings, environment

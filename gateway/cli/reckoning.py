@@ -1,0 +1,111 @@
+"""What does not add up after a demo, as sentences in its report.
+
+Rules: both sides' books are compared twice, by counting and by their signed lists; every act is held against its leaf
+in the exchange log, and the last word about the log has a tool that nobody here wrote; the partners look whether the
+log holds what our receipts have promised them; a night that brings its expected verdicts is held against those.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
+import orjson
+
+from gateway.assembly import RealClock
+from gateway.cli import books, outside
+from gateway.cli.engines import Engine, patiently
+from gateway.cli.report import Report
+from gateway.store.exchange_log import ExchangeLog
+
+WITNESSED_S = 5.0
+"""So long the demo waits for the witness to cosign the last checkpoint."""
+SECOND_S = 1.0
+"""Manifests are dated to the second, and a list ends before the one that has not passed."""
+
+
+def compare(report: Report) -> list[str]:
+    """What does not add up, as sentences."""
+    problems = [f"{t.name} was rejected: {t.reason}" for t in report.intake if t.verdict == "rejected"]
+    if not any(t.name.endswith(".dat") for t in report.intake):
+        problems.append("no batch file was complete: each .dat needs its .sum and its .done")
+    for exchange in report.exchanges:
+        if exchange["direction"] == "out" and exchange["state"] not in ("delivered", "blocked"):
+            problems.append(f"message {exchange['mid']} to {exchange['partner']} is {exchange['state']}")
+        if exchange["state"] in ("delivered", "applied", "stale", "refused", "quarantined") and not exchange["receipt"]:
+            problems.append(f"message {exchange['mid']} with {exchange['partner']} has no receipt")
+        if exchange["state"] in ("refused", "quarantined"):
+            problems.append(f"message {exchange['mid']} of {exchange['partner']} was refused: {exchange['code']}")
+        if exchange["state"] == "held":
+            problems.append(f"message {exchange['mid']} of {exchange['partner']} still waits for an earlier one")
+    for partner, said in report.partners.items():
+        ours = Counter((e["direction"], e["state"]) for e in report.exchanges if e["partner"] == partner)
+        theirs = sum(said["outcomes"].values())
+        if said["received"] != ours["out", "delivered"]:
+            problems.append(f"{partner} received {said['received']} messages, we count {ours['out', 'delivered']}")
+        if theirs != sum(n for (direction, _), n in ours.items() if direction == "in"):
+            problems.append(f"{partner} sent {theirs} outcomes, we count another number")
+        if said["pending"]:
+            problems.append(f"{partner} still has {said['pending']} messages to send")
+    if report.counts.get("updates waiting"):
+        problems.append("return-to-work updates wait to be written back")
+    return problems + _hold_against_labels(report)
+
+
+def reconcile(report: Report, engine: Engine, first: date) -> None:
+    """Exchange and compare signed lists of the real days that the demo took: what differs, as sentences."""
+    time.sleep(SECOND_S)
+    days = [first + timedelta(days=n) for n in range((RealClock().today() - first).days + 1)]
+    for found in patiently(lambda: engine.reconcile(days)):
+        report.listed += found.sent + found.taken
+        if found.why or found.waiting:
+            report.problems.append(books.sentence(found))
+        report.problems += [f"{found.partner}: message {d.mid} {d.direction}-{d.what}" for d in found.differences]
+    if report.listed < (known := sum(1 for e in report.exchanges if e["receipt"])):
+        report.problems.append(f"the signed lists name {report.listed} messages, and {known} have a receipt")
+
+
+def verify(report: Report, log: ExchangeLog) -> None:
+    """Check the exchange log, with what has just been written: what does not add up, as sentences.
+
+    The last word has a tool that nobody here wrote.
+    """
+    patiently(lambda: log.settle(WITNESSED_S))
+    report.leaves = sum(head.size for head in log.heads())
+    report.problems += [f"exchange log: {finding}" for finding in patiently(lambda: list(log.findings()))]
+    heard = outside.ask(log.publisher.folder / log.head().folder)
+    report.outside = str(heard) if heard else None
+    report.problems += heard.problems if heard else [f"no outside tool has checked the log: {outside.TOOL} is not here"]
+
+
+def promises(report: Report, engine: Engine) -> None:
+    """Let each partner look whether the log holds what our receipts promised: what it does not, as sentences."""
+    keys = [head.vkey for head in engine.log.heads()]
+    for partner, said in patiently(lambda: engine.partners.promises(keys)).items():
+        report.promises += said["kept"]
+        report.problems += [f"{partner}: the promise in the receipt for {mid} is broken" for mid in said["broken"]]
+        if said["waiting"]:
+            report.problems.append(f"{partner}: {said['waiting']} promises in receipts are not kept yet")
+
+
+def _hold_against_labels(report: Report) -> list[str]:
+    """Compare with the night's own expected verdicts, if it carries them."""
+    path = report.night / "expected.json"
+    if not path.exists():
+        return []
+    labels = orjson.loads(path.read_bytes())["cases"]
+    wanted = {case: want for case, want in labels.items() if want["record"]}  # deleted and merged cases have no verdict
+    got = {row["caseNo"]: row for row in report.cases}
+    wrong = [
+        case
+        for case, want in wanted.items()
+        if any(got.get(case, {}).get(name) != want[name] for name in ("record", "reason", "screening"))
+    ]
+    report.verdicts = f"{len(wanted) - len(wrong)} of {len(wanted)} expected verdicts are met"
+    return [f"case {case}: expected {wanted[case]}, got {_three(got.get(case))}" for case in wrong[:20]]
+
+
+def _three(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return row and {name: row[name] for name in ("record", "reason", "screening")}
