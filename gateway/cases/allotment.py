@@ -122,18 +122,6 @@ def accept(override: Override, ruleset: RuleSet, *, made_this_month: int, decide
         raise OverrideRefused("the month's share of overrides is used up")
 
 
-def priority_entry(screening: Screening, allotment: Allotment) -> dict[str, Any]:
-    """The `priority` entry of the case record: result, score, rule set, the criteria met in Korean, the override."""
-    met = [f"{c.ko} (+{c.points})" for c in screening.contributions if c.met]
-    entry = {
-        "result": str(allotment.result),
-        "score": screening.score,
-        "ruleset": screening.ruleset,
-        "reasons": [*met, *allotment.reasons],
-    }
-    return entry | ({"override": allotment.override} if allotment.override else {})
-
-
 def _rank_key(ruleset: RuleSet) -> Callable[[Screening], tuple[Any, ...]]:
     def key(s: Screening) -> tuple[Any, ...]:
         number = {"score": s.score, "care_days": s.care_days, "accident_date": s.accident_date.toordinal()}

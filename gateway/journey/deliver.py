@@ -48,8 +48,6 @@ from gateway.sealing.keys import SigningKey
 from gateway.sealing.receipts import Receipt
 
 PURPOSE = "vocational-rehab"
-MARGIN_S = 2.0
-"""An attempt may begin only if its lease outlasts it by this much."""
 SUSPENDED_S = 3600
 """A partner that says it has gone (410) is asked again no sooner than this."""
 QUEUEING = "queueing"

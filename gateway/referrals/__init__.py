@@ -1,1 +1,1 @@
-"""Referrals: the request, its legs, and the one table that says who may do what, when."""
+"""Referrals: the legs of a request, and the one table that says who may do what, when."""

@@ -1,25 +1,22 @@
-"""A referral (the request) and its legs (the hand-over to one partner), as values that change by being replaced.
+"""A leg, the hand-over of a request to one partner, as a value that changes by being replaced.
 
 Rules:
 * A partner's messages about a leg are heard in the order of the partner's own `seq`: one that is not newer than
-  what was heard is kept, not applied; one that comes too early is held until the gap fills, and raises an alarm
-  after 24 hours of protocol time. Nothing is dropped.
+  what was heard is kept, not applied; one that comes too early is held until the gap fills. Nothing is dropped.
 * A message is applied as a whole or not at all. One that is refused still uses up its number (`pass_over`), or
   everything after it would wait for ever.
-* The loop is derived: open while a leg or a retention check is open, then `placed` or `not-placed`.
 
 Refuses to look at anything but its arguments: no clock, no store, no partner's words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.errors import IllegalMove, NotYourLeg
 from gateway.referrals.lifecycle import (
     Abort,
     Act,
@@ -38,9 +35,6 @@ from gateway.referrals.lifecycle import (
     next_actor,
 )
 
-HELD_AT_MOST = timedelta(hours=24)
-PATIENCE = timedelta(days=14)
-
 
 class Order(StrEnum):
     """What to do with a message, by its number."""
@@ -55,11 +49,6 @@ def order(in_seq: int, seq: int) -> Order:
     if seq <= in_seq:
         return Order.STALE
     return Order.NEXT if seq == in_seq + 1 else Order.EARLY
-
-
-def held_too_long(held_since: datetime, now: datetime) -> bool:
-    """Tell whether a held message has waited so long (24 h of protocol time) that somebody must be told."""
-    return now - held_since >= HELD_AT_MOST
 
 
 class Happened(NamedTuple):
@@ -84,10 +73,7 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One hand-over to one partner.
-
-    `in_seq`/`out_seq`: the last message number heard/sent; `version` grows with each change.
-    """
+    """One hand-over to one partner. `in_seq`: the number of the last message heard."""
 
     ref_no: str
     request_no: str
@@ -100,16 +86,9 @@ class Leg:
     consent_no: str
     filler_no: str | None = None
     in_seq: int = 0
-    out_seq: int = 0
     first_answer_due: date | None = None
     result_due: date | None = None
     answered: bool = False
-    version: int = 1
-
-    def require_owner(self, partner: str) -> None:
-        """Refuse everybody but the current owner; who handed a leg back or on is a stranger to what follows."""
-        if partner != self.partner:
-            raise NotYourLeg("the sender is not the leg's current owner")
 
     def apply(self, act: Act, *, by: Party, business: str | None = None, given: Given | None = None) -> Applied:
         """Return the leg after one act, and what happened.
@@ -120,14 +99,14 @@ class Leg:
         now = advance(self.state, act, by=by, business=business, given=said)
         if is_addendum(self.state, act, by):
             happened = Happened(act, by, self.state, now, None)
-            leg = replace(self, answered=self.answered or act is Act.ANSWER, version=self.version + 1)
+            leg = replace(self, answered=self.answered or act is Act.ANSWER)
             return Applied(leg, (happened,))
         move = move_for(self.state, act, by)
         happened = Happened(act, by, self.state, now, move.row, move.abort, move.flag)
         filler = said.filler_no if by is Party.OWNER and said.filler_no else self.filler_no
         waits = act is not Act.ASK and self.answered and Business.INFO_REQUESTED in (now.business, *now.beneath)
         return Applied(
-            replace(self, state=now, filler_no=filler, answered=waits, version=self.version + 1),
+            replace(self, state=now, filler_no=filler, answered=waits),
             (happened,),
         )
 
@@ -142,15 +121,11 @@ class Leg:
             if step is not None:
                 leg, more = leg.apply(step.act, by=Party.OWNER, business=step.business, given=step.given)
                 happened.extend(more)
-        return Heard(replace(leg, in_seq=seq, version=self.version + 1), tuple(happened), turn)
+        return Heard(replace(leg, in_seq=seq), tuple(happened), turn)
 
     def pass_over(self, seq: int) -> Leg:
         """Return the leg with message `seq` used up but not applied (refused, and kept in quarantine for a person)."""
-        return replace(self, in_seq=seq, version=self.version + 1) if order(self.in_seq, seq) is Order.NEXT else self
-
-    def sends(self) -> Leg:
-        """Return the leg with the next outgoing message number taken; the number is the new `out_seq`."""
-        return replace(self, out_seq=self.out_seq + 1, version=self.version + 1)
+        return replace(self, in_seq=seq) if order(self.in_seq, seq) is Order.NEXT else self
 
     def due(self) -> Due:
         """Return who acts next, what they can do, and by when. A question that is answered is the owner's again."""
@@ -175,83 +150,3 @@ class Heard(NamedTuple):
     leg: Leg
     happened: tuple[Happened, ...]
     order: Order
-
-
-class RequestStatus(StrEnum):
-    """ServiceRequest.status; COMWEL alone changes it."""
-
-    DRAFT = "draft"
-    ACTIVE = "active"
-    ON_HOLD = "on-hold"
-    COMPLETED = "completed"
-    REVOKED = "revoked"
-    ENTERED_IN_ERROR = "entered-in-error"
-
-
-_REQUEST_MOVES: frozenset[tuple[RequestStatus, RequestStatus]] = frozenset(
-    {
-        (RequestStatus.DRAFT, RequestStatus.ACTIVE),
-        (RequestStatus.ACTIVE, RequestStatus.ON_HOLD),
-        (RequestStatus.ON_HOLD, RequestStatus.ACTIVE),
-        (RequestStatus.ACTIVE, RequestStatus.COMPLETED),
-        (RequestStatus.ACTIVE, RequestStatus.REVOKED),
-        (RequestStatus.ON_HOLD, RequestStatus.REVOKED),
-        (RequestStatus.ON_HOLD, RequestStatus.COMPLETED),
-        *((s, RequestStatus.ENTERED_IN_ERROR) for s in RequestStatus if s is not RequestStatus.ENTERED_IN_ERROR),
-    },
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """The request that legs belong to.
-
-    What is asked for never changes: a changed request is a new one that `replaces` it.
-    """
-
-    request_no: str
-    case_no: str
-    case_version: int
-    services: tuple[str, ...]
-    status: RequestStatus = RequestStatus.DRAFT
-    coordinator: str | None = None
-    replaces: str | None = None
-    version: int = 1
-
-    def become(self, status: RequestStatus, *, by: Party) -> Referral:
-        """Return the request in another status.
-
-        Only the placer may, and only along draft→active⇄on-hold→completed|revoked.
-        """
-        if by is not Party.PLACER or (self.status, status) not in _REQUEST_MOVES:
-            raise IllegalMove(f"the {by} cannot bring a request from {self.status} to {status}")
-        return replace(self, status=status, version=self.version + 1)
-
-
-class Loop(StrEnum):
-    """Where a request stands as a whole: derived, never set."""
-
-    OPEN = "open"
-    PLACED = "placed"
-    NOT_PLACED = "not-placed"
-
-
-def loop(
-    legs: Iterable[Leg],
-    *,
-    open_checks: int,
-    last_closed_on: date | None,
-    today: date,
-    patience: timedelta = PATIENCE,
-) -> Loop:
-    """Derive the loop.
-
-    `not-placed` waits `patience` after the last leg closed, for the worker may be referred again.
-    """
-    states = [leg.state for leg in legs if leg.state.status is not Status.ENTERED_IN_ERROR]
-    if open_checks or not states or not all(state.terminal for state in states):
-        return Loop.OPEN
-    if any(state.business is Business.CLOSED_PLACED for state in states):
-        return Loop.PLACED
-    waited = last_closed_on is not None and today - last_closed_on >= patience
-    return Loop.NOT_PLACED if waited else Loop.OPEN

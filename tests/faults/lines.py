@@ -30,8 +30,6 @@ Weather = Sequence[tuple[Toxic, ...]]
 CALM: Weather = ((),)
 UNAVAILABLE = frozenset({503})
 """What the door may say while the database is away, if it says when to come again."""
-TROUBLED_REST_S = 0.4
-"""After every batch, so that there is work before, during and after what happens."""
 REFUSES_S, RECOVERS_S = 1.0, 5.0
 """How soon it says so, and how soon after its return something goes across again."""
 _STORM = (

@@ -23,7 +23,7 @@ from tests.faults.checker import Findings
 from tests.faults.crew import Crew, crew_at
 from tests.faults.ground import Ground
 from tests.faults.partner import Manners, partners
-from tests.faults.place import LEASE_S, PARTNERS, Place, set_ahead
+from tests.faults.place import PARTNERS, Place, set_ahead
 from tests.faults.sender import Habits, sender
 
 PATIENCE_S = 400.0
@@ -35,8 +35,6 @@ IDLE_S = 1.5
 """What `GATEWAY_UNIT_IDLE_S` is where somebody stands still inside a transaction."""
 SURVIVOR_RESTS_S = 0.4
 """The one who is not killed leaves most of the work to the others."""
-RECOVERY_S = LEASE_S + 2
-"""After this long whatever a killed process held is under way again."""
 
 
 class Aim(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cases.allotment import Allotment, Holding, Override, Result, accept, allot, priority_entry
+from gateway.cases.allotment import Allotment, Holding, Override, Result, accept, allot
 from gateway.cases.screening import Gate, Screening, screen
 from gateway.errors import OverrideRefused
 from tests.unit.cases.build import RULESET, record
@@ -150,13 +150,6 @@ def test_an_override_needs_role_reason_and_share(asked: Override, made: int, dec
     else:
         with pytest.raises(OverrideRefused):
             accept(asked, RULESET, made_this_month=made, decided_this_month=decided)
-
-
-def test_the_record_keeps_result_score_rules_and_reasons() -> None:
-    entry = priority_entry(SCREENED[0], results(SCREENED, 3)[NUMBERS["A"]])
-    assert (entry["result"], entry["score"], entry["ruleset"]) == ("PRIORITY", 53, "PR-2026.1")
-    assert "원직 복귀 불가 (+25)" in entry["reasons"]
-    assert "override" not in entry
 
 
 # ── properties ───────────────────────────────────────────────────────────────────────────────────────────────────────

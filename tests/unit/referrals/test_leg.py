@@ -1,24 +1,18 @@
-"""Legs and requests: order of messages, whole messages, crossings, and what the loop comes to."""
+"""Legs: order of messages, whole messages, crossings, and who acts next."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from gateway.errors import IllegalMove, NotYourLeg, OutcomeIncomplete
+from gateway.errors import IllegalMove, OutcomeIncomplete
 from gateway.referrals.leg import (
-    HELD_AT_MOST,
     Leg,
-    Loop,
     Order,
-    Referral,
-    RequestStatus,
-    held_too_long,
-    loop,
     order,
 )
 from gateway.referrals.lifecycle import Abort, Act, Business, Given, Party, State, Step
@@ -68,12 +62,6 @@ def step(act, business=None, given=WHY):
 )
 def test_a_message_is_stale_next_or_early(in_seq, seq, expected):
     assert order(in_seq, seq) == Order(expected)
-
-
-def test_a_held_message_raises_an_alarm_after_24_hours():
-    since = datetime(2026, 11, 23, tzinfo=UTC)
-    assert not held_too_long(since, since + HELD_AT_MOST - timedelta(seconds=1))
-    assert held_too_long(since, since + HELD_AT_MOST)
 
 
 def test_a_message_of_several_acts_is_applied_as_a_whole():
@@ -149,22 +137,6 @@ def test_every_turn_has_a_date_until_the_leg_is_closed():
     assert leg().due().until == date(2026, 12, 7)
     assert leg("in-progress|training").due().until == date(2027, 2, 21)
     assert leg("completed|closed-placed").due() == (None, (), None)
-
-
-def test_every_change_counts_the_version_up():
-    first = leg("draft|drafting")
-    sent = first.sends()
-    assert (sent.out_seq, sent.version) == (first.out_seq + 1, first.version + 1)
-    assert sent.apply(Act.VOID, by=Party.PLACER, given=WHY).leg.version == sent.version + 1
-
-
-def test_a_former_owner_is_refused_on_the_leg_that_follows():
-    declined = leg().hear(1, [step("reject")]).leg
-    following = leg("requested|sent", ref_no="R20261123-0000002", partner="KEAD")
-    declined.require_owner("KEIS")
-    following.require_owner("KEAD")
-    with pytest.raises(NotYourLeg):
-        following.require_owner("KEIS")
 
 
 def test_stale_and_early_messages_leave_the_leg_untouched():
@@ -255,43 +227,3 @@ def test_a_wish_to_cancel_stands_wherever_it_crosses_the_progress_reports(stages
     refused = now.hear(now.in_seq + 1, [step("refuse-cancel")])
     assert refused.leg.state.business == now.state.stage
     assert refused.happened[0].abort is Abort.REJECTED
-
-
-# ── the request ──────────────────────────────────────────────────────────────────────────────────────────────────────
-REQUEST_MOVES = {
-    ("draft", "active"), ("active", "on-hold"), ("on-hold", "active"), ("active", "completed"),
-    ("active", "revoked"), ("on-hold", "completed"), ("on-hold", "revoked"),
-    *((s, "entered-in-error") for s in ("draft", "active", "on-hold", "completed", "revoked")),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("frm", list(RequestStatus))
-@pytest.mark.parametrize("to", list(RequestStatus))
-def test_a_request_changes_by_comwel_alone_and_only_along_its_line(frm, to):
-    request = Referral("R20261123-0000009", "20261100000001", 1, ("job-placement",), frm)
-    for party in Party:
-        if party is Party.PLACER and (frm, to) in REQUEST_MOVES:
-            assert request.become(to, by=party).status is to
-        else:
-            with pytest.raises(IllegalMove):
-                request.become(to, by=party)
-
-
-@pytest.mark.parametrize(
-    ("states", "checks", "waited", "expected"),
-    [
-        ([], 0, 99, Loop.OPEN),
-        (["in-progress|training"], 0, 99, Loop.OPEN),
-        (["completed|closed-placed"], 2, 99, Loop.OPEN),
-        (["completed|closed-placed"], 0, 0, Loop.PLACED),
-        (["rejected|declined", "completed|closed-placed"], 0, 0, Loop.PLACED),
-        (["failed|closed-not-placed"], 0, 13, Loop.OPEN),
-        (["failed|closed-not-placed"], 0, 14, Loop.NOT_PLACED),
-        (["rejected|declined", "requested|sent"], 0, 99, Loop.OPEN),
-        (["entered-in-error|", "rejected|declined"], 0, 14, Loop.NOT_PLACED),
-    ],
-)
-def test_the_loop_is_derived_from_legs_and_checks(states, checks, waited, expected):
-    legs = [leg(state) for state in states]
-    result = loop(legs, open_checks=checks, last_closed_on=DAY, today=DAY + timedelta(days=waited))
-    assert result is expected
