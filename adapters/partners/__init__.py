@@ -2,6 +2,7 @@
 
 egress      the guarded connection under every way: who may be connected to, how long, how much
 answers     how a partner's answer is read, as its profile says
+rest        what all ways over HTTP have in common
 json_rest   JSON over HTTP (KEIS-like, KEAD-like)
 fhir_rest   FHIR messages over HTTP (training institutes)
 pretend/    real HTTP servers that play partners

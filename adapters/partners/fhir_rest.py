@@ -8,32 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.partners import answers
-from adapters.partners.line import Failure, Line
-from gateway.partners.dialect import Dialect
-from gateway.ports import Answer, Outgoing, Said
+from adapters.partners.rest import Rest
 
 _SEVERITY = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 
 
-class FhirRest:
-    """A PartnerChannel. Never raises for anything a partner can do; safe for several threads."""
+class FhirRest(Rest):
+    """The result is that of the worst issue."""
 
-    def __init__(self, line: Line, dialect: Dialect) -> None:
-        self._line, self._dialect = line, dialect
-
-    def send(self, message: Outgoing) -> Answer:
-        """Make one attempt and read what came back."""
-        heard = self._line.post(message, "application/fhir+json")
-        return heard.answer() if isinstance(heard, Failure) else answers.read(heard, self._dialect, self._meaning)
-
-    def ask(self, message: Outgoing, most: int) -> Said:
-        """Bring a statement, and take the one it is answered with."""
-        return self._line.ask(message, most)
-
-    def close(self) -> None:
-        """Close the kept-alive connections."""
-        self._line.close()
+    accepts = "application/fhir+json"
 
     def _meaning(self, body: Any) -> str | None:
         issues = (

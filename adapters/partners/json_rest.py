@@ -8,30 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.partners import answers
-from adapters.partners.line import Failure, Line
-from gateway.partners.dialect import Dialect
-from gateway.ports import Answer, Outgoing, Said
+from adapters.partners.rest import Rest
 
 
-class JsonRest:
-    """A PartnerChannel. Never raises for anything a partner can do; safe for several threads."""
+class JsonRest(Rest):
+    """Any object may hold the result."""
 
-    def __init__(self, line: Line, dialect: Dialect) -> None:
-        self._line, self._dialect = line, dialect
-
-    def send(self, message: Outgoing) -> Answer:
-        """Make one attempt and read what came back."""
-        heard = self._line.post(message, "application/json")
-        return heard.answer() if isinstance(heard, Failure) else answers.read(heard, self._dialect, self._meaning)
-
-    def ask(self, message: Outgoing, most: int) -> Said:
-        """Bring a statement, and take the one it is answered with."""
-        return self._line.ask(message, most)
-
-    def close(self) -> None:
-        """Close the kept-alive connections."""
-        self._line.close()
+    accepts = "application/json"
 
     def _meaning(self, body: Any) -> str | None:
         return str(self._dialect.meaning(body)) if isinstance(body, dict) else None
