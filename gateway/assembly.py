@@ -23,7 +23,6 @@ from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from cryptography.x509 import load_pem_x509_certificates
 
@@ -67,7 +66,7 @@ from gateway.journey.activate import activate
 from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown, turn
 from gateway.journey.rotate import PURPOSE as TRUST
 from gateway.journey.signing import Signing
-from gateway.journey.world import US, Knowledge, Limits, World, never
+from gateway.journey.world import KST, US, Knowledge, Limits, World, never
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
@@ -102,7 +101,6 @@ from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
-KST = ZoneInfo("Asia/Seoul")
 NINE = time_of_day(9)
 DEMO = "this-is-a-demo"
 """The mark of a home that a demo may empty, and whose business day may be set."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from gateway.assembly import KST
 from gateway.journey.reconcile import Reconciled, reconcile
-from gateway.journey.world import World
+from gateway.journey.world import KST, World
 
 BUSY = "somebody else is at it"
 

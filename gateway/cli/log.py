@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from gateway import wholefile
-from gateway.assembly import KST, assemble, open_books
+from gateway.assembly import assemble, open_books
 from gateway.cli.running import at_home
 from gateway.cli.screen import AsJson, print_json, print_lines
 from gateway.config import read_settings
@@ -22,6 +22,7 @@ from gateway.journey import complete, review
 from gateway.journey.account import account
 from gateway.journey.evidence import evidence
 from gateway.journey.provenance import provenance
+from gateway.journey.world import KST
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 

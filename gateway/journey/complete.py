@@ -17,18 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from gateway.documents.strict_json import dumps
 from gateway.errors import ReconcileRefused
 from gateway.exchange_log.audit import moment
-from gateway.journey.world import US, World
+from gateway.journey.world import KST, US, World
 from gateway.ports import DifferenceRow, ReconciliationRow, Stretch, Stretches
 from gateway.sealing import compact, lists
 from gateway.sealing.lists import State
 
 TYP = "comwel-completeness+jwt"
-KST = ZoneInfo("Asia/Seoul")
 DAY = timedelta(days=1)
 
 

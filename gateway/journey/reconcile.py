@@ -13,11 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from gateway.errors import ClocksApart, ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.world import US, World
+from gateway.journey.world import KST, US, World
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
 from gateway.sealing import base64url, http, lists, manifest
 from gateway.sealing.comparison import Book, Difference, compare, waiting
@@ -27,7 +26,6 @@ from gateway.sealing.manifest import Manifest
 PURPOSE = "reconciliation"
 ROUND = "reconcile"
 PATH = "/reconciliation"
-KST = ZoneInfo("Asia/Seoul")
 NIGHT = time(1)
 """From this time on in Korea the day before is due."""
 DAY = timedelta(days=1)

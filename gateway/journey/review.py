@@ -14,15 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from gateway.errors import ReviewRefused
 from gateway.journey.gate import require_officer
-from gateway.journey.world import World
+from gateway.journey.world import KST, World
 from gateway.ports import ReadsRow
 
 PURPOSE = "access-review"
-KST = ZoneInfo("Asia/Seoul")
 MORE = 2
 FEW = 20
 """An officer who read more than `MORE` times as often as the month before is unusual, from so many reads on."""

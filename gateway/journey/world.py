@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gateway.cases.caseload import Caseload
 from gateway.cases.legal_basis import LegalBases
@@ -45,6 +46,9 @@ from gateway.sealing.keys import KeyFinder, SigningKey
 
 US = "comwel"
 """Our own name in manifests (iss, aud)."""
+
+KST = ZoneInfo("Asia/Seoul")
+"""Whose days and months ours are."""
 
 Signing = Callable[[], SigningKey]
 """The key of ours that signs now. Raises NothingSigns."""

@@ -13,7 +13,8 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.errors import ClocksApart, ReconcileRefused
 from gateway.journey.receive import receive
-from gateway.journey.reconcile import KST, MONTH, TOLD_AFTER, Reconciled, reconcile, reconcile_due
+from gateway.journey.reconcile import MONTH, TOLD_AFTER, Reconciled, reconcile, reconcile_due
+from gateway.journey.world import KST
 from gateway.ports import Outgoing, Said
 from gateway.sealing import compact, http, lists, manifest
 from gateway.sealing.comparison import What

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.errors import GateRefused, ReviewRefused
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.review import FEW, KST, look, sign_off
+from gateway.journey.review import FEW, look, sign_off
+from gateway.journey.world import KST
 from gateway.ports import ReadsRow
 from tests.journey.world import Scene, assert_nothing_personal
 

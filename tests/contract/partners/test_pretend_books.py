@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from adapters.partners.line import Line
-from gateway.journey.reconcile import KST, Reconciled, reconcile
+from gateway.journey.reconcile import Reconciled, reconcile
+from gateway.journey.world import KST
 from gateway.sealing import lists
 from gateway.sealing.keys import KeyRing, SigningKey
 from gateway.sealing.lists import State

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from gateway.assembly import KST, open_books
+from gateway.assembly import open_books
 from gateway.cli.log import app
 from gateway.config import Settings
 from gateway.errors import LogStopped, NoteInvalid, NothingProven
@@ -22,6 +22,7 @@ from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.evidence.verify import verify as check
 from gateway.exchange_log.leaf import read
 from gateway.exchange_log.note import Verifier
+from gateway.journey.world import KST
 from gateway.sealing import base64url
 
 MID = "019abd00-0000-7000-9000-000000000001"
