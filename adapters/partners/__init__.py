@@ -1,6 +1,7 @@
 """Ways of reaching partners, one file per way, and pretend partners for the demo, the sandbox and the tests.
 
 egress      the guarded connection under every way: who may be connected to, how long, how much
+line        one attempt over HTTP: exact bytes out, an answer or the phase of the failure back
 answers     how a partner's answer is read, as its profile says
 rest        what all ways over HTTP have in common
 json_rest   JSON over HTTP (KEIS-like, KEAD-like)

@@ -227,6 +227,27 @@ def test_an_empty_word_is_found_out() -> None:
     assert not words_of("contextmanager_of_services") & EMPTY_WORDS
 
 
+# ── packages say what they hold ──────────────────────────────────────────────────────────────────────────────────────
+def listed(package: Path) -> list[str]:
+    """The modules that the docstring of a package names, a line each."""
+    said = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+    return re.findall(r"^([a-z]\w*)/? {2,}\S", said, re.MULTILINE)
+
+
+PACKAGES = [p for p in MODULES if p.name == "__init__.py" and listed(p)]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=short)
+def test_a_package_that_lists_its_modules_lists_each_of_them_once(package: Path) -> None:
+    modules = {path.stem for path in package.parent.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in package.parent.glob("*/__init__.py")}
+    assert sorted(listed(package)) == sorted(modules | packages)
+
+
+def test_the_verbs_the_store_and_the_commands_list_their_modules() -> None:
+    assert {"gateway/journey", "gateway/store", "gateway/cli"} <= {short(p.parent) for p in PACKAGES}
+
+
 # ── the database explains itself ─────────────────────────────────────────────────────────────────────────────────────
 TABLES = """
 select oid, relname, obj_description(oid, 'pg_class') from pg_class
