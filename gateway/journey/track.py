@@ -16,8 +16,8 @@ from gateway.documents.strict_json import dumps, reread
 from gateway.journey.translate import translate
 from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
-from gateway.outcomes.judgement import Original, judge
-from gateway.outcomes.update import About, next_update
+from gateway.outcomes.judgement import Judgement, Original, judge
+from gateway.outcomes.update import About, Written, next_update
 from gateway.ports import FactRow, LegRow, Unit, UpdateRow, WorkItem
 from gateway.referrals.states import TERMINAL, Status
 
@@ -36,7 +36,7 @@ def track(world: World) -> int:
     # 1 retention checks whose day has come are due
     # 2 legs that changed are judged anew; what is new becomes an update
     # 3 updates are put into a file to COMWEL, and the file is written
-    # and nonces too old to be replayed are forgotten, and reports that wait in vain are shown to a person
+    # beside the way: nonces too old to be replayed are forgotten, reports that wait in vain are shown to a person
     forget_nonces(world)
     mind_missing(world)
     return fall_due(world) + judge_changed(world) + write_back(world)
@@ -52,30 +52,6 @@ def fall_due(world: World) -> int:
         unit.facts.save_checks([check._replace(state="due") for check in due])
         unit.commit(world.event("retention.due", PURPOSE, counts={"checks": len(due)}))
         return len(due)
-
-
-def forget_nonces(world: World) -> None:
-    """A request older than five minutes is refused anyway; its nonce is kept for fifteen."""
-    with world.store.unit() as unit:
-        gone = unit.inbox.forget_nonces(world.clock.now() - NONCES_KEPT)
-        if gone:
-            unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
-
-
-def mind_missing(world: World) -> None:
-    """A report that has waited a day for an earlier one is shown to a person, until that one has come."""
-    now = world.clock.now()
-    with world.store.unit() as unit:
-        come = unit.inbox.end_missing(MISSING, now)
-        late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
-        if late or come:
-            unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
-            unit.commit(world.event("reports.missed", PURPOSE, counts={"waiting": len(late), "come": come}))
-
-
-def _settled(world: World) -> datetime:
-    """What was not touched since this moment has settled: reports that come together are judged together."""
-    return world.clock.now() - timedelta(seconds=world.limits.settle_s)
 
 
 # ── 2 judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,32 +89,23 @@ def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[UpdateRow
 def _update(
     world: World, leg: LegRow, told: Sequence[FactRow], last: UpdateRow | None, record: bytes | None
 ) -> UpdateRow | None:
-    number = last.update_no + 1 if last else 1
-    document = _document(world, leg, _facts(told), reread(record) if record else {})
-    if document is None or (last and _says_the_same(reread(last.content), document)):
+    written = Written(last.update_no, reread(last.content)) if last else None
+    judgement = _judged(world, leg, told, reread(record) if record else {})
+    update = next_update(written, judgement, About(leg.case_no, leg.case_version, leg.ref_no, leg.partner))
+    if update is None:
         return None
-    document["updateNo"] = number
+    document = update.document()
     world.know.schemas.require(UPDATE_SCHEMA, document)
-    return UpdateRow(leg.ref_no, number, leg.case_no, dumps(document), None, None, world.clock.now())
+    return UpdateRow(leg.ref_no, update.update_no, leg.case_no, dumps(document), None, None, world.clock.now())
 
 
-def _facts(told: Any) -> tuple[OutcomeFact, ...]:
+def _judged(world: World, leg: LegRow, told: Sequence[FactRow], record: Mapping[str, Any]) -> Judgement:
+    """What the facts of a leg mean today."""
     facts: tuple[OutcomeFact, ...] = ()
     for row in told:
-        facts = supersede(facts, _fact(row))
-    return facts
-
-
-def _fact(row: FactRow) -> OutcomeFact:
-    return fact_of(reread(row.content), mid=row.mid)
-
-
-def _document(
-    world: World, leg: LegRow, facts: tuple[OutcomeFact, ...], record: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    today = world.clock.today()
-    care_end = record.get("careEnd")
-    judgement = judge(
+        facts = supersede(facts, fact_of(reread(row.content), mid=row.mid))
+    today, care_end = world.clock.today(), record.get("careEnd")
+    return judge(
         facts,
         by=world.know.rtw,
         employed=world.know.employed,
@@ -149,13 +116,6 @@ def _document(
         severe=record.get("disabDegree") == "심한 장애" if "disabDegree" in record else None,
         closed=Status(leg.status) in TERMINAL,
     )
-    update = next_update(None, judgement, About(leg.case_no, leg.case_version, leg.ref_no, leg.partner))
-    return dict(update.document()) if update else None
-
-
-def _says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    ignored = {"updateNo", "asOf"}
-    return {k: v for k, v in one.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
 
 
 def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[WorkItem]:
@@ -199,3 +159,28 @@ def _row(world: World, update: UpdateRow) -> Mapping[str, Any]:
     row = translate(world, "outcome-to-comwel|1.0.0", reread(update.content)).document
     world.know.schemas.require(ROW_SCHEMA, row)
     return row
+
+
+# ── beside the way ───────────────────────────────────────────────────────────────────────────────────────────────────
+def forget_nonces(world: World) -> None:
+    """A request older than five minutes is refused anyway; its nonce is kept for fifteen."""
+    with world.store.unit() as unit:
+        gone = unit.inbox.forget_nonces(world.clock.now() - NONCES_KEPT)
+        if gone:
+            unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
+
+
+def mind_missing(world: World) -> None:
+    """A report that has waited a day for an earlier one is shown to a person, until that one has come."""
+    now = world.clock.now()
+    with world.store.unit() as unit:
+        come = unit.inbox.end_missing(MISSING, now)
+        late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
+        if late or come:
+            unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
+            unit.commit(world.event("reports.missed", PURPOSE, counts={"waiting": len(late), "come": come}))
+
+
+def _settled(world: World) -> datetime:
+    """What was not touched since this moment has settled: reports that come together are judged together."""
+    return world.clock.now() - timedelta(seconds=world.limits.settle_s)

@@ -4,6 +4,7 @@ Rules:
 * The update is made of the judgement alone, so the same facts always give the same update.
 * An update that says nothing new is not written: two are equal when they say the same, whatever their number and day.
 * Update numbers count from 1 within a leg, without gaps; a later one replaces an earlier one as a whole.
+* Without a fact that counts there is nothing to write.
 * `document()` keeps to `urn:comwel:schema:rtw-update:1.0.0`; the map `outcome-to-comwel` makes COMWEL's own row of it.
 
 Refuses to decide when or how it is sent.
@@ -64,11 +65,6 @@ class RtwUpdate:
             }
         )
 
-    def says_the_same_as(self, other: RtwUpdate) -> bool:
-        """True when nothing in the documents differs but number and day."""
-        mine, theirs = self.document(), other.document()
-        return all(mine.get(name) == theirs.get(name) for name in (mine.keys() | theirs.keys()) - {"updateNo", "asOf"})
-
 
 def _known(told: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in told.items() if value is not None}
@@ -103,9 +99,16 @@ def _milestone(result: MilestoneResult) -> dict[str, object]:
     return _known({"result": result.result, "checkedOn": checked})
 
 
-def next_update(previous: RtwUpdate | None, judgement: Judgement, about: About) -> RtwUpdate | None:
+class Written(NamedTuple):
+    """The update that was written last: its number, and its document as it is kept."""
+
+    update_no: int
+    document: Mapping[str, object]
+
+
+def next_update(previous: Written | None, judgement: Judgement, about: About) -> RtwUpdate | None:
     """Return the update to write after `previous`; None when it would say nothing new, or nothing was reported yet."""
-    if previous is None and not judgement.basis:
+    if not judgement.basis:
         return None
     following = RtwUpdate(
         about=about,
@@ -119,7 +122,12 @@ def next_update(previous: RtwUpdate | None, judgement: Judgement, about: About) 
         as_of=judgement.as_of,
         definition=judgement.definition,
     )
-    return None if previous is not None and following.says_the_same_as(previous) else following
+    return None if previous and _news(following.document()) == _news(previous.document) else following
+
+
+def _news(document: Mapping[str, object]) -> dict[str, object]:
+    """What an update says besides its number and its day."""
+    return {name: value for name, value in document.items() if name not in ("updateNo", "asOf")}
 
 
 _IN_THE_REGISTER = ("P1M", "P3M", "P6M", "P12M")
