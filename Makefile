@@ -19,8 +19,7 @@ AUDITOR := .venv/auditor/.ready
 PEERS := .venv-bench/.ready
 # Tests that need the machine to themselves: whole engines, and faults with their clocks. The others run abreast.
 WHOLE := tests/acceptance tests/faults
-# A running server has one template of a database only, so there they run one after the other.
-ABREAST := $(if $(GATEWAY_TEST_DATABASE_URL),,-n auto --maxprocesses 4)
+ABREAST := -n auto --maxprocesses 4
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import structlog
+from redis import Redis
 
 from gateway.assembly import uuid7
 from gateway.store.embedded import embedded_postgres
@@ -25,6 +26,8 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_NAME = "gateway.example/xlog"
+TEMPLATE = f"gateway_template_{os.getpid()}"
+"""The migrated database that others are copied from. Several sessions may share a server, so each has its own."""
 _COUNT = itertools.count()
 
 
@@ -51,8 +54,11 @@ def postgres() -> Iterator[str]:
     """A server with a migrated template database; GATEWAY_TEST_DATABASE_URL takes a running one instead."""
     given = os.environ.get("GATEWAY_TEST_DATABASE_URL")  # noqa: TID251 - the tests' own setting
     if given:
-        make_template(given)
-        yield given
+        try:
+            make_template(given)
+            yield given
+        finally:
+            run_on(given, f"drop database if exists {TEMPLATE} with (force)")
         return
     with home_folder() as folder, embedded_postgres(folder) as url:
         make_template(url)
@@ -61,10 +67,15 @@ def postgres() -> Iterator[str]:
 
 def make_template(url: str) -> None:
     """A migrated database on a server, to copy from."""
+    run_on(url, f"drop database if exists {TEMPLATE}", f"create database {TEMPLATE} template template0")
+    migrate(in_database(url, TEMPLATE))
+
+
+def run_on(url: str, *statements: str) -> None:
+    """Statements that know no transaction, on a server."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("drop database if exists gateway_template")
-        connection.execute("create database gateway_template")
-    migrate(in_database(url, "gateway_template"))
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]
 
 
 def in_database(url: str, name: str) -> str:
@@ -81,11 +92,27 @@ def in_database(url: str, name: str) -> str:
 def database(postgres: str) -> Iterator[str]:
     """A fresh, migrated database."""
     name = f"t{os.getpid()}_{next(_COUNT)}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"create database {name} template gateway_template")
+    run_on(postgres, f"create database {name} template {TEMPLATE}")
     yield in_database(postgres, name)
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    run_on(postgres, f"drop database {name} with (force)")
+
+
+@contextmanager
+def running_broker() -> Iterator[str | None]:
+    """The Redis or Valkey that GATEWAY_TEST_BROKER_URL names, emptied afterwards; None: take the wheel's.
+
+    Refuses one that holds something, because it would be lost.
+    """
+    given = os.environ.get("GATEWAY_TEST_BROKER_URL")  # noqa: TID251 - the tests' own setting
+    if not given:
+        yield None
+        return
+    with Redis.from_url(given) as redis:
+        assert redis.dbsize() == 0, "GATEWAY_TEST_BROKER_URL: this database holds something; name an empty one"
+        try:
+            yield given
+        finally:
+            redis.flushdb()
 
 
 def leaves() -> Leaves:

@@ -2,7 +2,7 @@
 
 Every service of ours, and the proxy, is started with the command, the environment, the dependencies and the health
 check that stand in `docker-compose.yml`; only addresses and paths are translated, in the one table of `Machine.local`.
-PostgreSQL and Redis are the test session's and the wheel's.
+PostgreSQL is the test session's; Redis is the wheel's Valkey, or one that runs already.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ HEALTHY_S = 90.0
 class Machine:
     """Where everything is, who runs, and how what the compose file says is said here."""
 
-    def __init__(self, folder: Path, database: str) -> None:
-        self.folder, self.database = folder, database
+    def __init__(self, folder: Path, database: str, running_broker: str | None) -> None:
+        self.folder, self.database, self._running_broker = folder, database, running_broker
         self.home, self.partners, self.secrets = folder / "data", folder / "partners", folder / "secrets"
         subprocess.run([ROOT / "gateway" / "proxy" / "sandbox-secrets", self.secrets], check=True)
         self.partners.mkdir()
@@ -57,7 +57,7 @@ class Machine:
             "http://witness:8720": f"http://127.0.0.1:{self.witness}",
             "http://127.0.0.1:8720": f"http://127.0.0.1:{self.witness}",
             "http://127.0.0.1:8700": f"http://127.0.0.1:{door}",
-            "redis://redis:6379/0": broker.broker_url(self.home),
+            "redis://redis:6379/0": self._running_broker or broker.broker_url(self.home),
             SERVICES["api"]["environment"]["GATEWAY_DATABASE_URL"]: self.database,
             "172.30.70.0/24": "127.0.0.0/8",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is taken away
@@ -77,8 +77,9 @@ class Machine:
     def start_stores(self) -> None:
         """What stands in for the services `postgres` and `redis`."""
         self.home.mkdir()
-        self._run("redis", broker.command(self.home), {})
-        until("Valkey listens", broker.socket_of(self.home).exists)
+        if not self._running_broker:
+            self._run("redis", broker.command(self.home), {})
+            until("Valkey listens", broker.socket_of(self.home).exists)
         self.started |= {"postgres", "redis"}
 
     def start(self, name: str) -> None:

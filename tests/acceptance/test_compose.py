@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx2
-import psycopg
 import pytest
 
 from gateway.assembly import RealClock, make_night, open_books
@@ -28,7 +27,7 @@ from gateway.cli.reckoning import compare
 from gateway.cli.report import Report
 from gateway.config import Settings
 from tests.acceptance.machine import NGINX, PARTNERS, SERVICES, Machine, as_we_are, replicas, until
-from tests.conftest import in_database
+from tests.conftest import in_database, run_on, running_broker
 
 CASES = 30
 STORES = {"postgres", "redis"}
@@ -39,19 +38,18 @@ ONCE = {"migrate", "introduce"}
 def machine(postgres: str) -> Iterator[Machine]:
     """Everything in the compose file, healthy."""
     name, folder = f"compose{os.getpid()}", Path(tempfile.mkdtemp(prefix="gateway-test-"))
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    found = Machine(folder, in_database(postgres, name))
-    try:
-        found.start_stores()
-        for service in SERVICES:
-            found.start(service)
-        yield found
-    finally:
-        found.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        with psycopg.connect(postgres, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
+    run_on(postgres, f"create database {name}")
+    with running_broker() as broker_url:
+        found = Machine(folder, in_database(postgres, name), broker_url)
+        try:
+            found.start_stores()
+            for service in SERVICES:
+                found.start(service)
+            yield found
+        finally:
+            found.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+            run_on(postgres, f"drop database {name} with (force)")
 
 
 def test_every_service_is_healthy_by_its_own_health_check(machine: Machine) -> None:

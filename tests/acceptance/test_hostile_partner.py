@@ -35,7 +35,7 @@ from gateway.ports import LegRow
 from gateway.sealing import base64url, http, manifest, receipts
 from gateway.sealing.keys import to_jwk
 from gateway.sealing.receipts import Decision, promised
-from tests.conftest import in_database
+from tests.conftest import TEMPLATE, in_database
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
     TODAY,
@@ -328,7 +328,7 @@ def same_door(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """One door for everybody who gets nowhere anyway."""
     name = f"hostile{os.getpid()}"
     with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"create database {name} template gateway_template")
+        connection.execute(f"create database {name} template {TEMPLATE}")
     with opened(in_database(postgres, name), tmp_path_factory.mktemp("door")) as found:
         yield found
     with psycopg.connect(postgres, autocommit=True) as connection:

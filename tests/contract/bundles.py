@@ -6,6 +6,7 @@ A forger has the files; the worst also has the key of the log, and makes the lis
 from __future__ import annotations
 
 import io
+import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +36,7 @@ from gateway.store.exchange_log import ExchangeLog
 from gateway.store.keyfiles import log_key
 from gateway.store.postgres import PostgresStore
 from gateway.store.witnesses import Witnesses
-from tests.conftest import LOG_NAME, home_folder, in_database, leaves
+from tests.conftest import LOG_NAME, TEMPLATE, home_folder, in_database, leaves
 from tests.journey.world import PARTNERS, Scene, a_case, key_of, make_scene
 
 WITNESS = Signer("witness.example/w1", COSIGNATURE, Ed25519PrivateKey.generate())
@@ -70,8 +71,9 @@ class Place(NamedTuple):
 def place(postgres: str, name: str, *, witnessed: bool = True) -> Iterator[Place]:
     """A gateway that has its keys and knows its maps, and has done nothing yet; its policy asks for a witness."""
     with home_folder() as home, psycopg.connect(postgres, autocommit=True) as server:
-        server.execute(f"create database {name} template gateway_template")
-        store = PostgresStore(in_database(postgres, name), leaves())
+        database = f"{name}{os.getpid()}"
+        server.execute(f"create database {database} template {TEMPLATE}")
+        store = PostgresStore(in_database(postgres, database), leaves())
         found = Place(make_scene(store, home), None, home / "keys")  # type: ignore[arg-type]
         asks = parse(f"witness w1 {WITNESS.verifier.vkey}\nquorum w1\n")
         log = ExchangeLog(
@@ -84,7 +86,7 @@ def place(postgres: str, name: str, *, witnessed: bool = True) -> Iterator[Place
         log.round()
         yield found._replace(log=log)
         store.close()
-        server.execute(f"drop database {name} with (force)")
+        server.execute(f"drop database {database} with (force)")
 
 
 class Clean(NamedTuple):

@@ -3,6 +3,7 @@ checkpoint, cosignature, tiles and proofs; OpenSSL checks the signature. Both al
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from base64 import b64encode
@@ -33,7 +34,7 @@ from gateway.journey.explain import explain
 from gateway.journey.intake import take_in
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
-from tests.conftest import ROOT, home_folder, in_database
+from tests.conftest import ROOT, TEMPLATE, home_folder, in_database
 from tests.journey.world import TODAY, knowledge
 
 JUDGE = ROOT / ".venv" / "log-judge"
@@ -56,9 +57,10 @@ class Published(NamedTuple):
 @pytest.fixture(scope="module")
 def journey(postgres: str) -> Iterator[Published]:
     """A night of 150 cases up to its referrals, and what people then read about them."""
+    name = f"log_judges{os.getpid()}"
     with home_folder() as home, psycopg.connect(postgres, autocommit=True) as server:
-        server.execute("create database log_judges template gateway_template")
-        url = in_database(postgres, "log_judges")
+        server.execute(f"create database {name} template {TEMPLATE}")
+        url = in_database(postgres, name)
         make_night(home / "night", 150, 1, TODAY)
         with assemble(Settings(database_url=url, home=home / "gateway"), knowledge=knowledge()) as gateway:
             take_in(gateway.world, home / "night")
@@ -76,7 +78,7 @@ def journey(postgres: str) -> Iterator[Published]:
         with psycopg.connect(url) as books:
             leaves = [raw for (raw,) in books.execute("select leaf from xlog_entry order by idx")]
         yield Published(folder, older, leaves)
-        server.execute("drop database log_judges with (force)")
+        server.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from gateway.ports import LegRow, MessageRow
 from gateway.sealing import manifest
 from gateway.sealing.manifest import Manifest
 from tests.bench.stage import staffed
-from tests.conftest import in_database
+from tests.conftest import TEMPLATE, in_database
 from tests.faults import careless
 from tests.faults.crew import crew_at
 from tests.faults.partner import partners, show_keys
@@ -84,7 +84,7 @@ class Ground:
         makers = {"cases": self._cases, "referred": self._referred, "delivered": self._delivered}
         database, home = f"ground{os.getpid()}_{name}", self.folder / name
         home.mkdir()
-        before = {"cases": "gateway_template", "referred": "cases", "delivered": "referred"}[name]
+        before = {"cases": TEMPLATE, "referred": "cases", "delivered": "referred"}[name]
         if name == "cases":
             _run(self.server, f"create database {database} template {before}")
         else:

@@ -1,7 +1,8 @@
 """A round in which the broker's line breaks again and again: wake-ups get lost, and nothing else may.
 
 Two workers of the production engine, beat and somebody who wakes reach Valkey through a proxy that resets every
-connection every two seconds. Messages become due little by little while that goes on.
+connection every two seconds. Messages become due little by little while that goes on. The broker itself may be one
+that runs already.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import psycopg
@@ -22,6 +24,7 @@ import psycopg
 from gateway.ports import Unobserved
 from gateway.worker import app, broker
 from gateway.worker.wake import BrokerWake
+from tests.conftest import running_broker
 from tests.faults import actors, books
 from tests.faults.actors import KNOWN
 from tests.faults.crew import crew_at
@@ -76,8 +79,18 @@ def waker(place: Place, broker_url: str) -> None:
 
 
 @contextmanager
-def valkey(home: Path) -> Iterator[int]:
-    """A broker of our own, on a port; gives the port."""
+def reachable(home: Path) -> Iterator[str]:
+    """The address of a broker on a port: of one that runs already, or of our own."""
+    with running_broker() as running:
+        if running:
+            yield running
+        else:
+            with _valkey(home) as port:
+                yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def _valkey(home: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     command = [*broker.command(home), "--bind", "127.0.0.1", "--port", str(port)]
@@ -90,15 +103,23 @@ def valkey(home: Path) -> Iterator[int]:
         process.wait()
 
 
+@contextmanager
+def proxied(broker_url: str) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before a broker, and the broker's address there."""
+    there = urlsplit(broker_url)
+    login = f"{there.netloc.rpartition('@')[0]}@" if "@" in there.netloc else ""
+    with Proxy(there.port or 6379, there.hostname or "127.0.0.1") as proxy:
+        yield proxy, there._replace(netloc=f"{login}127.0.0.1:{proxy.port}").geturl()
+
+
 def reset_again_and_again(ground: Ground, for_s: float) -> Result:
     """Messages become due over so many seconds, while whoever is connected to the broker is thrown out every two."""
     began = time.monotonic()
     with ExitStack() as stack:
         place, theirs = stack.enter_context(ground.place("referred"))
-        proxy = stack.enter_context(Proxy(stack.enter_context(valkey(place.home))))
+        proxy, url = stack.enter_context(proxied(stack.enter_context(reachable(place.home))))
         crew, watch = stack.enter_context(crew_at(place)), Watch(place)
         stack.callback(watch.close)
-        url = f"redis://127.0.0.1:{proxy.port}/0"
         trouble = stack.enter_context(Trouble([proxy.reset_all] * round(for_s / RESET_EVERY_S), RESET_EVERY_S))
         crew.hire("partners", partners, lambda: (theirs,))
         for name in ("worker-1", "worker-2"):

@@ -117,6 +117,7 @@ class Proxy:
     """Between a free port of its own and a server's. A context manager; its loop runs in a thread."""
 
     server_port: int
+    server_host: str = "127.0.0.1"
     toxics: tuple[Toxic, ...] = ()
     weather: Iterator[tuple[Toxic, ...]] | None = None
     connections: int = 0
@@ -175,7 +176,7 @@ class Proxy:
             _close(writer, reset=True)
             return
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
+            there_reader, there_writer = await asyncio.open_connection(self.server_host, self.server_port)
         except OSError:
             _close(writer, reset=True)
             return

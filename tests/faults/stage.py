@@ -1,8 +1,8 @@
 """The stage of the fault tests: the production engine in real processes, and somebody who kills them.
 
-A real PostgreSQL, a real Valkey, three pretend partners, two Celery workers and beat, all on loopback or Unix sockets.
-Only the partners' door is in the test's own process. What happened is read from both sides' books afterwards: our
-tables, and the journals that the partners wrote by themselves. Only processes started here are signalled.
+A real PostgreSQL, a real Valkey or Redis, three pretend partners, two Celery workers and beat, all on loopback or Unix
+sockets. Only the partners' door is in the test's own process. What happened is read from both sides' books afterwards:
+our tables, and the journals that the partners wrote by themselves. Only processes started here are signalled.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gateway.cli.serving import Door, listen
 from gateway.config import Settings, environment
 from gateway.journey.intake import take_in
 from gateway.worker import broker
+from tests.conftest import running_broker
 from tests.journey.world import knowledge
 
 PARTNERS = ("KEIS", "KEAD", "TRN")
@@ -60,6 +61,7 @@ class Stage:
     night: Path
     report: Report
     env: dict[str, str]
+    running: str | None  # a broker that runs already
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     # who runs
@@ -68,7 +70,11 @@ class Stage:
         with (self.home / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
 
-    def start_broker(self) -> None:
+    def start_broker(self, *, to_be_killed: bool = False) -> None:
+        """Valkey from the wheel, unless one runs already; what is killed is always our own."""
+        if self.running and not to_be_killed:
+            self.env["GATEWAY_BROKER_URL"] = self.running
+            return
         self.start("valkey", *broker.command(self.home))
         wait_for("Valkey answers", lambda: broker.socket_of(self.home).exists())
 
@@ -113,7 +119,8 @@ class Stage:
             os.kill(self.partners.pid(partner), signal.SIGCONT)
 
     def redis(self) -> Redis:
-        return Redis(unix_socket_path=str(broker.socket_of(self.home)))
+        """The broker itself."""
+        return Redis.from_url(self.running or f"unix://{broker.socket_of(self.home)}")
 
     # what happens
     def hand_over(self) -> None:
@@ -211,6 +218,7 @@ def set_up(home: Path, database: str) -> Iterator[Stage]:
     night.mkdir()
     make_night(night, CASES, 20261123, today)
     with ExitStack() as stack:
+        running = stack.enter_context(running_broker())
         gateway = stack.enter_context(assemble(settings, clock=clock, knowledge=knowledge()))
         partners = stack.enter_context(pretend)
         stack.enter_context(Door(gateway, listening))
@@ -219,7 +227,7 @@ def set_up(home: Path, database: str) -> Iterator[Stage]:
             for jwk in partners.keys(partner):
                 gateway.shelf.add(partner, jwk)
         report = Report(home=home, night=night, since=today)
-        stage = Stage(home, gateway, partners, database, night, report, _environment(settings))
+        stage = Stage(home, gateway, partners, database, night, report, _environment(settings), running)
         stack.callback(stage.close)
         yield stage
 

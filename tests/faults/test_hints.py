@@ -12,7 +12,6 @@ from gateway.worker.wake import BrokerWake
 from tests.faults import hints
 from tests.faults.ground import Ground
 from tests.faults.place import PARTNERS
-from tests.faults.proxy import Proxy
 
 FOR_S = 8.0
 
@@ -26,10 +25,13 @@ def test_a_line_that_is_reset_again_and_again_costs_no_message_and_keeps_no_work
 
 
 def test_who_wakes_takes_another_connection_when_one_was_reset(home: Path) -> None:
-    with hints.valkey(home) as port, Proxy(port) as proxy:
-        url = f"redis://127.0.0.1:{proxy.port}/0"
-        with closing(BrokerWake(url, PARTNERS)) as wake, Redis(port=port) as redis:
-            for sent in (1, 2, 3):
-                wake("KEIS")
-                assert redis.llen(queue_of("KEIS")) == sent
-                proxy.reset_all()
+    with (
+        hints.reachable(home) as there,
+        hints.proxied(there) as (proxy, url),
+        closing(BrokerWake(url, PARTNERS)) as wake,
+        Redis.from_url(there) as redis,
+    ):
+        for sent in (1, 2, 3):
+            wake("KEIS")
+            assert redis.llen(queue_of("KEIS")) == sent
+            proxy.reset_all()

@@ -34,7 +34,7 @@ def ends(process: subprocess.Popen[bytes], patience_s: float) -> float:
 
 @pytest.mark.parametrize("broker", ["with a broker", "with a broker that has died"])
 def test_a_worker_that_is_stopped_while_it_delivers_leaves_no_lease(stage: Stage, broker: str) -> None:
-    stage.start_broker()
+    stage.start_broker(to_be_killed="died" in broker)
     stage.start_workers("worker-1")
     with stage.stuck("KEAD"):
         stage.hand_over()

@@ -109,7 +109,8 @@ def test_an_index_is_built_beside_whoever_writes_and_by_one_of_two_starters(empt
         " values (gen_random_uuid(), now(), 'a', 'b', 'c', 'done')"
     )
     building = (
-        "select count(*) from pg_stat_activity where query ~ 'create index concurrently' and wait_event_type = 'Lock'"
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and query ~ 'create index concurrently' and wait_event_type = 'Lock'"
     )
     whole = "-c app.partner=* -c statement_timeout=20s"
     with psycopg.connect(empty, autocommit=True, options=whole) as owner, ThreadPoolExecutor(2) as starters:
