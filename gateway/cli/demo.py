@@ -2,7 +2,8 @@
 
 Rules: nothing is faked but the partners and the calendar: a real database, real HTTP over real sockets, real signatures
 in real time. The story is the same for both engines (`gateway.cli.engines`). The loop runs until it is quiet; then both
-sides' books are compared, and the demo says what does not add up. Refuses to run over data that is not a demo's.
+sides' books are compared, and the demo says what does not add up. Refuses to run over data that is not a demo's, and
+on a running server over any.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from gateway.assembly import DEMO, RealClock, make_night
 from gateway.cli.engines import ENGINES, Engine, EngineName, patiently
-from gateway.cli.pretend import PARTNERS, Sandbox, refuse_what_is_no_demo
+from gateway.cli.pretend import PARTNERS, Sandbox, refuse_a_database_in_use, refuse_what_is_no_demo
 from gateway.cli.reckoning import compare, promises, reconcile, verify
 from gateway.cli.report import Report
 from gateway.cli.running import is_up
@@ -41,7 +42,7 @@ def run(
     quiet: bool = False,
 ) -> Report:
     """Run the demo in `settings.home`. Returns the report."""
-    # 1 a clean home, a night of cases
+    # 1 a database of one's own, a clean home, a night of cases
     # 2 the gateway, its door, and three partners with their keys exchanged
     # 3 take the night in, screen, refer, deliver
     # 4 let business days pass until nobody has anything more to say
@@ -52,7 +53,8 @@ def run(
     began, first = time.monotonic(), RealClock().today()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
-    home = clean_home(settings.home)  # 1
+    refuse_a_database_in_use(settings)  # 1
+    home = clean_home(settings.home)
     folder = night or invent_night(home / "night", cases, seed)
     base = base_date(folder)
     report = Report(home=home, night=folder, since=base)

@@ -1,6 +1,7 @@
-"""The sandbox of a demo: which settings pretend partners need, how they are started, and which home may hold them.
+"""The sandbox of a demo: which settings pretend partners need, how they are started, and where they may be.
 
-Rules: only a home that is empty or marked as a demo's may have a business day of its own. Refuses to touch any other.
+Rules: only a home that is empty or marked as a demo's may have a business day of its own, and pretend partners get
+their keys into a database of a running server only if nobody has worked with it. Refuses to touch any other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gateway.cli.partners import free_port
 from gateway.cli.running import LOOPBACK
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
+from gateway.store.migrate import worked_with
 
 PARTNERS = ("KEIS", "KEAD", "TRN")
 PATH = "/messages"
@@ -88,10 +90,11 @@ def sandbox(home: Path, seed: int) -> Sandbox:
 
 
 def mark(settings: Settings, sandbox: Sandbox) -> None:
-    """Make the home a demo's. Raises SettingsInvalid when it holds something else."""
+    """Make the home a demo's. Raises SettingsInvalid when it, or the database that is named, holds something else."""
     home = settings.home
     if not (home / DEMO).exists():
         refuse_what_is_no_demo(home, but=("logs",))
+        refuse_a_database_in_use(settings)
         (home / DEMO).touch()
     if not day_file(home).exists():
         DayFile(day_file(home)).set_today(sandbox.base)
@@ -101,6 +104,12 @@ def refuse_what_is_no_demo(home: Path, *, but: tuple[str, ...] = ()) -> None:
     """Raises SettingsInvalid when a home holds something else than an earlier demo."""
     if home.exists() and not (home / DEMO).exists() and any(p.name not in but for p in home.iterdir()):
         raise SettingsInvalid("GATEWAY_HOME holds data that is not a demo's; set GATEWAY_HOME to another folder")
+
+
+def refuse_a_database_in_use(settings: Settings) -> None:
+    """Raises SettingsInvalid when a gateway has worked with the database of a running server, be it an earlier demo."""
+    if settings.database_url and worked_with(settings.database_url):
+        raise SettingsInvalid("GATEWAY_DATABASE_URL: somebody has worked with this database; a demo takes an empty one")
 
 
 def home_of(settings: Settings, partner: str) -> Path:

@@ -92,6 +92,14 @@ def _upgrade(url: str, target: str) -> None:
     raise StoreUnavailable(f"a table is in use without a break; {target} did not begin")
 
 
+def worked_with(url: str) -> bool:
+    """Whether a gateway has worked with this database: an act is written in it. Raises what `current` raises."""
+    if not current(url):
+        return False
+    with psycopg.connect(url, options="-c app.partner=*") as connection:
+        return connection.execute("select exists (select from audit_event)").fetchone() == (True,)
+
+
 def require_fit(url: str) -> None:
     """Does this release fit the database, as this login? Raises what `fit` raises, or SettingsInvalid."""
     fit(current(url))
