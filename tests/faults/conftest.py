@@ -25,4 +25,6 @@ def stage(home: Path, database: str) -> Iterator[Stage]:
 def ground(postgres: str) -> Iterator[Ground]:
     """Databases that rounds begin on, made once."""
     with home_folder() as folder:
-        yield Ground(postgres, folder, CASES)
+        found = Ground(postgres, folder, CASES)
+        yield found
+        found.drop()

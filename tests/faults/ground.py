@@ -75,6 +75,11 @@ class Ground:
             ours.close()
             _run(self.server, f"drop database {copy} with (force)")
 
+    def drop(self) -> None:
+        """Leave nothing on the server."""
+        for database, _ in self.templates.values():
+            _run(self.server, f"drop database {database} with (force)")
+
     def _template(self, name: str) -> tuple[str, Path]:
         if name not in self.templates:
             self.templates[name] = self._make(name)
