@@ -77,8 +77,8 @@ def _opened(leaf: bytes, opening: _Opening | None) -> tuple[bytes | None, bytes 
 
 
 def _openings(connection: Connection, vault: Vault, ids: Sequence[str]) -> Iterator[tuple[str, _Opening]]:
-    for row in _SQL.events_behind(connection, event_ids=list(ids)):
-        event_id, said = row[0], dict(zip(_COLUMNS, row[1:], strict=False))
+    for row in _SQL.acts_with_keys(connection, event_ids=list(ids)):
+        event_id, said = row[0], dict(zip(_COLUMNS, row[1:], strict=True))
         if said["wrapped"] is not None or said["case_no"] is None:
             key = vault.unwrap(said["wrapped"]) if said["wrapped"] else vault.of_no_case.key
             yield event_id, _Opening(_event(said).statement(said["at"]), event_key(key, event_id), said["subj"])
