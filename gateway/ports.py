@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import Place
 from gateway.exchange_log.audit import AuditEvent
+from gateway.sealing.heads import Fields
 from gateway.sealing.receipts import Promise
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,7 +169,8 @@ class LegRow(NamedTuple):
 class MessageRow(NamedTuple):
     """One message and its proof. `direction` out|in; `body` exact bytes; `jws` over the manifest.
 
-    `fields` names the case fields that an outbound message disclosed; `fhir` is our own FHIR R4 record of a referral.
+    `fields` names the case fields that an outbound message disclosed; `fhir` is our own FHIR R4 record of a referral;
+    `head` is kept of the request that brought an inbound one (`gateway.sealing.heads`).
     """
 
     partner: str
@@ -187,6 +189,7 @@ class MessageRow(NamedTuple):
     fields: tuple[str, ...]
     fhir: bytes | None
     at: datetime
+    head: bytes | None = None
 
 
 class Claim(NamedTuple):
@@ -206,7 +209,10 @@ class Claim(NamedTuple):
 
 
 class AttemptRow(NamedTuple):
-    """One try. `phase` before|attempt|after."""
+    """One try. `phase` before|attempt|after; `head` is kept of the request (`gateway.sealing.heads`) if any of it left.
+
+    `case_no` is that of the message.
+    """
 
     partner: str
     mid: str
@@ -217,6 +223,8 @@ class AttemptRow(NamedTuple):
     error_class: str | None
     began_at: datetime
     ended_at: datetime
+    head: bytes | None = None
+    case_no: str | None = None
 
 
 class Finish(NamedTuple):
@@ -1090,7 +1098,10 @@ class Outgoing(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back, in neutral words. `phase` before|attempt|after; `result` ok|duplicate|permanent|retry."""
+    """What came back, in neutral words. `phase` before|attempt|after; `result` ok|duplicate|permanent|retry.
+
+    `sent`: some of the request may have left us; `head`: what is kept of the answer's (`gateway.sealing.heads`).
+    """
 
     phase: str
     status: int | None
@@ -1098,6 +1109,8 @@ class Answer(NamedTuple):
     result: str | None
     retry_after: float | None
     detail: str
+    sent: bool = True
+    head: Fields = ()
 
 
 class Said(NamedTuple):

@@ -23,7 +23,8 @@ SEALED = {
     "case_record": (("case_no", "revision"), ("facts", "entry", "record")),
     "case_history": (("case_no", "revision"), ("record",)),
     "screening": (("case_no", "revision", "inputs_hash"), ("contributions",)),
-    "message": (("partner", "direction", "mid"), ("body", "fhir")),
+    "message": (("partner", "direction", "mid"), ("body", "fhir", "head")),
+    "attempt": (("partner", "mid", "fence"), ("head",)),
     "outcome_fact": (("fact_id",), ("content", "fhir")),
     "rtw_update": (("ref_no", "update_no"), ("content",)),
 }
@@ -39,6 +40,9 @@ class Unsealed:
         with psycopg.connect(database, options="-c app.partner=*") as owner:
             wrapped = owner.execute("select case_no, content from vault_key where content is not null").fetchall()
             self._cases = dict(owner.execute("select ref_no, case_no from leg").fetchall())
+            self._sent = dict(
+                owner.execute("select mid::text, case_no from message where direction = 'out'").fetchall()
+            )
         self._keys = {case_no: aes_key_unwrap(secret, bytes(content)) for case_no, content in wrapped}
         self._of_no_case = hmac.digest(secret, b"content of no case", hashlib.sha256)
 
@@ -60,8 +64,13 @@ class Unsealed:
         stored = row[column]
         if not isinstance(stored, bytes) or not stored.startswith(MARK):
             return stored
-        case_no = self._cases.get(row["ref_no"]) if table == "outcome_fact" else row["case_no"]
+        case_no = self._case_of(table, row)
         key = self._keys[case_no] if case_no else self._of_no_case
         where = "|".join(str(row[name]) for name in place)
         bound = f"{table}|{column}|{where}|".encode() + stored[4:12]
         return lz4.block.decompress(AESGCM(key).decrypt(stored[12:24], stored[24:], bound))
+
+    def _case_of(self, table: str, row: dict[str, Any]) -> Any:
+        if table == "outcome_fact":
+            return self._cases.get(row["ref_no"])
+        return self._sent.get(str(row["mid"])) if table == "attempt" else row["case_no"]

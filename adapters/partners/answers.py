@@ -3,7 +3,8 @@
 Rules: where receipt and result stand is the profile's business (`gateway.partners.dialect`); the header
 `Comwel-Receipt-JWS` is looked at for every partner. A receipt is found here, not believed: its signature is checked by
 the caller. Whatever is not JSON of the expected kind has no result. `detail` is made of our own words, numbers and
-media types only, never of the partner's text, so no personal data can be in it.
+media types only, never of the partner's text, so no personal data can be in it. Of the head that is kept which evidence
+wants (`gateway.sealing.heads`), however much of it there is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gateway.documents import strict_json
 from gateway.errors import DocumentRefused
 from gateway.partners.dialect import Dialect
 from gateway.ports import Answer
+from gateway.sealing import heads
 
 RECEIPT_HEADER = "Comwel-Receipt-JWS"
 LARGEST = 262_144
@@ -44,7 +46,8 @@ def read(heard: Heard, dialect: Dialect, meaning: Meaning) -> Answer:
     receipt = _jws(heard.headers.get(RECEIPT_HEADER.lower())) or _jws(dialect.receipt_in(body))
     result = None if body is None else meaning(body)
     detail = f"HTTP {heard.status}, {heard.flaw or _kind(heard, body)}"
-    return Answer("after", heard.status, receipt, result, retry_after(heard.headers), detail)
+    head = heads.of_answer(heard.headers)
+    return Answer("after", heard.status, receipt, result, retry_after(heard.headers), detail, head=head)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -20,32 +20,33 @@ from gateway.ports import Answer, Outgoing, Said
 
 
 class Failure(NamedTuple):
-    """An attempt that got no answer: `phase` before|attempt, and why in our own words."""
+    """An attempt that got no answer: `phase` before|attempt, why in our own words, and whether any of it left us."""
 
     phase: str
     detail: str
+    sent: bool
 
     def answer(self) -> Answer:
         """The same as an Answer of the port."""
-        return Answer(self.phase, None, None, None, None, self.detail)
+        return Answer(self.phase, None, None, None, None, self.detail, self.sent)
 
 
-_SENTENCES: tuple[tuple[type[Exception], str, str], ...] = (
-    # exception               phase      in our own words
-    (httpx2.PoolTimeout, "before", "no free connection"),
-    (httpx2.UnsupportedProtocol, "before", "neither http nor https"),
-    (httpx2.LocalProtocolError, "before", "the request is malformed"),
-    (httpx2.InvalidURL, "before", "the address is malformed"),
-    (httpx2.ConnectTimeout, "attempt", "no connection in time"),
-    (httpx2.ConnectError, "attempt", "cannot connect"),
-    (httpx2.ReadTimeout, "attempt", "no answer in time"),
-    (httpx2.WriteTimeout, "attempt", "the message could not be written in time"),
-    (httpx2.RemoteProtocolError, "attempt", "the answer is not HTTP, or the connection was closed"),
-    (httpx2.NetworkError, "attempt", "the connection broke"),
-    (httpx2.TransportError, "attempt", "the transport failed"),
-    (ValueError, "before", "a header or the address is malformed"),
+_SENTENCES: tuple[tuple[type[Exception], str, str, bool], ...] = (
+    # exception               phase      in our own words, and whether any of the request may have left
+    (httpx2.PoolTimeout, "before", "no free connection", False),
+    (httpx2.UnsupportedProtocol, "before", "neither http nor https", False),
+    (httpx2.LocalProtocolError, "before", "the request is malformed", False),
+    (httpx2.InvalidURL, "before", "the address is malformed", False),
+    (httpx2.ConnectTimeout, "attempt", "no connection in time", False),
+    (httpx2.ConnectError, "attempt", "cannot connect", False),
+    (httpx2.ReadTimeout, "attempt", "no answer in time", True),
+    (httpx2.WriteTimeout, "attempt", "the message could not be written in time", True),
+    (httpx2.RemoteProtocolError, "attempt", "the answer is not HTTP, or the connection was closed", True),
+    (httpx2.NetworkError, "attempt", "the connection broke", True),
+    (httpx2.TransportError, "attempt", "the transport failed", True),
+    (ValueError, "before", "a header or the address is malformed", False),
 )
-_RAISED = tuple(kind for kind, _, _ in _SENTENCES)
+_RAISED = tuple(kind for kind, *_ in _SENTENCES)
 
 
 class Line:
@@ -115,5 +116,5 @@ def _heard(answer: httpx2.Response, most: int) -> Heard:
 
 def _failure(error: Exception) -> Failure:
     if isinstance(error.__cause__, AddressRefused):
-        return Failure("before", "the address is outside the agreement")
-    return next(Failure(phase, sentence) for kind, phase, sentence in _SENTENCES if isinstance(error, kind))
+        return Failure("before", "the address is outside the agreement", sent=False)
+    return next(Failure(phase, sentence, sent) for kind, phase, sentence, sent in _SENTENCES if isinstance(error, kind))

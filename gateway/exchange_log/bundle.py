@@ -4,7 +4,7 @@
     manifest.json manifest.sig                          the list of everything below; a note of the log over its digest
     logs/<year>/checkpoint log.vkey policy earlier consistency
     acts/<id>.leaf.json .tlog-proof .act.json .key      the leaf, its proof, the act, the key that opens this leaf alone
-    messages/<mid>/manifest.jws receipt.jws body explanation.json
+    messages/<mid>/manifest.jws receipt.jws body explanation.json http/<n>.json
     keys/<owner>/<n>.json                               public keys with their validity
 
 Rules: the same content is the same bytes: stored, not compressed, one date, files in order. What is not there and might

@@ -43,7 +43,7 @@ from gateway.ports import (
 from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
 from gateway.referrals.states import State
-from gateway.sealing import http, receipts
+from gateway.sealing import heads, http, receipts
 from gateway.sealing.keys import SigningKey
 from gateway.sealing.receipts import Receipt
 
@@ -62,7 +62,7 @@ _WRITTEN = {"ready": "delivery.retried", "dead": "delivery.buried"}
 
 
 class Tried(NamedTuple):
-    """One attempt and what it meant. `refused` is our own rule's code when nothing was sent."""
+    """One attempt and what it meant. `refused` is our own rule's code when nothing was sent; `head` is kept of it."""
 
     claim: Claim
     answer: Answer | None
@@ -71,6 +71,7 @@ class Tried(NamedTuple):
     refused: str | None
     began_at: datetime
     ended_at: datetime
+    head: bytes | None = None
 
 
 def deliver(world: World, partner: str, worker: str) -> int:
@@ -208,7 +209,15 @@ def _attempt(world: World, claim: Claim, key: SigningKey, give_up_at: datetime) 
     receipt = _receipt(world, claim, answer, ended_at)
     judgement = judge(_heard(answer, receipt))
     world.reached("attempt.judged")
-    return Tried(claim, answer, receipt, judgement, None, began_at, ended_at)
+    return Tried(claim, answer, receipt, judgement, None, began_at, ended_at, _head(sending, answer))
+
+
+def _head(sent: Outgoing, answer: Answer) -> bytes | None:
+    """What is kept of the head as it was signed, and of the answer's; None when nothing left us."""
+    if not answer.sent:
+        return None
+    head = http.head_of("POST", sent.url, sent.headers)
+    return heads.keep(head._replace(status=answer.status, answer=answer.head))
 
 
 def _heard(answer: Answer, receipt: Receipt | None) -> Heard:
@@ -271,6 +280,8 @@ def _outcome(world: World, tried: Tried) -> Finish:
         error_class=tried.refused or (judgement.error_class if judgement else None),
         began_at=tried.began_at,
         ended_at=tried.ended_at,
+        head=tried.head,
+        case_no=message.case_no,
     )
     if tried.refused or judgement is None:
         return Finish(attempt, "dead" if tried.refused == PoisonMessage.code else "blocked", tried.ended_at, None)

@@ -3,15 +3,16 @@
 Rules: making it is an act itself, with officer and purpose, kept before anything is given out. The messages themselves
 go in only when they are asked for; without them their digests, seals, receipts and proofs say the same of their origin.
 Each act can be opened with a key of its own. What a message rests on — keys, maps, rules — comes with the acts that
-introduced it. What is not there is said, with the reason.
-Refuses: without officer and purpose; more than `MOST` acts; a body that holds a resident registration number; what was
-destroyed, of which the act of destruction is given instead.
+introduced it. The head of every request that brought one goes in as it was signed, with what came back; the manifest of
+digests stands in it too. What is not there is said, with the reason.
+Refuses: without officer and purpose; more than `MOST` acts; a body or a head that holds a resident registration number;
+what was destroyed, of which the act of destruction is given instead.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ from gateway.ports import (
     ReceiptRow,
     Unit,
 )
-from gateway.sealing import base64url
+from gateway.sealing import base64url, heads
 from gateway.sealing.keys import from_jwk, thumbprint
 
 MOST = 10_000
@@ -49,12 +50,16 @@ RESTS_ON = (KEY_ADDED, KEY_REVOKED, *activate.ACTS.values())
 
 
 class Sent(NamedTuple):
-    """A message with what was kept of its way: receipt, attempts, and why it says what it says."""
+    """A message with what was kept of its way: receipt, attempts, and why it says what it says.
+
+    `heads` by the number of the attempt, from 1; an inbound message has one.
+    """
 
     row: MessageRow
     receipt: ReceiptRow | None
     attempts: Sequence[AttemptRow]
     explanation: bytes | None
+    heads: Mapping[int, bytes]
 
 
 @dataclass(slots=True)
@@ -143,7 +148,6 @@ def _sent(world: World, unit: Unit, row: MessageRow, found: _Found) -> Sent:
     receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.mid)
     if receipt is None:
         found.lacks("receipt", row.mid, "none-kept")
-    found.lacks("http", row.mid, "not-kept")
     explanation = None
     if row.map_pin and row.body and row.type == "referral.created":
         try:
@@ -152,7 +156,25 @@ def _sent(world: World, unit: Unit, row: MessageRow, found: _Found) -> Sent:
             found.lacks("explanation", row.mid, refusal.code)
     elif row.map_pin:
         found.lacks("explanation", row.mid, "destroyed" if not row.body else "ids-only")
-    return Sent(row, receipt, unit.outbox.attempts(row.mid), explanation)
+    attempts = unit.outbox.attempts(row.mid) if row.direction == "out" else ()
+    return Sent(row, receipt, attempts, explanation, _heads(row, attempts, found))
+
+
+def _heads(row: MessageRow, attempts: Sequence[AttemptRow], found: _Found) -> dict[int, bytes]:
+    """The heads that go in, by the number of the attempt. Says of which answered requests there is none, and why."""
+    inbound = row.direction == "in"
+    kept = {1: row.head} if inbound else {n: one.head for n, one in enumerate(attempts, 1)}
+    answered = {n for n in kept if inbound or attempts[n - 1].http_status is not None}
+    given: dict[int, bytes] = {}
+    reasons = {"not-kept" if row.body else "destroyed" for n in answered if not kept[n]}
+    for n, head in kept.items():
+        if head and rrn.find(head.decode()):
+            reasons.add("holds-a-resident-number")
+        elif head:
+            given[n] = head
+    for reason in sorted(reasons):
+        found.lacks("http", row.mid, reason)
+    return given
 
 
 def _explanation(world: World, unit: Unit, mid: str) -> bytes:
@@ -243,6 +265,9 @@ def _message_files(sent: Sent, found: _Found, *, content: bool) -> Iterator[tupl
         yield f"{path}/receipt.jws", sent.receipt.jws.encode()
     if sent.explanation:
         yield f"{path}/explanation.json", sent.explanation
+    for n, head in sent.heads.items():
+        told = heads.told(head, body_sha256=row.body_sha256, mid=row.mid, jws=row.jws)
+        yield _head_path(row.mid, n), json(told)
     if reason := _withheld(row, content=content):
         found.lacks("body", row.mid, reason)
     else:
@@ -292,6 +317,7 @@ def _message(sent: Sent, *, content: bool) -> dict[str, Any]:
         "map": row.map_pin,
         "mapDigest": (row.map_digest or "").removeprefix("sha256:") or None,
         "fields": list(row.fields),
+        "requests": [_head_path(row.mid, n) for n in sent.heads],
         "attempts": [
             {"phase": one.phase, "status": one.http_status, "result": one.result, "began": one.began_at,
              "ended": one.ended_at}
@@ -302,6 +328,10 @@ def _message(sent: Sent, *, content: bool) -> dict[str, Any]:
 
 def _key_path(key: KeyRow, n: int) -> str:
     return f"keys/{key.owner}/{n}.json"
+
+
+def _head_path(mid: str, n: int) -> str:
+    return f"messages/{mid}/http/{n}.json"
 
 
 def _origin(log: LogSeen) -> str:

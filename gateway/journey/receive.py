@@ -31,7 +31,8 @@ from gateway.journey.understand import understand
 from gateway.journey.world import US, World
 from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, WorkItem
 from gateway.referrals.leg import Order, order
-from gateway.sealing import http, manifest, receipts
+from gateway.sealing import heads, http, manifest, receipts
+from gateway.sealing.heads import Head
 from gateway.sealing.keys import SigningKey
 from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision, Promise
@@ -106,6 +107,7 @@ class _Letter:
     nonce: str
     body: bytes
     content_type: str
+    head: Head
     at: datetime
 
     @property
@@ -127,7 +129,8 @@ def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
     if stated.mid != attempt.mid or stated.iss != attempt.owner:
         raise WrongAudience("the attempt names another message or sender than the manifest")
     content_type = stated.parts[0].cty
-    return _Letter(place, inbound.partner, stated, attempt.jws, attempt.nonce, inbound.body, content_type, now)
+    said = attempt.jws, attempt.nonce, inbound.body, content_type, attempt.head
+    return _Letter(place, inbound.partner, stated, *said, now)
 
 
 def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
@@ -184,6 +187,11 @@ class _Judged(NamedTuple):
     state: str
     refusal: Refused | None = None
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of our answer."""
+        return self.refusal.status if self.refusal else 202 if self.state == "held" else 200
+
 
 def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
@@ -228,7 +236,7 @@ def _again(world: World, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | 
 # ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _new(world: World, hearing: Hearing, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
     judged = [_judge(hearing, letter, said[letter.place]) for letter in letters]
-    places = hearing.write([(_inbox(one), _message(one.letter, one.row)) for one in judged])
+    places = hearing.write([(_inbox(one), _kept(one)) for one in judged])
     world.reached("inbound.remembered")
     return {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
 
@@ -259,6 +267,12 @@ def _inbox(one: _Judged) -> InboxRow:
     return InboxRow(*one.letter.id, _digest(one.letter.jws), ref_no, one.seq, one.state, code, one.letter.at)
 
 
+def _kept(one: _Judged) -> MessageRow:
+    """The message with the head of its request, and with which status it is answered."""
+    head = heads.keep(one.letter.head._replace(status=one.status))
+    return _message(one.letter, one.row)._replace(head=head)
+
+
 def _message(letter: _Letter, row: LegRow | None) -> MessageRow:
     return MessageRow(
         partner=letter.partner,
@@ -286,8 +300,8 @@ def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
     event = _event(world, letter, row, one.state)
     if refusal:
         work = _work("inbound-refused", refusal.code, letter, row)
-        return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work, inbox_seq)
-    return _Result(Reply(202 if one.state == "held" else 200, None, None), event, None, inbox_seq)
+        return _Result(Reply(one.status, None, refusal), event.refused(refusal.code), work, inbox_seq)
+    return _Result(Reply(one.status, None, None), event, None, inbox_seq)
 
 
 def _receipts(

@@ -12,4 +12,5 @@ receipts     the receiver's signed word on a message
 lists        what one side says went between the two in a period, signed
 comparison   two books of the same messages, held against each other
 http         the proof of one attempt: RFC 9421 with RFC 9530, one fixed profile
+heads        what is kept of that proof, and of the head of its answer
 """

@@ -8,8 +8,9 @@ with the parameters created, expires, nonce, keyid, alg and tag (their order is 
 `Content-Digest` is SHA-256. The verifier rebuilds `@target-uri` from the configured public base URL and the raw path:
 the `Host` header is not asked.
 
-This module refuses any other label, component, parameter or spelling; a header that comes twice; and requests older
-than 300 s or more than 60 s ahead. It does not remember nonces: the door does, for 15 minutes.
+This module refuses any other label, component, parameter or spelling; a header that comes twice; a target or a content
+type that is too long to be kept with the message; and requests older than 300 s or more than 60 s ahead. It does not
+remember nonces: the door does, for 15 minutes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from typing import NamedTuple
 from gateway.errors import DigestMismatch, KeyRefused, NotFresh, Place, SignatureInvalid
 from gateway.sealing import claims
 from gateway.sealing.algorithms import ALGORITHMS
+from gateway.sealing.heads import Head, digest_field
 from gateway.sealing.keys import KeyFinder, SigningKey, VerifyKey
 from gateway.sealing.step import Step
 
 OLDEST = timedelta(seconds=300)
 AHEAD = timedelta(seconds=60)
 LIFETIME = timedelta(seconds=300)
+LONGEST_TARGET, LONGEST_TYPE = 2048, 255
+"""Characters: both are kept with the message, and a stranger says how long they are."""
 
 _FIELDS = ("content-type", "content-digest", "idempotency-key", "comwel-message-jws")
 _HEADERS = (*_FIELDS, "signature-input", "signature")
@@ -37,8 +41,8 @@ _COMPONENTS = " ".join(f'"{name}"' for name in ("@method", "@target-uri", *_FIEL
 _TAG = "comwel-v1"
 
 _ONE_LINE = claims.text(r"[!-~]([ -~]*[!-~])?")  # printable ASCII, no space at either end
-_TOKEN = claims.text(r"[A-Z]+")
-_URI = claims.text(r"https?://[!-~]+")
+_TOKEN = claims.text(r"[A-Z]{1,16}")
+_URI = claims.text(rf"https?://[!-~]{{1,{LONGEST_TARGET - 8}}}")
 _NONCE = claims.text(r"[A-Za-z0-9+/=_-]{22,88}")  # 22 characters of base64 hold 128 bits
 
 _PARAMETER = r';([a-z]+)=([1-9][0-9]{9}|"[!#-\[\]-~]*")'
@@ -58,6 +62,7 @@ class Attempt(NamedTuple):
     nonce: str
     mid: str  # Idempotency-Key as signed; must equal the manifest's `mid`
     jws: str  # Comwel-Message-JWS as signed
+    head: Head  # all of it that was signed
 
 
 class _Terms(NamedTuple):
@@ -73,7 +78,7 @@ class _Terms(NamedTuple):
 
 def content_digest(body: bytes) -> str:
     """Return the value of `Content-Digest` for `body` (RFC 9530 §2)."""
-    return f"sha-256=:{b64encode(sha256(body).digest()).decode('ascii')}:"
+    return digest_field(sha256(body).digest())
 
 
 def sign(
@@ -145,16 +150,27 @@ def verify(
     # 6.
     with Step(6, "the signature"):
         key.verify_http(signature, _base(method, target_uri, found, terms.text))
-    return Attempt(key.kid, key.owner, created, terms.nonce, found["idempotency-key"], found["comwel-message-jws"])
+    head = head_of(method, target_uri, found)
+    return Attempt(
+        key.kid, key.owner, created, terms.nonce, found["idempotency-key"], found["comwel-message-jws"], head
+    )
+
+
+def head_of(method: str, target_uri: str, headers: Mapping[str, str]) -> Head:
+    """What is kept of the head of a request; `headers` as `sign` names them, or all in lower case."""
+    found = {name.lower(): value for name, value in headers.items()}
+    return Head(method, target_uri, found["content-type"], found["signature-input"], found["signature"])
 
 
 def _base(method: str, target_uri: str, fields: Mapping[str, str], terms: str) -> bytes:
     """Return the signature base (RFC 9421 §2.5): one line per component, the parameters last, no newline at the end."""
     if not _TOKEN(method) or not _URI(target_uri):
-        raise SignatureInvalid("not a method in capitals and an absolute http(s) target in ASCII")
+        raise SignatureInvalid("not a method in capitals and an absolute http(s) target in ASCII, not too long")
     for name in _FIELDS:
         if not _ONE_LINE(fields[name]):
             raise SignatureInvalid("a header is not one line of ASCII", place=Place(field=name))
+    if len(fields["content-type"]) > LONGEST_TYPE:
+        raise SignatureInvalid(f"longer than {LONGEST_TYPE} characters", place=Place(field="content-type"))
     lines = [f'"@method": {method}', f'"@target-uri": {target_uri}']
     lines += [f'"{name}": {fields[name]}' for name in _FIELDS]
     return "\n".join([*lines, f'"@signature-params": {terms}']).encode("ascii")

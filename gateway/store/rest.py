@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from gateway.store.sealed import ALL, FACT, MARK, Seal, Sealed, Sealing
+from gateway.store.sealed import ALL, ATTEMPT, FACT, MARK, Seal, Sealed, Sealing
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import Vault
 
 BATCH = 256
+_OF_MESSAGE = "join (select partner, mid, case_no from message where direction = 'out') m using (partner, mid)"
+_WHOSE: dict[str, LiteralString] = {FACT.table: "join leg using (ref_no)", ATTEMPT.table: _OF_MESSAGE}
+"""Where tables that do not name their case find it."""
 
 
 def seal_rest(url: str, vault: Vault) -> int:
@@ -63,9 +66,12 @@ def _seal(connection: Connection, sealing: Sealing, kind: Sealed, places: Sequen
 
 def _read(kind: Sealed, columns: Sequence[str], many: int) -> Composed:
     one = SQL("({})").format(SQL(", ").join([SQL("%s")] * len(_key(kind))))
-    of_leg = SQL("join leg using (ref_no)") if kind is FACT else SQL("")
     return SQL("select {} from {} t {} where ({}) in ({}) for update of t").format(
-        _names(columns), Identifier(kind.table), of_leg, _names(_key(kind)), SQL(", ").join([one] * many)
+        _names(columns),
+        Identifier(kind.table),
+        SQL(_WHOSE.get(kind.table, "")),
+        _names(_key(kind)),
+        SQL(", ").join([one] * many),
     )
 
 

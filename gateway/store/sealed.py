@@ -55,11 +55,12 @@ CASE = Sealed("case_record", ("case_no", "revision"), {"facts": None, "entry": N
 JUDGED = CASE._replace(columns={"record": None})
 HISTORY = JUDGED._replace(table="case_history")
 SCREENING = Sealed("screening", ("case_no", "revision", "inputs_hash"), {"contributions": b"[]"}, ("id",))
-MESSAGE = Sealed("message", ("partner", "direction", "mid"), {"body": b"", "fhir": None})
+MESSAGE = Sealed("message", ("partner", "direction", "mid"), {"body": b"", "fhir": None, "head": None})
+ATTEMPT = Sealed("attempt", ("partner", "mid", "fence"), {"head": None})
 FACT = Sealed("outcome_fact", ("fact_id",), {"content": b"", "fhir": b""})
 DECLINED = FACT._replace(columns={"content": b""})
 UPDATE = Sealed("rtw_update", ("ref_no", "update_no"), {"content": b"{}"})
-ALL = (ASIDE, PARKED, CASE, HISTORY, SCREENING, MESSAGE, FACT, UPDATE)
+ALL = (ASIDE, PARKED, CASE, HISTORY, SCREENING, MESSAGE, ATTEMPT, FACT, UPDATE)
 """Every table that holds content."""
 
 

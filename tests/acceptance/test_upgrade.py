@@ -276,6 +276,8 @@ def test_what_release_0_1_0_left_in_the_clear_is_sealed_when_it_is_gone(release_
     night, vault = content(release_0_1_0), leaves().vault
     migrate(release_0_1_0, ("pre",))
     assert seal_rest(release_0_1_0, vault) == 0
+    with psycopg.connect(release_0_1_0, options="-c app.partner=*") as owner:
+        owner.execute("update attempt set head = '[\"POST\"]'")  # as this release keeps it until phase post
     migrate(release_0_1_0, ("post",))
     assert seal_rest(release_0_1_0, vault) > 100
     assert seal_rest(release_0_1_0, vault) == 0
@@ -283,7 +285,8 @@ def test_what_release_0_1_0_left_in_the_clear_is_sealed_when_it_is_gone(release_
     for table, rows in sealed.items():
         said = [row[column] for row in rows for column in SEALED[table][1]]
         assert {value for value in said if value and not is_sealed(value)} <= {b"[]", b"{}"}
-        assert as_text(reader.rows(table, rows)) == as_text(night[table]), table
+        more = {"message": {"head": None}, "attempt": {"head": b'["POST"]'}}.get(table, {})
+        assert as_text(reader.rows(table, rows)) == as_text(row | more for row in night[table]), table
 
 
 def test_the_owner_backs_up_every_row_although_the_policies_hold_it(

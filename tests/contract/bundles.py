@@ -11,7 +11,7 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from gateway.exchange_log.policy import parse
 from gateway.journey.activate import activate
 from gateway.journey.evidence import evidence
 from gateway.ports import ActsAsked
-from gateway.sealing import base64url, compact
+from gateway.sealing import base64url, compact, http
 from gateway.sealing.keys import to_jwk
 from gateway.sealing.receipts import TYP, promised
 from gateway.store.exchange_log import ExchangeLog
@@ -222,6 +222,55 @@ def promising(files: Files, **changed: Any) -> Files:
     return files | {path: compact.seal(orjson.dumps(said), typ=TYP, key=key_of("comwel")).encode()}
 
 
+def heads_of(files: Files, sender: bytes) -> list[str]:
+    """The heads of requests that this sender has signed."""
+    return [path for path in sorted(files) if "/http/" in path and b'keyid=\\"' + sender in files[path]]
+
+
+def two_heads(files: Files) -> tuple[str, str]:
+    """Heads of two messages of ours."""
+    first, second, *_ = heads_of(files, b"comwel")
+    return first, second
+
+
+def head_with(files: Files, old: bytes, new: bytes, sender: bytes = b"comwel") -> Files:
+    return edited(files, heads_of(files, sender)[0], old, new)
+
+
+def head_without(files: Files, *fields: str, sender: bytes = b"comwel") -> Files:
+    """A head whose signature somebody has taken off."""
+    path = heads_of(files, sender)[0]
+    told = orjson.loads(files[path])
+    for name in fields:
+        del told["request"]["headers"][name]
+    return files | {path: orjson.dumps(told)}
+
+
+def head_by(files: Files, owner: str, **changed: Any) -> Files:
+    """The head of a request of ours, signed anew and as it should be, by somebody else or for another body."""
+    path = heads_of(files, b"comwel")[0]
+    told = orjson.loads(files[path])["request"]
+    said = {"body": files[path.partition("/http/")[0] + "/body"], "key": key_of(owner)} | changed
+    headers = http.sign(
+        "POST", told["target"], told["headers"]["content-type"], said["body"], told["headers"]["idempotency-key"],
+        told["headers"]["comwel-message-jws"], key=said["key"], created=_signed_at(told), nonce="A" * 22,
+    )  # fmt: skip
+    told["headers"] = {name.lower(): value for name, value in headers.items()}
+    return files | {path: orjson.dumps({"request": told, "answer": None})}
+
+
+def _signed_at(request: Mapping[str, Any]) -> datetime:
+    created = request["headers"]["signature-input"].partition(";created=")[2].partition(";")[0]
+    return datetime.fromtimestamp(int(created), UTC)
+
+
+def unheard_of(files: Files) -> Files:
+    """A head taken out of the bundle and of its list, which does not say that it is missing."""
+    path = heads_of(files, b"comwel")[0]
+    name = f'"{path}"'.encode()
+    return without(edited(files, "manifest.json", b'"requests":[' + name + b"]", b'"requests":[]'), path)
+
+
 class Forgery(NamedTuple):
     """What a forger did, with the key of the log or without, and the checks that notice."""
 
@@ -255,8 +304,23 @@ FORGERIES = (
     forgery("a promise of another number", lambda f: promising(f, seq=4127), "promises"),
     forgery("a promise of another log", lambda f: promising(f, log="other.example/xlog"), "promises"),
     forgery("the seal of another message", lambda f: swapped(f, some(f, "/manifest.jws"), some(f, "/manifest.jws", 1)),
-            "messages", "bytes", "receipts", "maps"),
-    forgery("a partner's key exchanged", key_of_a_stranger, "keys", "messages", "receipts"),
+            "messages", "bytes", "requests", "receipts", "maps"),
+    forgery("a partner's key exchanged", key_of_a_stranger, "keys", "messages", "requests", "receipts"),
+    forgery("a head with another target", lambda f: head_with(f, b'"target":"http', b'"target":"https'), "requests"),
+    forgery("a head with another method", lambda f: head_with(f, b'"POST"', b'"PUT"'), "requests"),
+    forgery("a head with another time", lambda f: head_with(f, b";created=1", b";created=2"), "requests"),
+    forgery("a partner's head with another nonce", lambda f: head_with(f, b'nonce=\\"', b'nonce=\\"A', b"keis"),
+            "requests"),
+    forgery("a head with a line more", lambda f: head_with(f, b'"idempotency-key":"', b'"idempotency-key":"a\\n'),
+            "requests"),
+    forgery("the head of another message", lambda f: swapped(f, *two_heads(f)), "requests"),
+    forgery("the signature of a head taken off", lambda f: head_without(f, "signature", "signature-input"), "requests"),
+    forgery("the signature of a partner's head taken off", lambda f: head_without(f, "signature", sender=b"keis"),
+            "requests"),
+    forgery("a head signed with a stranger's key", lambda f: head_by(f, "mallory"), "requests"),
+    forgery("a head signed with a partner's key", lambda f: head_by(f, "keis"), "requests"),
+    forgery("a head for other bytes", lambda f: head_by(f, "comwel", body=b"{}"), "requests"),
+    forgery("a head taken out, and not said to be missing", unheard_of, "requests"),
     forgery("a forged cosignature", forged_cosignature, "witnesses"),
     forgery("the cosignature taken away", without_cosignature, "witnesses"),
     forgery("a file missing", lambda f: without(f, some(f, "/receipt.jws")), "files", "receipts", with_key=False),

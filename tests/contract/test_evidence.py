@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from cryptography.x509 import load_pem_x509_certificates
 
+from adapters.partners.pretend.scripts import Kind
 from gateway.errors import NothingProven, TooMuchAsked
 from gateway.exchange_log.evidence import verify
 from gateway.exchange_log.note import LOG, Verifier
@@ -28,7 +29,7 @@ from tests.conftest import ROOT
 from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, packed, place, unpacked
 from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
-from tests.journey.world import Scene, a_case, words_of
+from tests.journey.world import HEAD, Scene, a_case, words_of
 
 AUDITOR = ROOT / ".venv" / "auditor" / "bin" / "python"
 SCRIPT = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.py"
@@ -199,10 +200,18 @@ def test_without_content_nothing_in_it_is_personal(here: Place, bundle: Clean) -
     raw = here.make(ActsAsked(case_no=case.case_no))
     everything = b"\n".join(unpacked(raw).values()).decode("utf-8", "replace")
     assert [word for word in words_of(case) if word in everything] == []
-    assert lacking(raw) - {("act", "not-in-the-tree-yet")} == {("body", "not-asked-for"), ("http", "not-kept")}
+    assert lacking(raw) - {("act", "not-in-the-tree-yet")} == {("body", "not-asked-for")}
     assert [said.check for said in verify.verify(raw, [bundle.vkey]) if said.state == "note"] == ["bytes"]
     with_it = b"\n".join(bundle.files.values()).decode("utf-8", "replace")
     assert str(case.values["korNm"]) in with_it
+
+
+@pytest.mark.rule("R-24")
+def test_the_head_of_every_request_is_in_it_and_what_came_back(bundle: Clean) -> None:
+    said = [(one["from"], path) for one in listed(bundle.raw)["messages"] for path in one["requests"]]
+    assert sorted(sender for sender, _ in said) == ["comwel", "comwel", "comwel", "keis"]
+    answers = {sender: orjson.loads(bundle.files[path])["answer"] for sender, path in said}
+    assert answers == {"comwel": {"status": 200, "headers": dict(HEAD)}, "keis": {"status": 200, "headers": {}}}
 
 
 def test_a_period_and_a_partner_bound_it(here: Place, bundle: Clean) -> None:
@@ -258,6 +267,32 @@ def test_a_message_that_holds_a_resident_registration_number_is_not_passed_on(al
     assert all(b"800101" not in data for data in unpacked(raw).values())
 
 
+@pytest.mark.rule("R-01")
+def test_a_head_that_holds_a_resident_registration_number_is_not_passed_on(alone: Place) -> None:
+    legs = alone.scene.referred(a_case())
+    alone.log.catch_up()
+    with _attacker(alone.scene) as books:
+        told = '["POST","https://keis.example/?800101-1234567","a/b","sig1=()","sig1=::",200,[]]'
+        books.execute("update attempt set head = %s where partner = 'KEIS'", (told.encode(),))  # in the clear
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
+    assert ("http", "holds-a-resident-number") in lacking(raw)
+    assert all(b"800101" not in data for data in unpacked(raw).values())
+    assert failed(raw, alone.log.head().vkey) == set()
+
+
+def test_heads_from_before_they_were_kept_are_said_to_be_missing(alone: Place) -> None:
+    legs = alone.scene.referred(a_case())
+    alone.scene.say(legs["KEIS"], Kind.ACCEPT, 1)
+    alone.log.catch_up()
+    with _attacker(alone.scene) as books:
+        books.execute("update attempt set head = null where partner <> 'KEAD'")
+        books.execute("update message set head = null")
+    raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
+    assert [one["why"] for one in listed(raw)["absent"] if one["what"] == "http"] == ["not-kept"] * 3
+    [said] = [one for one in verify.verify(raw, [alone.log.head().vkey]) if one.check == "requests"]
+    assert (said.state, said.why, said.of) == ("note", "absent", ("1", "3"))
+
+
 @pytest.mark.rule("R-30")
 def test_of_what_was_destroyed_the_act_of_destruction_is_in_it_and_every_proof_holds(alone: Place) -> None:
     scene = close(alone.scene)
@@ -267,7 +302,8 @@ def test_of_what_was_destroyed_the_act_of_destruction_is_in_it_and_every_proof_h
     raw = alone.make(ActsAsked(case_no=a_case().case_no), content=True)
     acts = [orjson.loads(data) for path, data in unpacked(raw).items() if path.endswith(".act.json")]
     assert [act["counts"] for act in acts if act["act"] == "records.destroyed"] == [[{"number": 1, "of": "destroyed"}]]
-    assert {("body", "destroyed"), ("explanation", "destroyed")} <= lacking(raw)
+    assert {("body", "destroyed"), ("explanation", "destroyed"), ("http", "destroyed")} <= lacking(raw)
+    assert not [path for path in unpacked(raw) if "/http/" in path]
     assert failed(raw, alone.log.head().vkey) == set()
 
 

@@ -503,6 +503,20 @@ def test_a_message_whose_lease_ran_out_is_suspect_and_comes_alone(store: Store) 
         assert [c.crashes for c in unit.outbox.claim("KEIS", "w", 9, 30.0)] == [0]
 
 
+def test_the_head_of_an_attempt_is_kept_with_it_if_it_has_one(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message(n, case_no=f"2026000100000{n}") for n in (1, 2)])
+        fences = {c.message.mid: c.fence for c in unit.outbox.claim("KEIS", "w", 9, 30.0)}
+        ended = []
+        for n, head in ((1, b'["POST"]'), (2, None)):
+            end = finish(uid(f"m{n}"), fences[uid(f"m{n}")], "delivered")
+            ended.append(end._replace(attempt=end.attempt._replace(head=head, case_no=f"2026000100000{n}")))
+        unit.outbox.finish(ended)
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [unit.outbox.attempts(one.attempt.mid) for one in ended] == [[one.attempt] for one in ended]
+
+
 def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Store) -> None:
     with store.unit() as unit:
         unit.outbox.enqueue([message(1, 1), message(2, 2)])
@@ -735,6 +749,16 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
         unit.commit(EVENT)
     with pytest.raises(Interfered), store.unit() as unit:
         unit.inbox.keep([(row, sent)])
+
+
+def test_the_head_of_an_inbound_message_is_kept_with_it(store: Store) -> None:
+    (first, sent), (second, bare) = incoming(1), incoming(2)
+    headed = sent._replace(head=b'["POST"]')
+    with store.unit() as unit:
+        unit.inbox.keep([(first, headed), (second, bare)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert [unit.outbox.find_message(one.mid) for one in (sent, bare)] == [headed, bare]
 
 
 def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
@@ -999,6 +1023,9 @@ LATER = date(2027, 1, 1)
 CONTENT, EVIDENCE, PUT_ASIDE = "destroy-content", "destroy-evidence", "destroy-put-aside"
 
 
+HEAD = b'["POST","https://partner.example/in"]'
+
+
 def a_closed_case(store: Store, **change: object) -> None:
     """A case with a leg that is closed, a message across and a fact heard; `change` changes the leg."""
     with store.unit() as unit:
@@ -1006,7 +1033,9 @@ def a_closed_case(store: Store, **change: object) -> None:
         unit.legs.add([request_row()], [leg(**({"status": "completed", "tracked": 1} | change))])
         unit.outbox.enqueue([message()])
         claim = unit.outbox.claim("KEIS", "w", 9, 30.0)[0]
-        unit.outbox.finish([finish(claim.message.mid, claim.fence, "delivered", receipt=True)])
+        sent = finish(claim.message.mid, claim.fence, "delivered", receipt=True)
+        attempt = sent.attempt._replace(head=HEAD, case_no=case().case_no)
+        unit.outbox.finish([sent._replace(attempt=attempt)])
         unit.inbox.keep(facts=[fact(1)])
         unit.commit(EVENT)
 
@@ -1060,6 +1089,7 @@ def test_when_the_content_goes_nothing_can_be_read_and_all_digests_stay(store: S
         assert row == case()._replace(facts=None, entry=None, record=None)
         assert unit.cases.as_of(case().case_no, NOW) is None
         assert unit.outbox.find_message(message().mid) == message()._replace(body=b"", fhir=None)
+        assert [one.head for one in unit.outbox.attempts(message().mid)] == [None]
         assert unit.facts.of([leg().ref_no]) == []
         assert unit.legs.get(leg().ref_no) is not None
         assert unit.retention.due(CONTENT, LATER) == (0, 0)
@@ -1110,7 +1140,7 @@ def test_records_put_aside_are_emptied_and_what_waited_in_vain_is_gone(store: St
 
 def test_a_message_about_no_case_is_emptied_like_a_record_put_aside(store: Store) -> None:
     heard, said = incoming(1, "quarantined")
-    nobodys = said._replace(case_no=None, ref_no=None)
+    nobodys = said._replace(case_no=None, ref_no=None, head=HEAD)
     with store.unit() as unit:
         unit.inbox.keep([(heard._replace(ref_no=None), nobodys), incoming(2)])
         assert unit.retention.due(PUT_ASIDE, LATER) == (1, 0)
@@ -1120,6 +1150,7 @@ def test_a_message_about_no_case_is_emptied_like_a_record_put_aside(store: Store
         unit.commit(EVENT)
     kept = {row["mid"]: row for row in rows(store, "message")}
     assert [kept[mid]["body"] for mid in (uid("in1"), uid("in2"))] == [b"", said.body]
+    assert kept[uid("in1")]["head"] is None
     assert kept[uid("in1")]["body_sha256"] == said.body_sha256
 
 

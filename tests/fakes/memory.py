@@ -750,14 +750,17 @@ class Retention(_Part):
         }
 
         nobodys = self._about_no_case(before)
-        self.s.messages |= {key: m._replace(body=b"", fhir=None) for key, m in nobodys.items()}
+        self.s.messages |= {key: m._replace(body=b"", fhir=None, head=None) for key, m in nobodys.items()}
 
     def _empty(self, case_no: str) -> None:
         s, numbers = self.s, {leg.ref_no for leg in self.s.legs.values() if leg.case_no == case_no}
         s.cases[case_no] = s.cases[case_no]._replace(facts=None, entry=None, record=None)
         s.history = [c._replace(row=c.row._replace(record=None)) if c.row.case_no == case_no else c for c in s.history]
         s.screenings = [r._replace(contributions=b"[]") if r.case_no == case_no else r for r in s.screenings]
-        s.messages = {k: m._replace(body=b"", fhir=None) if m.case_no == case_no else m for k, m in s.messages.items()}
+        mids = {(m.partner, m.mid) for m in s.messages.values() if m.case_no == case_no and m.direction == "out"}
+        s.attempts = [a._replace(head=None) if (a.partner, a.mid) in mids else a for a in s.attempts]
+        gone = {k: m._replace(body=b"", fhir=None, head=None) for k, m in s.messages.items() if m.case_no == case_no}
+        s.messages |= gone
         s.facts = [f for f in s.facts if f.ref_no not in numbers]
         s.updates = {k: u._replace(content=b"{}") if u.ref_no in numbers else u for k, u in s.updates.items()}
         s.quarantined = [q._replace(raw=b"") if q.case_no == case_no else q for q in s.quarantined]

@@ -16,8 +16,9 @@ from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.referrals.states import State
-from gateway.sealing import receipts
+from gateway.sealing import heads, http, receipts
 from tests.journey.world import (
+    HEAD,
     PARTNERS,
     Killed,
     Scene,
@@ -27,6 +28,7 @@ from tests.journey.world import (
     forged_receipt,
     good,
     html,
+    nobody_there,
     rejects,
     ring,
     says,
@@ -80,6 +82,32 @@ def test_a_verified_receipt_delivers_and_is_kept(scene: Scene) -> None:
     assert scene.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "done", None)] * 3
     assert [e["ref_no"] for e in scene.events(since) if e["mid"]] == [legs[p].ref_no for p in PARTNERS]
     assert_nothing_personal(scene)
+
+
+@pytest.mark.rule("R-24")
+@pytest.mark.rule("R-25")
+def test_of_every_attempt_that_left_us_the_signed_head_is_kept_with_what_came_back(scene: Scene) -> None:
+    only_keis(fast(scene))
+    scene.partners["KEIS"].will(nobody_there, timeout, says(503), good)
+    for _ in range(200):
+        if scene.deliver("KEIS") == 0:
+            time.sleep(0.02)
+        if delivery(scene)["state"] == "delivered":
+            break
+    [message] = scene.rows("message")
+    first, *kept = [a["head"] for a in sorted(attempts(scene), key=lambda a: int(a["fence"]))]
+    said = {"body_sha256": message["body_sha256"], "mid": message["mid"], "jws": message["jws"]}
+    told = [heads.told(head, **said) for head in kept]
+    assert first is None
+    assert [one["answer"] and one["answer"]["status"] for one in told] == [None, 503, 200]
+    assert told[2]["answer"]["headers"] == dict(HEAD)
+    keys, now = ring("comwel").of("comwel"), scene.clock.now()
+    requests = [(one["request"]["method"], one["request"]["target"], one["request"]["headers"]) for one in told]
+    proven = [http.verify(*request, message["body"], keys=keys, now=now) for request in requests]
+    assert {(one.mid, one.jws) for one in proven} == {(message["mid"], message["jws"])}
+    assert len({one.nonce for one in proven}) == 3
+    sent = scene.partners["KEIS"].sent
+    assert [(m.url, {n.lower(): v for n, v in m.headers.items()}) for m in sent[1:]] == [one[1:] for one in requests]
 
 
 def test_nothing_waiting_means_no_attempt_and_no_event(scene: Scene) -> None:

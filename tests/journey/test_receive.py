@@ -18,7 +18,7 @@ from gateway.documents.strict_json import reread
 from gateway.errors import NothingSigns, StoreUnavailable
 from gateway.journey.receive import Inbound, Reply, receive
 from gateway.ports import LegRow
-from gateway.sealing import receipts
+from gateway.sealing import heads, http, receipts
 from gateway.sealing.keys import SigningKey, generate
 from gateway.sealing.receipts import Decision
 from tests.journey.world import (
@@ -89,6 +89,34 @@ def test_a_good_message_is_applied_and_gets_our_signed_receipt(scene: Scene, par
     [event] = scene.events(since)
     assert (event["act"], str(event["verdict"]), event["ref_no"]) == ("message.received", "done", leg.ref_no)
     assert_nothing_personal(scene)
+
+
+@pytest.mark.rule("R-24")
+@pytest.mark.parametrize(("kind", "seq", "status"), [(Kind.ACCEPT, 1, 200), (Kind.ACCEPT, 3, 202)])
+def test_the_head_that_was_believed_is_kept_with_the_status_of_our_answer(
+    scene: Scene, kind: Kind, seq: int, status: int
+) -> None:
+    sent = inbound(scene, letter(a_leg(scene), kind, seq))
+    for _ in range(2):  # the second time it is known
+        assert receive(scene.world, sent).status in (status, 401)
+    [kept] = [m for m in scene.rows("message") if m["direction"] == "in"]
+    told = heads.told(kept["head"], body_sha256=kept["body_sha256"], mid=kept["mid"], jws=kept["jws"])
+    request = told["request"]
+    assert (request["method"], request["target"]) == (sent.method, sent.target_uri)
+    assert request["headers"] == {n.lower(): v for n, v in sent.headers.items() if n.lower() in request["headers"]}
+    proven = http.verify(
+        request["method"], request["target"], request["headers"], sent.body, keys=ring("KEIS").of("keis"),
+        now=scene.clock.now(),
+    )  # fmt: skip
+    assert (proven.mid, told["answer"]) == (kept["mid"], {"status": status, "headers": {}})
+
+
+def test_the_head_of_a_message_that_was_refused_says_so(scene: Scene) -> None:
+    leg = a_leg(scene)
+    reply = receive(scene.world, inbound(scene, letter(leg, Kind.CLOSE_UNPLACED, 1)))
+    assert reply.refusal is not None
+    [kept] = [m for m in scene.rows("message") if m["direction"] == "in"]
+    assert orjson.loads(kept["head"])[5] == reply.status == reply.refusal.status
 
 
 @pytest.mark.parametrize("partner", PARTNERS)

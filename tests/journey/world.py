@@ -191,7 +191,11 @@ def good(partner: Partner, message: Outgoing) -> Answer:
     known = message.mid in partner.taken
     partner.taken[message.mid] = stated
     decision = Decision.DUPLICATE if known else Decision.ACCEPTED
-    return Answer("after", 200, partner.receipt(message, decision), "duplicate" if known else "ok", None, "HTTP 200")
+    word, result = partner.receipt(message, decision), "duplicate" if known else "ok"
+    return Answer("after", 200, word, result, None, "HTTP 200", head=HEAD)
+
+
+HEAD = (("date", "Mon, 23 Nov 2026 00:00:00 GMT"), ("content-type", "application/json"))
 
 
 def forged_receipt(partner: Partner, message: Outgoing) -> Answer:
@@ -218,6 +222,10 @@ def html(partner: Partner, message: Outgoing) -> Answer:
 
 def timeout(partner: Partner, message: Outgoing) -> Answer:
     return Answer("attempt", None, None, None, None, "no answer in time")
+
+
+def nobody_there(partner: Partner, message: Outgoing) -> Answer:
+    return Answer("attempt", None, None, None, None, "cannot connect", sent=False)
 
 
 def takes_it_and_is_too_slow(partner: Partner, message: Outgoing) -> Answer:

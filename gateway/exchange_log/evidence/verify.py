@@ -4,7 +4,8 @@
     python3 verify.py BUNDLE.zip [--vkey KEY]… [--lang ko|en]
 
 It needs Python 3.11 and the package `cryptography`, no network, and nothing of the gateway: hashes are RFC 6962, heads
-of the log are C2SP signed notes and checkpoints, proofs C2SP tlog-proof, messages and receipts compact JWS (RFC 7515).
+of the log are C2SP signed notes and checkpoints, proofs C2SP tlog-proof, messages and receipts compact JWS (RFC 7515),
+heads of requests HTTP signatures (RFC 9421, RFC 9530).
 One line a check; exit 0 when every check holds, 1 when one does not. `--vkey` is the key of the log as you were given
 it, on paper or by somebody else: without it you learn that the bundle holds together, not that it is of our log.
 Refuses to believe anything because the bundle says so, except what its list is a list of.
@@ -46,6 +47,8 @@ CHECKS = {
     "messages": ("every message was sealed by its sender", "모든 메시지를 보낸 쪽이 봉인하였다"),
     "bytes": ("every message has the bytes that its seal and its leaf name",
               "모든 메시지의 바이트가 봉인과 리프가 가리키는 그 바이트이다"),
+    "requests": ("every request that brought a message has the head that the sender signed for it",
+                 "메시지를 실어 온 모든 요청의 헤드가 보낸 쪽이 그 메시지를 위해 서명한 그대로이다"),
     "receipts": ("every receipt is the receiver's, and about this message",
                  "모든 수신증이 받은 쪽의 것이며 그 메시지에 관한 것이다"),
     "promises": ("every leaf that a receipt promised stands in the log", "수신증이 약속한 모든 리프가 로그에 있다"),
@@ -74,6 +77,9 @@ REASONS = {
     "other-bytes": ("the bytes of {} are not those that were sealed", "{}: 봉인된 바이트가 아니다"),
     "no-leaf": ("no leaf commits to {}", "{}: 이를 약속한 리프가 없다"),
     "promise": ("the leaf that {} promises is not in the log", "{}: 약속한 리프가 로그에 없다"),
+    "bare": ("{} bears no signature", "{}: 서명이 없다"),
+    "no-head": ("no head of the request that brought {}, and the list does not say why",
+                "{}: 이를 실어 온 요청의 헤드가 없고, 목록에 그 까닭도 없다"),
     "other-party": ("{} is not by the one it must be by", "{}: 작성해야 할 당사자의 것이 아니다"),
 }  # fmt: skip
 NOTES = {
@@ -323,17 +329,17 @@ def thumbprint(jwk: dict[str, Any], what: str) -> bytes:
     return hashlib.sha256(said.encode()).digest()
 
 
-def jws_holds(jwk: dict[str, Any], signed: bytes, signature: bytes, what: str) -> bool:
-    """Whether the key, by the algorithm of its own record, has made this signature."""
+def jws_holds(jwk: dict[str, Any], signed: bytes, signature: bytes, what: str, *, http: bool = False) -> bool:
+    """Whether the key, by the algorithm of its own record, has made this signature, in a JWS or over a request."""
     numbers: dict[str, bytes] = {name: un_url64(jwk[name], what) for name in ("x", "y", "n", "e") if name in jwk}
     try:
-        _verify(jwk, numbers, signed, signature)
+        _verify(jwk, numbers, signed, signature, http)
     except (InvalidSignature, ValueError, KeyError):
         return False
     return True
 
 
-def _verify(jwk: dict[str, Any], numbers: dict[str, bytes], signed: bytes, signature: bytes) -> None:
+def _verify(jwk: dict[str, Any], numbers: dict[str, bytes], signed: bytes, signature: bytes, http: bool) -> None:
     curves: dict[str, tuple[ec.EllipticCurve, int, hashes.HashAlgorithm]] = {
         "ES256": (ec.SECP256R1(), 32, hashes.SHA256()),
         "ES384": (ec.SECP384R1(), 48, hashes.SHA384()),
@@ -349,9 +355,10 @@ def _verify(jwk: dict[str, Any], numbers: dict[str, bytes], signed: bytes, signa
         case "Ed25519":
             ed25519.Ed25519PublicKey.from_public_bytes(numbers["x"]).verify(signature, signed)
         case "PS256" | "RS256" as alg:
-            pad = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if alg == "PS256" else padding.PKCS1v15()
+            hashed = hashes.SHA512() if http and alg == "PS256" else hashes.SHA256()  # RFC 9421 §3.3.1
+            pad = padding.PSS(padding.MGF1(hashed), hashed.digest_size) if alg == "PS256" else padding.PKCS1v15()
             n, e = (int.from_bytes(numbers[name], "big") for name in ("n", "e"))
-            rsa.RSAPublicNumbers(e, n).public_key().verify(signature, signed, pad, hashes.SHA256())
+            rsa.RSAPublicNumbers(e, n).public_key().verify(signature, signed, pad, hashed)
         case _:
             raise ValueError("algorithm")
 
@@ -371,22 +378,63 @@ def jws_payload(bundle: Bundle, path: str, typ: str, by: str) -> dict[str, Any]:
         raise No("form", path)
     if said.get("iss") != by:
         raise No("other-party", path)
-    key = next((k for k in bundle.list["keys"] if (k["owner"], k["kid"]) == (by, told["kid"])), None)
-    if key is None:
-        raise No("no-key", path)
-    record = bundle.json(key["file"])
+    record = key_record(bundle, by, told["kid"], path)
     jwk = record["jwk"]
     if jwk["alg"] != told["alg"] or not jws_holds(jwk, text.rpartition(".")[0].encode(), signature, path):
         raise No("signature", path)
-    made = said["iat"] if "iat" in said else said["at"]
+    in_time(record, said["iat"] if "iat" in said else said["at"], path)
+    return dict(said)
+
+
+def key_record(bundle: Bundle, owner: str, kid: str, what: str) -> dict[str, Any]:
+    """The key of this owner and name, with its validity."""
+    key = next((k for k in bundle.list["keys"] if (k["owner"], k["kid"]) == (owner, kid)), None)
+    if key is None:
+        raise No("no-key", what)
+    return bundle.json(key["file"])
+
+
+def in_time(record: dict[str, Any], made: float, what: str) -> None:
+    """What was signed at this second was signed while the key was valid."""
     ends = [seconds(record[name]) for name in ("notAfter", "revokedAt") if record.get(name)]
     if made < seconds(record["notBefore"]) or any(made >= end for end in ends):
-        raise No("time", path)
-    return dict(said)
+        raise No("time", what)
 
 
 def seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
+
+
+# ── HTTP signatures (RFC 9421), in the one profile that is accepted ──────────────────────────────────────────────────
+COVERED = ("content-type", "content-digest", "idempotency-key", "comwel-message-jws")
+COMPONENTS = " ".join(f'"{name}"' for name in ("@method", "@target-uri", *COVERED))
+TERM = r';([a-z]+)=([1-9][0-9]{9}|"[!#-\[\]-~]*")'
+HTTP_NAMES = {"ES256": "ecdsa-p256-sha256", "ES384": "ecdsa-p384-sha384", "PS256": "rsa-pss-sha512",
+              "RS256": "rsa-v1_5-sha256", "Ed25519": "ed25519"}  # fmt: skip
+
+
+def request_headers(bundle: Bundle, path: str, by: str) -> dict[str, str]:
+    """The header fields of a request whose head `by` has signed while his key was valid."""
+    request = bundle.json(path)["request"]
+    headers = dict(request["headers"])
+    if not headers.get("signature-input") or not headers.get("signature"):
+        raise No("bare", path)
+    said = re.fullmatch(rf"sig1=(\({re.escape(COMPONENTS)}\)((?:{TERM})+))", headers["signature-input"], re.ASCII)
+    signed = re.fullmatch(r"sig1=:([A-Za-z0-9+/=]+):", headers["signature"], re.ASCII)
+    lines = [request["method"], request["target"], *(headers.get(name) for name in COVERED)]
+    if not said or not signed or not all(isinstance(line, str) and re.fullmatch("[ -~]+", line) for line in lines):
+        raise No("form", path)
+    terms = {name: value.strip('"') for name, value in re.findall(TERM, said[2])}
+    names = [*COMPONENTS.split(), '"@signature-params"']
+    base = "\n".join(f"{name}: {line}" for name, line in zip(names, [*lines, said[1]], strict=True))
+    record = key_record(bundle, by, terms["keyid"], path)
+    jwk = record["jwk"]
+    if HTTP_NAMES.get(jwk["alg"]) != terms["alg"]:
+        raise No("signature", path)
+    if not jws_holds(jwk, base.encode(), un64(signed[1], path), path, http=True):
+        raise No("signature", path)
+    in_time(record, int(terms["created"]), path)
+    return headers
 
 
 # ── the checks ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -625,6 +673,32 @@ def committed(bundle: Bundle, mid: str, digest: bytes) -> bool:
     return False
 
 
+def check_requests(bundle: Bundle, _: Keys) -> str:
+    """What came back stands beside it: the sender heard it, nobody signed it, and so it is not checked."""
+    many, gone = 0, 0
+    for message in some(bundle):
+        mid, paths = message["mid"], message.get("requests", [])
+        digest = f"sha-256=:{b64encode(bytes.fromhex(message['sha256'])).decode()}:"
+        for path in paths:
+            headers = request_headers(bundle, path, message["from"])
+            seal = bundle.text(f"messages/{mid}/manifest.jws")
+            if (headers["idempotency-key"], headers["comwel-message-jws"]) != (mid, seal):
+                raise No("other-message", path)
+            if headers["content-digest"] != digest:
+                raise No("other-bytes", path)
+        tries = [one["status"] for one in message["attempts"]] if message["from"] == "comwel" else [0]
+        answered = [f"messages/{mid}/http/{n}.json" for n, status in enumerate(tries, 1) if status is not None]
+        lost = [path for path in answered if path not in paths]
+        if lost and not absent(bundle, "http", mid):
+            raise No("no-head", f"messages/{mid}")
+        many, gone = many + len(paths), gone + len(lost)
+    if gone:
+        raise Note("absent", str(many), str(gone))
+    if not many:
+        raise Note("nothing")
+    return str(many)
+
+
 def check_receipts(bundle: Bundle, _: Keys) -> str:
     many = 0
     for message in bundle.list["messages"]:
@@ -691,8 +765,8 @@ def check_maps(bundle: Bundle, _: Keys) -> str:
 CHECK: dict[str, Callable[[Bundle, Keys], str]] = {
     "files": check_files, "list": check_list, "log-key": check_log_key, "checkpoint": check_checkpoint,
     "witnesses": check_witnesses, "growth": check_growth, "leaves": check_leaves, "acts": check_acts,
-    "keys": check_keys, "messages": check_messages, "bytes": check_bytes, "receipts": check_receipts,
-    "promises": check_promises, "maps": check_maps,
+    "keys": check_keys, "messages": check_messages, "bytes": check_bytes, "requests": check_requests,
+    "receipts": check_receipts, "promises": check_promises, "maps": check_maps,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.ports import AttemptRow, Claim, DeadRow, Finish, MessageRow, ReceiptRow, ReplayRow
 from gateway.store.parts.messages import Messages, is_id
-from gateway.store.sealed import MESSAGE
+from gateway.store.sealed import ATTEMPT, MESSAGE
 from gateway.store.shapes import SLICE, as_arrays, as_dicts, as_json, as_rows, as_texts, in_slices
 from gateway.store.statements import STATEMENTS as _SQL
 
@@ -57,7 +57,10 @@ class Outbox(Messages):
     def finish(self, finishes: Sequence[Finish]) -> Set[str]:
         if not finishes:
             return frozenset()
-        _SQL.add_attempts(self._c, **as_arrays(AttemptRow._fields, [f.attempt for f in finishes]))
+        attempts = [f.attempt for f in finishes]
+        self._seal.keys.of_acts(a.case_no for a in attempts if a.case_no)  # in one trip, which their acts need not make
+        sent = self._seal.shut(ATTEMPT, [a for a in attempts if a.head])
+        _SQL.add_attempts(self._c, **as_arrays(AttemptRow._fields, [*sent, *(a for a in attempts if not a.head)]))
         if receipts := [f.receipt for f in finishes if f.receipt]:
             _SQL.add_receipts(self._c, receipts=as_json(as_dicts(receipts)))
         names = ("partners", "mids", "fences", "states", "next_ats", "error_classes")
@@ -77,7 +80,8 @@ class Outbox(Messages):
         return as_rows(DeadRow, _SQL.dead(self._c, partner=partner))
 
     def attempts(self, mid: str) -> Sequence[AttemptRow]:
-        return as_rows(AttemptRow, _SQL.attempts_of(self._c, mid=mid)) if is_id(mid) else []
+        found = _SQL.attempts_of(self._c, mid=mid) if is_id(mid) else ()
+        return self._opened(ATTEMPT, AttemptRow, found)
 
     def receipt(self, mid: str) -> ReceiptRow | None:
         return self._receipt("out", mid)

@@ -29,9 +29,9 @@ with new as (
 ),
 kept as (
     insert into message (partner, direction, mid, type, case_no, ref_no, seq, content_type, body, jws, body_sha256,
-                         map_pin, map_digest, fields, fhir, at)
+                         map_pin, map_digest, fields, fhir, at, head)
     select m.partner, m.direction, m.mid, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
-           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at
+           m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, m.head
     from json_populate_recordset(null::message, :messages) m join new using (partner, mid)
 ),
 saved as (
@@ -69,7 +69,7 @@ update inbox set state = :state, code = :code where partner = :partner and mid =
 -- name: held
 -- Held messages of these legs in the partner's order.
 select i.seq, m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
-       m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at,
+       m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, m.head,
        (select k.content from vault_key k where k.case_no = m.case_no)
 from inbox i join message m on m.partner = i.partner and m.direction = 'in' and m.mid = i.mid
 where i.ref_no = any(:ref_nos) and i.state = 'held' order by i.seq;

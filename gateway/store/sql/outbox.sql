@@ -60,7 +60,7 @@ set state = 'leased', fence = d.fence + 1, lease_owner = :worker, lease_until = 
 from chosen h join message m on m.partner = h.partner and m.direction = 'out' and m.mid = h.mid
 where d.partner = h.partner and d.mid = h.mid
 returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
-          m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, d.attempts, d.first_at, d.fence,
+          m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, m.head, d.attempts, d.first_at, d.fence,
           (select probe from line), d.crashes, clock_timestamp(),
           (select k.content from vault_key k where k.case_no = m.case_no);
 
@@ -81,9 +81,10 @@ update delivery set state = 'ready', lease_owner = null, lease_until = null
 where partner = :partner and mid = :mid and fence = :fence and state = 'leased';
 
 -- name: add_attempts!
-insert into attempt (partner, mid, fence, phase, http_status, result, error_class, began_at, ended_at)
+insert into attempt (partner, mid, fence, phase, http_status, result, error_class, began_at, ended_at, head)
 select * from unnest(:partner::text[], :mid::uuid[], :fence::int[], :phase::text[], :http_status::int[],
-                     :result::text[], :error_class::text[], :began_at::timestamptz[], :ended_at::timestamptz[])
+                     :result::text[], :error_class::text[], :began_at::timestamptz[], :ended_at::timestamptz[],
+                     :head::bytea[])
 on conflict do nothing;
 
 -- name: postpone$
@@ -114,7 +115,7 @@ select partner, count(*) from delivery where state in ('ready', 'leased') group 
 
 -- name: find_message^
 select partner, direction, mid::text, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
-       map_digest, fields, fhir, at, (select k.content from vault_key k where k.case_no = message.case_no)
+       map_digest, fields, fhir, at, head, (select k.content from vault_key k where k.case_no = message.case_no)
 from message where mid = :mid order by direction desc limit 1;
 
 -- name: report_exchanges

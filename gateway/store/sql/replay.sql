@@ -11,8 +11,10 @@ where d.state in ('dead', 'blocked') and (d.state = 'dead' or d.error_class = 'r
 order by d.partner, d.case_no, d.seq;
 
 -- name: attempts_of
-select partner, mid::text, fence, phase, http_status, result, error_class, began_at, ended_at
-from attempt where mid = :mid order by fence;
+select a.partner, a.mid::text, a.fence, a.phase, a.http_status, a.result, a.error_class, a.began_at, a.ended_at, a.head,
+       m.case_no, (select k.content from vault_key k where k.case_no = m.case_no)
+from attempt a join message m on m.partner = a.partner and m.direction = 'out' and m.mid = a.mid
+where a.mid = :mid order by a.fence;
 
 -- name: add_replay!
 insert into replay (replay_id, partner, planned_by, planned_at) values (:replay_id, :partner, :planned_by, :planned_at);

@@ -78,7 +78,9 @@ def test_a_result_code_is_read_as_the_profile_says(
 ) -> None:
     receipt = {"Comwel-Receipt-JWS": JWS} if partner == "trn" else {}
     httpx2_mock.post(URL).respond(200, json=body(partner, word), headers=receipt)
-    assert channel(partner, line).send(outgoing()) == Answer("after", 200, JWS, result, None, "HTTP 200, JSON")
+    answer = channel(partner, line).send(outgoing())
+    head = (("content-type", "application/json"),)
+    assert answer == Answer("after", 200, JWS, result, None, "HTTP 200, JSON", head=head)
 
 
 @each_partner
@@ -162,19 +164,19 @@ def test_retry_after_is_understood_in_both_forms(
 
 @each_partner
 @pytest.mark.parametrize(
-    ("raised", "phase"),
+    ("raised", "phase", "sent"),
     [
-        (httpx2.ConnectTimeout, "attempt"),
-        (httpx2.ConnectError, "attempt"),
-        (httpx2.ReadTimeout, "attempt"),
-        (httpx2.WriteTimeout, "attempt"),
-        (httpx2.ReadError, "attempt"),
-        (httpx2.RemoteProtocolError, "attempt"),
-        (httpx2.PoolTimeout, "before"),
+        (httpx2.ConnectTimeout, "attempt", False),
+        (httpx2.ConnectError, "attempt", False),
+        (httpx2.ReadTimeout, "attempt", True),
+        (httpx2.WriteTimeout, "attempt", True),
+        (httpx2.ReadError, "attempt", True),
+        (httpx2.RemoteProtocolError, "attempt", True),
+        (httpx2.PoolTimeout, "before", False),
     ],
 )
-def test_a_failure_is_named_by_its_phase(
-    partner: str, raised: type[Exception], phase: str, line: Line, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_is_named_by_its_phase_and_by_whether_anything_left_us(
+    partner: str, raised: type[Exception], phase: str, sent: bool, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> httpx2.Response:
         raise raised("010-1234-5678")
@@ -182,7 +184,19 @@ def test_a_failure_is_named_by_its_phase(
     monkeypatch.setattr(line._egress, "handle_request", fail)
     answer = channel(partner, line).send(outgoing())
     assert (answer.phase, answer.status, answer.receipt_jws, answer.result) == (phase, None, None, None)
+    assert (answer.sent, answer.head) == (sent, ())
     assert "010" not in answer.detail
+
+
+@each_partner
+def test_of_an_answers_head_six_fields_are_kept_however_much_of_it_there_is(
+    partner: str, line: Line, httpx2_mock: respx.Router
+) -> None:
+    said = {"Date": "Mon, 23 Nov 2026 00:00:00 GMT", "Retry-After": "9" * 5000, "Content-Digest": "홍길동".encode()}
+    noise = {"Set-Cookie": "a=b", "Server": "x", "Connection": "close", **{f"X-{n}": "y" * 900 for n in range(90)}}
+    httpx2_mock.post(URL).respond(503, content=b"", headers=said | noise)
+    head = channel(partner, line).send(outgoing()).head
+    assert head == (("date", said["Date"]), ("content-digest", None), ("retry-after", None))
 
 
 # ── real sockets ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,7 +19,7 @@ from http_message_signatures.structures import CaseInsensitiveDict
 
 from gateway.errors import DigestMismatch, KeyRefused, NotFresh, SealRefused, SignatureInvalid
 from gateway.sealing.gate import gate
-from gateway.sealing.http import Attempt, content_digest, sign, verify
+from gateway.sealing.http import LONGEST_TARGET, LONGEST_TYPE, Attempt, content_digest, head_of, sign, verify
 from gateway.sealing.keys import SigningKey, VerifyKey
 from tests.unit.sealing.build import ALGS, BODY, MID, NONCE, NOW, URL, key_of, record_of, request_of, ring, sealed
 
@@ -41,7 +41,9 @@ def verified(headers: dict[str, str], **changes: Any) -> Attempt:
 
 
 def test_a_signed_request_is_verified() -> None:
-    assert verified(request_of(JWS)) == Attempt(key_of("comwel").kid, "comwel", NOW, NONCE, MID, JWS)
+    headers = request_of(JWS)
+    head = head_of("POST", URL, headers)
+    assert verified(headers) == Attempt(key_of("comwel").kid, "comwel", NOW, NONCE, MID, JWS, head)
 
 
 def test_the_headers_are_as_the_partner_guide_shows_them() -> None:
@@ -177,7 +179,8 @@ def test_we_verify_what_the_library_signs(alg: str) -> None:
         use_existing_digest=True,
     )
     found = verified(dict(message.headers), keys=ring(record_of("comwel", alg)))
-    assert found == Attempt(key.kid, "comwel", NOW, NONCE, MID, JWS)
+    head = head_of("POST", URL, message.headers)
+    assert found == Attempt(key.kid, "comwel", NOW, NONCE, MID, JWS, head)
 
 
 @pytest.fixture
@@ -408,3 +411,21 @@ def test_nothing_is_signed_that_would_not_be_verified(changes: dict[str, Any]) -
     }
     with pytest.raises(SignatureInvalid):
         sign(**arguments)
+
+
+@pytest.mark.parametrize("place", ["target", "content type"])
+def test_a_head_that_is_too_long_to_be_kept_is_neither_signed_nor_believed(place: str) -> None:
+    target = URL + "?" + "x" * (LONGEST_TARGET - len(URL) - 1)
+    content_type = "a/" + "b" * (LONGEST_TYPE - 2)
+
+    def signed(**more: str) -> dict[str, str]:
+        said = {"target_uri": target, "content_type": content_type} | more
+        return sign("POST", body=BODY, mid=MID, jws=JWS, key=key_of("comwel"), created=NOW, nonce=NONCE, **said)
+
+    assert verified(signed(), target_uri=target).head.target_uri == target
+    longer = {"target": {"target_uri": target + "x"}, "content type": {"content_type": content_type + "b"}}[place]
+    with pytest.raises(SignatureInvalid):
+        signed(**longer)
+    headers = signed() | ({"Content-Type": content_type + "b"} if place == "content type" else {})
+    with pytest.raises(SignatureInvalid, match=r"longer|too long"):
+        verified(headers, target_uri=longer.get("target_uri", target))
