@@ -18,7 +18,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.sealed import ALL, MARK, is_sealed
 from gateway.store.vault import Vault
 from tests.conftest import LOG_NAME
-from tests.contract.test_store import EVENT, case, file, leg, message, request_row
+from tests.contract.test_store import EVENT, case, file, finish, leg, message, request_row
 from tests.unsealed import SEALED, Unsealed
 
 WORDS = "홍길동 010-1234-5678".encode()
@@ -163,6 +163,30 @@ def test_what_belongs_to_no_case_is_sealed_too(postgres_store: PostgresStore, ow
     assert is_sealed(raw)
     with postgres_store.unit() as unit:
         assert unit.handovers.quarantined(file().file_id) == [aside]
+
+
+def test_the_key_that_a_head_is_sealed_with_comes_with_those_of_the_acts(
+    postgres_store: PostgresStore, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(self: psycopg.Cursor[Any], query: Any, *more: Any, **named: Any) -> Any:
+        asked.append(str(query))
+        return execute(self, query, *more, **named)
+
+    keep(postgres_store)
+    with postgres_store.unit() as unit:
+        [claim] = unit.outbox.claim("KEIS", "w", 9, 30.0)
+        unit.commit(EVENT)
+    sent = finish(message().mid, claim.fence, "delivered")
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+    with postgres_store.unit() as unit:
+        headed = sent.attempt._replace(head=WORDS, case_no=message().case_no)
+        unit.outbox.finish([sent._replace(attempt=headed)])
+        unit.commit(replace(EVENT, case_no=message().case_no))
+    assert len([query for query in asked if "vault_key" in query]) == 1
+    assert [is_sealed(head) for (head,) in owner.execute("select head from attempt")] == [True]
 
 
 def test_with_the_secret_of_another_vault_nothing_is_opened(postgres_store: PostgresStore, database: str) -> None:
