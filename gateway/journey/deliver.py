@@ -86,7 +86,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
     key = world.signing_key  # nothing is leased that we could not sign
     with ExitStack() as while_tried:
         asked_at = world.clock.now()
-        if (opens_at := _opens_at(world, partner, asked_at)) > asked_at:
+        if (opens_at := world.know.opens_at(partner, asked_at)) > asked_at:
             return _postpone(world, partner, opens_at)  # 0
         with world.store.unit(partner) as unit:
             claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
@@ -115,11 +115,6 @@ def deliver(world: World, partner: str, worker: str) -> int:
 
 
 # ── service hours ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _opens_at(world: World, partner: str, now: datetime) -> datetime:
-    hours = world.know.hours.get(partner)
-    return hours.next_open(now) if hours else now
-
-
 def _postpone(world: World, partner: str, until: datetime) -> int:
     """A closed partner is not tried, and nobody need ask why its messages wait. Returns 0: nothing was tried."""
     with world.store.unit(partner) as unit:

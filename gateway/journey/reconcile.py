@@ -60,12 +60,8 @@ class Reconciled(NamedTuple):
 def reconcile_due(world: World) -> int:
     """Reconcile every day that is due with every partner in its service hours; returns how many were compared."""
     now = world.clock.now()
-    return sum(_due(world, partner, now) for partner in sorted(world.channels) if _open(world, partner, now))
-
-
-def _open(world: World, partner: str, now: datetime) -> bool:
-    hours = world.know.hours.get(partner)
-    return hours is None or hours.next_open(now) <= now
+    open_now = [partner for partner in sorted(world.channels) if world.know.opens_at(partner, now) <= now]
+    return sum(_due(world, partner, now) for partner in open_now)
 
 
 def _due(world: World, partner: str, now: datetime) -> int:

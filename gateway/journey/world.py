@@ -76,6 +76,11 @@ class Knowledge:
     in_force: Mapping[tuple[str, str], bytes]
     """(map|rules|partner, name) → SHA-256: what of it all acts are done by, to be kept on record."""
 
+    def opens_at(self, partner: str, now: datetime) -> datetime:
+        """When a partner takes messages next; now, if it does or keeps no hours."""
+        hours = self.hours.get(partner)
+        return hours.next_open(now) if hours else now
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
