@@ -8,7 +8,6 @@ Refuses to read without officer and purpose, and to show anything that no event 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from gateway.exchange_log.audit import moment
@@ -25,8 +24,8 @@ def account(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterato
     # 2 each as the schema names it, mapped and held against R4
     with world.store.unit() as unit:
         found = unit.events(asked)  # 1
-        reading = world.event("acts.exported", purpose, case_no=asked.case_no, partner=asked.partner)
-        unit.commit(replace(reading, actor=by, counts={"acts": len(found)}))
+        ids, counts = {"case_no": asked.case_no, "partner": asked.partner}, {"acts": len(found)}
+        unit.commit(world.event("acts.exported", purpose, by=by, counts=counts, **ids))
     return (_as_fhir(world, one) for one in found)  # 2
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -61,9 +60,9 @@ def report(
     since, until = (datetime.combine(day, time(), KST).astimezone(UTC) for day in (first, last + DAY))
     if partner not in world.know.profiles or not since < min(until, now):
         raise ReconcileRefused(f"{partner} from {first} to {last}")
-    read = world.event("completeness.reported", purpose, partner=partner, subject=f"{first}/{last}")
+    read = world.event("completeness.reported", purpose, by=by, partner=partner, subject=f"{first}/{last}")
     with world.store.unit(partner) as unit:
-        unit.commit(replace(read, actor=by))
+        unit.commit(read)
     found = _look(world, stretches, partner, since, min(until, now))
     said = {
         "v": 1,

@@ -10,7 +10,6 @@ a gate to where it is.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from enum import StrEnum
 
 from gateway.errors import GateRefused
@@ -58,8 +57,7 @@ def turn(world: World, partner: str, gate: Gate, *, by: str, reason: Reason) -> 
             unit.end_work(QUEUEING, partner, now)
         elif row.gate == Gate.OPEN and row.breaker == "closed":
             unit.add_work([WorkItem(QUEUEING, gate, None, None, partner, None, now)])
-        event = world.event(ACTS[gate], PURPOSE, partner=partner, subject=reason)
-        unit.commit(replace(event, actor=by))
+        unit.commit(world.event(ACTS[gate], PURPOSE, by=by, partner=partner, subject=reason))
     return turned
 
 

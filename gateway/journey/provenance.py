@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from gateway.documents.strict_json import reread
@@ -30,8 +29,7 @@ def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iter
     with world.store.unit() as unit:
         found = [kept for kept in unit.events(asked) if _brings_about(kept)]  # 1
         ids = {"case_no": asked.case_no, "partner": asked.partner, "subject": "provenance"}
-        reading = world.event("acts.exported", purpose, **ids)
-        unit.commit(replace(reading, actor=by, counts={"acts": len(found)}))
+        unit.commit(world.event("acts.exported", purpose, by=by, counts={"acts": len(found)}, **ids))
     return (_as_fhir(world, kept, row) for kept in found if (row := _message(world, kept)))  # 2
 
 

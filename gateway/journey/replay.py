@@ -10,7 +10,6 @@ basis are asked again when they are sent, as always.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.errors import ReplayRefused
@@ -36,9 +35,9 @@ def plan(
         row = ReplayRow(world.ids(), partner, by, world.clock.now(), tuple(sorted(r.mid for r in found)))
         unit.outbox.plan_replay(row)
         event = world.event(
-            "replay.planned", PURPOSE, partner=partner, subject=row.replay_id, counts={"messages": len(found)}
+            "replay.planned", PURPOSE, by=by, partner=partner, subject=row.replay_id, counts={"messages": len(found)}
         )
-        unit.commit(replace(event, actor=by))
+        unit.commit(event)
     return row, found
 
 
@@ -53,9 +52,9 @@ def execute(world: World, replay_id: str, *, by: str) -> int:
         _require_allowed(row, by, now)
         ready = unit.outbox.execute_replay(row._replace(executed_by=by, executed_at=now), PER_S)
         event = world.event(
-            "replay.executed", PURPOSE, partner=row.partner, subject=replay_id, counts={"messages": ready}
+            "replay.executed", PURPOSE, by=by, partner=row.partner, subject=replay_id, counts={"messages": ready}
         )
-        unit.commit(replace(event, actor=by))
+        unit.commit(event)
     world.wake(row.partner)
     return ready
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def look(world: World, month: str, *, by: str) -> Review:
         reads, before = unit.reads(since, until), unit.reads(_period(_before(month))[0], since)
         signed_by = unit.reviewed().get(month)
         counts = {"reads": sum(row.reads for row in reads)}
-        unit.commit(replace(world.event("review.read", PURPOSE, subject=month, counts=counts), actor=by))
+        unit.commit(world.event("review.read", PURPOSE, by=by, subject=month, counts=counts))
     return Review(month, reads, tuple(_unusual(reads, before)), signed_by)
 
 
@@ -64,7 +63,7 @@ def sign_off(world: World, month: str, *, by: str) -> Review:
             raise ReviewRefused("an officer does not sign off reads of his own")
         unusual = tuple(_unusual(reads, before))
         counts = {"reads": sum(row.reads for row in reads), "unusual": len(unusual)}
-        unit.commit(replace(world.event("review.signed", PURPOSE, subject=month, counts=counts), actor=by))
+        unit.commit(world.event("review.signed", PURPOSE, by=by, subject=month, counts=counts))
     return Review(month, reads, unusual, by)
 
 

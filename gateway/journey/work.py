@@ -8,7 +8,6 @@ Refuses an officer without an id, and to end what is not open.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gateway.errors import WorkRefused
 from gateway.journey.deliver import QUEUEING
@@ -28,7 +27,7 @@ def look(world: World, *, by: str, kind: str | None = None) -> Sequence[OpenWork
     require_officer(by)
     with world.store.unit() as unit:
         found = unit.open_work(kind, MOST)
-        unit.commit(replace(world.event("work.listed", PURPOSE, counts={"items": len(found)}), actor=by))
+        unit.commit(world.event("work.listed", PURPOSE, by=by, counts={"items": len(found)}))
     return found
 
 
@@ -44,11 +43,12 @@ def done(world: World, number: int, *, by: str) -> WorkItem:
         event = world.event(
             "work.done",
             PURPOSE,
+            by=by,
             subject=f"{item.kind}:{number}",
             case_no=item.case_no,
             ref_no=item.ref_no,
             partner=item.partner,
             mid=item.mid,
         )
-        unit.commit(replace(event, actor=by))
+        unit.commit(event)
     return item

@@ -150,9 +150,9 @@ class World:
         """The key of ours that signs now. Raises NothingSigns."""
         return self.signing()
 
-    def event(self, act: str, purpose: str, **ids: Any) -> AuditEvent:
-        """One act by us, now."""
-        return AuditEvent(act=act, actor=self.actor, purpose=purpose, **ids)
+    def event(self, act: str, purpose: str, *, by: str | None = None, **ids: Any) -> AuditEvent:
+        """One act, now: ours, or that of an officer."""
+        return AuditEvent(act=act, actor=self.actor if by is None else by, purpose=purpose, **ids)
 
 
 def iso(at: datetime) -> str:
