@@ -15,6 +15,7 @@ disclose     what may leave to one partner now, and how that partner sees it
 compose      one message, mapped, checked and sealed
 translate    one map run over one document
 deliver      waiting messages are brought to a partner, and proven to be there
+finish       what became of the attempts is written, all of it in one commit
 receive      what partners send is proven, understood, applied, or refused with a receipt
 understand   a partner's bytes become a canonical outcome
 hearing      the legs that some messages are about, and what the messages change of them

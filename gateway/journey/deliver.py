@@ -14,64 +14,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from gateway.delivery import breaker
-from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Answer as Heard
-from gateway.delivery.judge import Judgement, Kind, Line, Phase, Result, judge
+from gateway.delivery.judge import Phase, Result, judge
 from gateway.documents.strict_json import reread
-from gateway.errors import ClocksApart, IllegalMove, PermissionRefused, PoisonMessage, SealRefused
-from gateway.exchange_log.audit import AuditEvent
+from gateway.errors import ClocksApart, PermissionRefused, PoisonMessage, SealRefused
 from gateway.journey.disclose import permission_now
-from gateway.journey.legs import moved
-from gateway.journey.withdraw import OTHER, WITHDRAWN, call_back
+from gateway.journey.finish import PURPOSE, Tried, finish
 from gateway.journey.world import World
-from gateway.ports import (
-    Answer,
-    AttemptRow,
-    CaseRow,
-    Claim,
-    Finish,
-    LegRow,
-    MessageRow,
-    Outgoing,
-    ReceiptRow,
-    Unit,
-    WorkItem,
-)
-from gateway.referrals.lifecycle import Act, Party
-from gateway.referrals.needs import Given
+from gateway.ports import Answer, CaseRow, Claim, LegRow, Outgoing
 from gateway.referrals.states import State
 from gateway.sealing import heads, http, receipts
 from gateway.sealing.keys import SigningKey
 from gateway.sealing.receipts import Receipt
 
-PURPOSE = "vocational-rehab"
-SUSPENDED_S = 3600
-"""A partner that says it has gone (410) is asked again no sooner than this."""
-QUEUEING = "queueing"
-"""The work item that stands while messages to a partner queue because its line is shut."""
 LAST_CHANCE = "last-chance"
 """The act of trying a message once more that will be given up if this attempt dies too; one at a time anywhere."""
 NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
 """Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
-
-
-_WRITTEN = {"ready": "delivery.retried", "dead": "delivery.buried"}
-
-
-class Tried(NamedTuple):
-    """One attempt and what it meant. `refused` is our own rule's code when nothing was sent; `head` is kept of it."""
-
-    claim: Claim
-    answer: Answer | None
-    receipt: Receipt | None
-    judgement: Judgement | None
-    refused: str | None
-    began_at: datetime
-    ended_at: datetime
-    head: bytes | None = None
 
 
 def deliver(world: World, partner: str, worker: str) -> int:
@@ -110,7 +70,7 @@ def deliver(world: World, partner: str, worker: str) -> int:
         tried = [
             t for t in world.attempts(partner).map(lambda c: _attempt(world, c, key, give_up_at), waiting) if t
         ]  # 3
-        _finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
+        finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
         return len(refused) + len(tried)
 
 
@@ -240,154 +200,3 @@ def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Recei
         )
     except SealRefused:
         return None
-
-
-# ── what became of it ────────────────────────────────────────────────────────────────────────────────────────────────
-def _finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
-    partner = claims[0].message.partner
-    with world.store.unit(partner) as unit:
-        finishes = [_outcome(world, t) for t in all_tried]
-        _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
-        unit.outbox.release(untried)
-        held = unit.outbox.finish(finishes)
-        unit.add_work(
-            [w for t, f in zip(all_tried, finishes, strict=True) if f.attempt.mid in held and (w := _work(t, f))]
-        )
-        events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
-        turned = _mind_line(world, unit, partner, all_tried) if all_tried or claims[0].probe else []
-        for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
-            world.reached(point)
-        if turned:
-            world.reached("line.turned")
-        unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)], *turned)
-    world.reached("delivery.committed")
-
-
-def _outcome(world: World, tried: Tried) -> Finish:
-    message, answer, judgement = tried.claim.message, tried.answer, tried.judgement
-    attempt = AttemptRow(
-        partner=message.partner,
-        mid=message.mid,
-        fence=tried.claim.fence,
-        phase=answer.phase if answer else "before",
-        http_status=answer.status if answer else None,
-        result=answer.result if answer else None,
-        error_class=tried.refused or (judgement.error_class if judgement else None),
-        began_at=tried.began_at,
-        ended_at=tried.ended_at,
-        head=tried.head,
-        case_no=message.case_no,
-    )
-    if tried.refused or judgement is None:
-        return Finish(attempt, "dead" if tried.refused == PoisonMessage.code else "blocked", tried.ended_at, None)
-    kept = _kept(tried)
-    if judgement.kind is Kind.DELIVERED:
-        return Finish(attempt, "delivered", tried.ended_at, kept)
-    if judgement.kind is Kind.BLOCKED:
-        return Finish(attempt, "blocked", tried.ended_at, kept)
-    patience = SUSPENDED_S if judgement.kind is Kind.SUSPEND else judgement.retry_after
-    attempts, first_at = tried.claim.attempts + 1, tried.claim.first_at
-    next_at = world.retry.next(attempts, world.rng, tried.ended_at, since=first_at, retry_after=patience)
-    return Finish(attempt, "ready" if next_at else "dead", next_at or tried.ended_at, None)
-
-
-def _kept(tried: Tried) -> ReceiptRow | None:
-    receipt, answer = tried.receipt, tried.answer
-    if receipt is None or answer is None or answer.receipt_jws is None:
-        return None
-    message = tried.claim.message
-    return ReceiptRow(
-        message.partner, "out", message.mid, answer.receipt_jws, receipt.decision, receipt.code, tried.ended_at
-    )
-
-
-def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> None:
-    """A first referral that is across makes its leg requested (delivered); one that may not leave calls it back."""
-    ended = {
-        t.claim.message.ref_no: (t, f)
-        for t, f in zip(all_tried, finishes, strict=True)
-        if t.claim.message.type == "referral.created" and t.claim.message.ref_no and f.state != "ready"
-    }
-    rows = unit.legs.many(sorted(ref_no for ref_no in ended if ref_no))
-    barred = {ref_no for ref_no, (t, f) in ended.items() if t.refused and f.state == "blocked"}
-    refused = [r for ref_no, r in rows.items() if ref_no in barred and not State.read(r.state).terminal]
-    seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
-    told = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
-    unit.outbox.enqueue([message for message in told if message])
-    unit.legs.save(*(m for r, row in rows.items() if ended[r][1].state == "delivered" if (m := _confirmed(world, row))))
-
-
-def _confirmed(world: World, row: LegRow) -> LegRow | None:
-    try:
-        return moved(row, Act.CONFIRM_DELIVERY, Party.CLOCK, world.clock.now(), given=Given(receipt_verified=True))
-    except IllegalMove:
-        return None  # the partner's first report was faster than its receipt: nothing to move
-
-
-def _call_back(
-    world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]
-) -> MessageRow | None:
-    reason = WITHDRAWN if tried.refused == "E-CONSENT" else OTHER
-    return call_back(world, unit, row, reason, seqs, holding=tried.claim)
-
-
-def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried]) -> list[AuditEvent]:
-    """Tell the breaker what was heard. When messages begin or cease to queue, a person is told, once."""
-    row, now = unit.lines.hold(partner)
-    before = Breaker(
-        breaker.State(row.breaker),
-        breaker.Why(row.why) if row.why else None,
-        row.failures,
-        row.probes,
-        row.due_at,
-        tuple(Tally(*t) for t in row.recent),
-        row.at_once,
-        row.slow_until,
-    )
-    heard = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in all_tried]
-    after = breaker.after(before, heard, now, world.patience)
-    unit.lines.save(
-        row._replace(
-            breaker=after.state,
-            why=after.why,
-            failures=after.failures,
-            probes=after.probes,
-            due_at=after.due_at,
-            recent=after.recent,
-            at_once=after.at_once,
-            slow_until=after.slow_until,
-        )
-    )
-    flows = row.gate == "open"  # behind a shut gate messages queue anyway
-    if before.state is breaker.State.CLOSED and after.state is breaker.State.OPEN:
-        if flows:
-            unit.add_work([WorkItem(QUEUEING, after.why, None, None, partner, None, world.clock.now())])
-        return [world.event("line.opened", PURPOSE, partner=partner, subject=after.why)]
-    if before.state is not breaker.State.CLOSED and after.state is breaker.State.CLOSED:
-        if flows:
-            unit.end_work(QUEUEING, partner, world.clock.now())
-        return [world.event("line.closed", PURPOSE, partner=partner)]
-    return []
-
-
-def _work(tried: Tried, finish: Finish) -> WorkItem | None:
-    if finish.state not in ("blocked", "dead"):
-        return None
-    message = tried.claim.message
-    code = tried.refused or finish.attempt.error_class
-    return WorkItem(
-        f"delivery-{finish.state}", code, message.case_no, message.ref_no, message.partner, message.mid, tried.ended_at
-    )
-
-
-def _event(world: World, tried: Tried, finish: Finish) -> AuditEvent:
-    message = tried.claim.message
-    event = world.event(
-        "delivery.attempted",
-        PURPOSE,
-        case_no=message.case_no,
-        ref_no=message.ref_no,
-        partner=message.partner,
-        mid=message.mid,
-    )
-    return event if finish.state == "delivered" else event.refused(finish.attempt.error_class or finish.state)

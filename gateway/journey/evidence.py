@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -85,11 +85,11 @@ def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose
     with world.store.unit() as unit:
         found = _found(world, unit, asked)  # 1
         made = world.event(
-            "bundle.made", purpose, case_no=asked.case_no, partner=asked.partner, mid=asked.mid,
+            "bundle.made", purpose, by=by, case_no=asked.case_no, partner=asked.partner, mid=asked.mid,
             subject="with-content" if content else "without-content",
             counts={"acts": len(found.acts), "messages": len(found.messages)},
         )  # fmt: skip
-        unit.commit(replace(made, actor=by))  # 2
+        unit.commit(made)  # 2
     proven = prover.evidence([kept.id for kept in found.acts if kept.id])  # 3
     if not proven.acts:
         raise NothingProven

@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 
 from gateway.errors import GateRefused
-from gateway.journey.deliver import PURPOSE, QUEUEING
+from gateway.journey.finish import PURPOSE, QUEUEING
 from gateway.journey.world import World
 from gateway.ports import LineRow, WorkItem
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gateway.errors import ReplayRefused
-from gateway.journey.deliver import PURPOSE
+from gateway.journey.finish import PURPOSE
 from gateway.journey.gate import require_officer
 from gateway.journey.world import World
 from gateway.ports import DeadRow, ReplayRow

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.errors import WorkRefused
-from gateway.journey.deliver import QUEUEING
+from gateway.journey.finish import QUEUEING
 from gateway.journey.gate import require_officer
 from gateway.journey.reconcile import DIFFER, UNANSWERED
 from gateway.journey.track import MISSING
