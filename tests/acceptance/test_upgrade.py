@@ -35,7 +35,7 @@ from gateway.store.rest import seal_rest
 from gateway.store.sealed import is_sealed
 from gateway.worker.rounds import walk
 from tests.conftest import in_database, leaves
-from tests.contract.test_store import EVENT, NOW, finish, leg, message, request_row
+from tests.contract.store.build import EVENT, NOW, finish, leg, message, request_row
 from tests.faults.restored import run, shell
 from tests.faults.test_restore import empty_home
 from tests.unsealed import SEALED, Unsealed

@@ -1,4 +1,4 @@
-"""The store in memory: for journey tests that need no database. Passes tests/contract/test_store.py.
+"""The store in memory: for journey tests that need no database. Passes tests/contract/store.
 
 One unit at a time; leaving it without commit puts everything back. Locks are not modelled: there is one thread.
 """

@@ -31,7 +31,7 @@ from gateway.store.embedded import embedded_postgres
 from gateway.store.postgres import PostgresStore
 from gateway.worker.embedded import Runner
 from tests.conftest import home_folder, in_database, leaves
-from tests.contract.test_store import EVENT, case, finish, message
+from tests.contract.store.build import EVENT, case, finish, message
 from tests.faults import restored as round_of
 from tests.faults.ground import Ground
 from tests.faults.restored import run

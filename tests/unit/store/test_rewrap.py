@@ -23,7 +23,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.rewrap import BATCH, rewrap
 from gateway.store.vault import Vault
 from tests.conftest import LOG_NAME
-from tests.contract.test_store import EVENT, case, file, message
+from tests.contract.store.build import EVENT, case, file, message
 
 FIRST, SECOND = bytes(32), bytes(range(32))
 WORDS = "홍길동 010-1234-5678".encode()

@@ -18,7 +18,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.sealed import ALL, MARK, is_sealed
 from gateway.store.vault import Vault
 from tests.conftest import LOG_NAME
-from tests.contract.test_store import EVENT, case, file, finish, leg, message, request_row
+from tests.contract.store.build import EVENT, case, file, finish, leg, message, request_row
 from tests.unsealed import SEALED, Unsealed
 
 WORDS = "홍길동 010-1234-5678".encode()

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import StoreUnavailable
 from gateway.store.postgres import PostgresStore
 from tests.conftest import leaves
-from tests.contract.test_store import EVENT, message
+from tests.contract.store.build import EVENT, message
 
 IDLE_S = 0.4
 

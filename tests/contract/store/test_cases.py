@@ -1,0 +1,72 @@
+"""What every store must do with cases and what screening decided about them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from gateway.ports import CaseChange, QuarantinedRow, Store
+from tests.contract.store.build import EVENT, NOW, case, file, screening
+
+
+def test_every_revision_of_a_case_stays_in_its_history(store: Store) -> None:
+    later = NOW + timedelta(hours=1)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(), "I", None)])
+        unit.cases.save([CaseChange(case(revision=2, record=b'{"a":2}', updated_at=later), "U", None)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.cases.look([case().case_no])[case().case_no].record == b'{"a":2}'
+        unit.cases.save([CaseChange(case(2, record=None), "I", None)])
+        assert unit.cases.records([case(n).case_no for n in (1, 2, 3)]) == {case().case_no: b'{"a":2}'}
+        assert unit.cases.as_of(case().case_no, NOW) == b'{"a":1}'
+        assert unit.cases.as_of(case().case_no, later) == b'{"a":2}'
+        assert unit.cases.as_of(case().case_no, NOW - timedelta(seconds=1)) is None
+
+
+def test_only_priority_cases_that_may_leave_and_were_not_referred_are_to_be_referred(store: Store) -> None:
+    rows = [
+        case(1),
+        case(2),
+        case(3, verdict="no-referral", reason="E-LB"),
+        case(4),
+        case(5, status="deleted"),
+        case(6),
+    ]
+    results = ["PRIORITY", "WAITLIST", "PRIORITY", "PRIORITY", "PRIORITY", "PRIORITY"]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(r, "I", None) for r in rows])
+        assert [r.case_no for r in unit.cases.unscreened(9)] == [r.case_no for r in rows if r.status == "live"]
+        unit.cases.screened([screening(r, s, score=n) for n, (r, s) in enumerate(zip(rows, results, strict=True))])
+        assert unit.cases.unscreened(9) == []
+        unit.cases.mark_referred([rows[3].case_no])
+        assert [r.case_no for r in unit.cases.to_refer(9)] == [rows[5].case_no, rows[0].case_no]
+        assert [r.case_no for r in unit.cases.waiting()] == [rows[1].case_no]
+
+
+def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> None:
+    row = case()
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        for result, day in (("PRIORITY", 1), ("WAITLIST", 2), ("PRIORITY", 3), ("PRIORITY", 4)):
+            unit.cases.screened([screening(row, result, date(2026, 12, day))])
+        assert [(s.case_no, s.branch, s.since) for s in unit.cases.seats_held()] == [
+            (row.case_no, "1100", date(2026, 12, 3))
+        ]
+        unit.cases.screened([screening(row, "GENERAL", date(2026, 12, 5))])
+        assert unit.cases.seats_held() == []
+        assert unit.cases.latest_screening([row.case_no])[row.case_no].result == "GENERAL"
+
+
+def test_the_report_lets_a_newer_quarantine_speak_for_the_case(store: Store) -> None:
+    aside = QuarantinedRow(file(1).file_id, 2, case(2).case_no, "E-ENC", "korNm", b"\xff", "0" * 64)
+    with store.unit() as unit:
+        unit.handovers.add(file(1), [aside, aside._replace(record_no=3, case_no=case(1).case_no, reason="E-DATE")])
+        unit.cases.save([CaseChange(case(1, updated_at=NOW + timedelta(hours=1)), "I", None)])
+        unit.cases.save([CaseChange(case(3, status="awaiting", facts=None, record=None), "E", None)])
+        unit.cases.screened([screening(case(1))])
+        told = {row["caseNo"]: (row["record"], row["reason"], row["screening"]) for row in unit.cases.report()}
+    assert told == {
+        case(1).case_no: ("ok", None, "CANDIDATE"),
+        case(2).case_no: ("quarantined", "E-ENC", None),
+        case(3).case_no: ("awaiting", None, None),
+    }

@@ -1,0 +1,57 @@
+"""What every store must do with facts, checks and what is written back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from gateway.ports import CheckRow, Store, UpdateRow
+from tests.contract.store.build import DAY, EVENT, NOW, about, fact, leg, met, request_row
+
+
+def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        unit.inbox.keep(facts=[fact(1)])
+        unit.inbox.keep(facts=[fact(2), fact(3)])
+        assert unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
+        assert not unit.facts.supersede(leg().ref_no, 1, fact(2).fact_id)
+        told = [(f.seq, f.entered_in_error, f.superseded_by) for f in unit.facts.of([leg().ref_no])]
+        assert told == [(1, True, fact(2).fact_id), (2, False, None), (3, False, None)]
+        assert unit.facts.of([leg().ref_no])[1:] == [fact(2), fact(3)]
+
+
+def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
+    check = CheckRow(leg().ref_no, "P1M", "rtw-date", DAY, date(2026, 12, 23), "scheduled", None)
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        unit.facts.save_checks([check])
+        assert unit.facts.checks_due(date(2026, 12, 22)) == []
+        assert unit.facts.checks_due(date(2026, 12, 23)) == [check]
+        unit.facts.save_checks([check._replace(state="completed", result="retained-same-job")])
+        assert unit.facts.checks_due(date(2026, 12, 23)) == []
+        assert met(unit, about(leg().ref_no)).checks[0].result == "retained-same-job"
+        late = check._replace(milestone="P12M", due_on=date(2027, 11, 23))
+        unit.facts.save_checks([late, check._replace(state="due")])
+        assert met(unit, about(leg().ref_no), about("R20261123-0000099")).checks == [check._replace(state="due"), late]
+
+
+def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        assert unit.facts.allocate_file(DAY, 10, NOW) is None
+        for n in (1, 2):
+            unit.facts.add_updates([UpdateRow(leg().ref_no, n, leg().case_no, b'{"updateNo":1}', None, None, NOW)])
+        assert unit.facts.allocate_file(DAY, 10, NOW - timedelta(seconds=1)) is None
+        allocated = unit.facts.allocate_file(DAY, 10, NOW)
+        assert allocated is not None
+        assert allocated[0] == 1
+        assert [u.update_no for u in allocated[1]] == [1, 2]
+        assert unit.facts.allocate_file(DAY, 10, NOW) is None
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        waiting = unit.facts.unwritten_files()
+        assert [(d, n, len(rows)) for d, n, rows in waiting] == [(DAY, 1, 2)]
+        unit.facts.file_written(DAY, 1, "f" * 64, NOW)
+        assert unit.facts.unwritten_files() == []
+        last = unit.facts.last_updates([leg().ref_no, "R20261123-0000099"])[leg().ref_no]
+        assert (last.update_no, last.file_seq) == (2, 1)

@@ -1,0 +1,32 @@
+"""What every store must do with files that COMWEL hands over."""
+
+from __future__ import annotations
+
+from gateway.ports import ParkedRow, QuarantinedRow, Store
+from tests.contract.store.build import EVENT, NOW, file, uid
+
+
+def test_an_accepted_file_is_found_by_its_bytes_and_a_rejected_one_is_not(store: Store) -> None:
+    with store.unit() as unit:
+        unit.handovers.add(file(1), [QuarantinedRow(file(1).file_id, 2, None, "E-ENC", "korNm", b"\xff", "0" * 64)])
+        unit.handovers.add(file(2, "rejected"))
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.handovers.find("A1", file(1).sha256) == file(1)
+        assert [q.raw for q in unit.handovers.quarantined(file(1).file_id)] == [b"\xff"]
+        assert unit.handovers.quarantined(file(2).file_id) == []
+        assert unit.handovers.find("A6", file(1).sha256) is None
+        assert unit.handovers.find("A1", file(2).sha256) is None
+        assert [f.file_seq for f in unit.handovers.accepted("A1")] == [1]
+        unit.handovers.mark_replaced(file(1).file_id)
+        assert unit.handovers.accepted("A1") == []
+
+
+def test_a_parked_row_waits_once_and_leaves_when_woken(store: Store) -> None:
+    row = ParkedRow("20260001000001", 2, "U", None, b"{}", "b" * 64, uid("f"), 7, NOW)
+    with store.unit() as unit:
+        unit.handovers.park([row])
+        unit.handovers.park([row])
+        assert unit.handovers.parked(["20260001000001"]) == [row]
+        unit.handovers.unpark([row])
+        assert unit.handovers.parked(["20260001000001"]) == []

@@ -1,0 +1,87 @@
+"""What every store must do with referrals and their legs."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from gateway.errors import Interfered
+from gateway.ports import CaseChange, Store
+from tests.contract.store.build import DAY, EVENT, NOW, case, leg, request_row
+
+
+def test_numbers_of_a_day_are_given_out_once(store: Store) -> None:
+    with store.unit() as unit:
+        assert list(unit.legs.next_numbers(DAY, 3)) == [1, 2, 3]
+        assert list(unit.legs.next_numbers(DAY, 2)) == [4, 5]
+        assert list(unit.legs.next_numbers(date(2026, 11, 24), 1)) == [1]
+
+
+def test_a_leg_that_somebody_else_changed_is_not_overwritten(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        read = unit.legs.get(leg().ref_no)
+        assert read == leg()
+        unit.legs.save(read._replace(status="accepted", state="accepted|accepted", business="accepted"))
+        again = unit.legs.get(leg().ref_no)
+        assert again is not None
+        assert (again.version, again.status, again.services) == (2, "accepted", ("01", "02"))
+        with pytest.raises(Interfered):
+            unit.legs.save(read)
+
+
+def test_some_of_many_legs_that_somebody_else_changed_save_none_of_them(store: Store) -> None:
+    legs = [leg(n, case_no=f"2026000100{n:04d}") for n in (1, 2, 3)]
+    with store.unit() as unit:
+        unit.legs.add([request_row()], legs)
+        unit.legs.save(legs[1])
+        unit.commit(EVENT)
+    with pytest.raises(Interfered), store.unit() as unit:
+        unit.legs.save(*(one._replace(status="accepted") for one in legs))
+    with store.unit() as unit:
+        found = unit.legs.many([one.ref_no for one in legs])
+        assert [(one.status, one.version) for one in found.values()] == [("requested", n) for n in (1, 2, 1)]
+
+
+def test_the_legs_of_cases_come_by_their_numbers(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(2, partner="KEAD"), leg(), leg(3, case_no="20260001000002")])
+        assert [one.ref_no for one in unit.legs.of_case(leg().case_no)] == [leg(1).ref_no, leg(2).ref_no]
+        found = unit.legs.of_cases(["20260001000002", leg().case_no, "20260001000003"])
+        assert [one.ref_no for one in found] == [leg(n).ref_no for n in (1, 2, 3)]
+        assert unit.legs.of_cases([]) == []
+
+
+def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        assert unit.legs.untracked(5, NOW - timedelta(seconds=1)) == []
+        found = unit.legs.untracked(5, NOW)
+        assert [x.ref_no for x in found] == [leg().ref_no]
+        unit.legs.mark_tracked(found)
+        assert unit.legs.untracked(5, NOW) == []
+        unit.legs.save(unit.legs.many([leg().ref_no])[leg().ref_no])
+        assert len(unit.legs.untracked(5, NOW)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "called_back"),
+    [
+        ({}, False),
+        ({"barred": True}, True),
+        ({"version": 2}, True),
+    ],
+)
+def test_open_legs_of_cases_that_may_not_be_served_are_called_back(
+    store: Store, change: dict[str, object], called_back: bool
+) -> None:
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(1, **change), "I", None)])
+        legs = [
+            leg(1),
+            leg(2, partner="KEAD", status="completed"),
+            leg(3, partner="TRN", business="cancellation-requested"),
+        ]
+        unit.legs.add([request_row()], legs)
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == ([leg(1).ref_no] if called_back else [])
