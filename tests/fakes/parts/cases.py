@@ -1,0 +1,110 @@
+"""See `gateway.store.parts.cases`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway.ports import CaseChange, CaseRow, JudgedRow, ScreeningRow, SeatRow
+from tests.fakes.shelf import TERMINAL, Part
+
+
+class Caseload(Part):
+    def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        return {n: self.s.cases[n] for n in sorted(case_nos) if n in self.s.cases}
+
+    look = load
+
+    def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
+        return {no: row.record for no, row in self.look(case_nos).items() if row.record is not None}
+
+    def save(self, changes: Sequence[CaseChange]) -> None:
+        for change in changes:
+            self.s.cases[change.row.case_no] = change.row
+            self.s.history.append(change)
+
+    def as_of(self, case_no: str, at: datetime) -> bytes | None:
+        found = [c.row for c in self.s.history if c.row.case_no == case_no and c.row.updated_at <= at]
+        return found[-1].record if found else None
+
+    def _latest(self, case_no: str) -> ScreeningRow | None:
+        return next((s for s in reversed(self.s.screenings) if s.case_no == case_no), None)
+
+    def _live(self) -> list[CaseRow]:
+        return [row for _, row in sorted(self.s.cases.items()) if row.status == "live"]
+
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]:
+        fresh = [row for row in self._live() if row.screened < row.revision]
+        return [JudgedRow(row.case_no, row.revision, row.record) for row in fresh[:limit]]
+
+    def waiting(self) -> Sequence[JudgedRow]:
+        return [
+            JudgedRow(row.case_no, row.revision, row.record)
+            for row in self._live()
+            if row.screened == row.revision and (s := self._latest(row.case_no)) and s.result == "WAITLIST"
+        ]
+
+    def seats_held(self) -> Sequence[SeatRow]:
+        seats = []
+        for row in self._live():
+            since = None
+            for s in self.s.screenings:
+                if s.case_no == row.case_no:
+                    since = (since or s.business_date) if s.result == "PRIORITY" else None
+            if since and row.branch:
+                seats.append(SeatRow(row.case_no, row.branch, since))
+        return seats
+
+    def screened(self, rows: Sequence[ScreeningRow]) -> None:
+        self.s.screenings += rows
+        for r in rows:
+            case = self.s.cases[r.case_no]
+            self.s.cases[r.case_no] = case._replace(screened=max(case.screened, r.revision))
+
+    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
+        return {n: s for n in case_nos if (s := self._latest(n))}
+
+    def to_refer(self, limit: int) -> Sequence[CaseRow]:
+        found = []
+        for row in self._live():
+            s = self._latest(row.case_no)
+            legs = [g for g in self.s.legs.values() if g.case_no == row.case_no]
+            busy = any(g.status not in TERMINAL or g.case_version == row.version for g in legs)
+            fit = not busy and row.referred < row.revision and row.verdict == "ok" and row.screened == row.revision
+            if fit and s and s.result == "PRIORITY":
+                found.append((-s.score, row.case_no, row))
+        return [row for _, _, row in sorted(found)][:limit]
+
+    def mark_referred(self, case_nos: Sequence[str]) -> None:
+        for n in case_nos:
+            self.s.cases[n] = self.s.cases[n]._replace(referred=self.s.cases[n].revision)
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        files = self.s.files
+        spoken = [q for q in self.s.quarantined if q.case_no and files[q.file_id].way == "A1"]
+        aside = {q.case_no: q for q in spoken if files[q.file_id].status == "accepted"}
+        for n in sorted({*self.s.cases, *(c for c in aside if c)}):
+            case, q = self.s.cases.get(n), aside.get(n)
+            s = self._latest(n)
+            newer = q and (case is None or case.facts is None or self.s.files[q.file_id].received_at > case.updated_at)
+            if q and newer:
+                record, reason, gate = "quarantined", q.reason, None
+            else:
+                assert case is not None
+                plain = case.verdict if case.status == "live" else case.status
+                record, reason, gate = plain, case.reason, s.gate if s else None
+            legs = [
+                {"refNo": leg.ref_no, "partner": leg.partner, "status": leg.status, "business": leg.business}
+                for _, leg in sorted(self.s.legs.items())
+                if leg.case_no == n
+            ]
+            yield {
+                "caseNo": n,
+                "record": record,
+                "reason": reason,
+                "screening": gate,
+                "decision": s.result if s else None,
+                "score": s.score if s else None,
+                "legs": legs,
+            }

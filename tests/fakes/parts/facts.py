@@ -1,0 +1,56 @@
+"""See `gateway.store.parts.facts`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from gateway.ports import CheckRow, FactRow, UpdateRow
+from tests.fakes.shelf import Part
+
+
+class Facts(Part):
+    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
+        return sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
+
+    def supersede(self, ref_no: str, seq: int, by: str) -> bool:
+        hit = [f for f in self.s.facts if (f.ref_no, f.seq) == (ref_no, seq) and not f.entered_in_error]
+        for f in hit:
+            self.s.facts[self.s.facts.index(f)] = f._replace(entered_in_error=True, superseded_by=by)
+        return bool(hit)
+
+    def save_checks(self, rows: Sequence[CheckRow]) -> None:
+        self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}
+
+    def checks_due(self, today: date) -> Sequence[CheckRow]:
+        found = [c for c in self.s.checks.values() if c.state == "scheduled" and c.due_on <= today]
+        return sorted(found, key=lambda c: (c.due_on, c.ref_no))
+
+    def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
+        found = sorted((u for u in self.s.updates.values() if u.ref_no in ref_nos), key=lambda u: u.update_no)
+        return {u.ref_no: u for u in found}
+
+    def add_updates(self, rows: Sequence[UpdateRow]) -> None:
+        self.s.updates |= {(row.ref_no, row.update_no): row for row in rows}
+
+    def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
+        waiting = sorted(
+            (u for u in self.s.updates.values() if u.file_seq is None), key=lambda u: (u.ref_no, u.update_no)
+        )
+        if not waiting or (len(waiting) < limit and min(u.at for u in waiting) > settled):
+            return None
+        seq = max((n for d, n in self.s.rtw_files if d == file_date), default=0) + 1
+        self.s.rtw_files[file_date, seq] = None
+        for u in waiting[:limit]:
+            self.s.updates[u.ref_no, u.update_no] = u._replace(file_date=file_date, file_seq=seq)
+        return seq, self._in_file(file_date, seq)
+
+    def _in_file(self, file_date: date, seq: int) -> Sequence[UpdateRow]:
+        found = [u for u in self.s.updates.values() if (u.file_date, u.file_seq) == (file_date, seq)]
+        return sorted(found, key=lambda u: (u.ref_no, u.update_no))
+
+    def unwritten_files(self) -> Sequence[tuple[date, int, Sequence[UpdateRow]]]:
+        return [(d, n, self._in_file(d, n)) for (d, n), sha in sorted(self.s.rtw_files.items()) if sha is None]
+
+    def file_written(self, file_date: date, file_seq: int, sha256: str, at: datetime) -> None:
+        self.s.rtw_files[file_date, file_seq] = sha256

@@ -1,0 +1,41 @@
+"""See `gateway.store.parts.handovers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gateway.ports import HandoverFile, ParkedRow, QuarantinedRow
+from tests.fakes.shelf import Part
+
+
+class Handovers(Part):
+    def find(self, way: str, sha256: str) -> HandoverFile | None:
+        return next(
+            (f for f in self.s.files.values() if (f.way, f.sha256, f.status) == (way, sha256, "accepted")), None
+        )
+
+    def accepted(self, way: str) -> Sequence[HandoverFile]:
+        found = [f for f in self.s.files.values() if f.way == way and f.status == "accepted"]
+        return sorted(found, key=lambda f: (f.base_date, f.file_seq, f.received_at))
+
+    def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
+        self.s.files[file.file_id] = file
+        self.s.quarantined += quarantined
+
+    def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
+        return sorted((q for q in self.s.quarantined if q.file_id == file_id), key=lambda q: q.record_no)
+
+    def mark_replaced(self, file_id: str) -> None:
+        self.s.files[file_id] = self.s.files[file_id]._replace(status="replaced")
+
+    def park(self, rows: Iterable[ParkedRow]) -> None:
+        for row in rows:
+            self.s.parked.setdefault((row.case_no, row.version, row.facts_sha256), row)
+
+    def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
+        found = [row for row in self.s.parked.values() if row.case_no in case_nos]
+        return sorted(found, key=lambda r: (r.case_no, r.version, r.parked_at))
+
+    def unpark(self, rows: Iterable[ParkedRow]) -> None:
+        for row in rows:
+            self.s.parked.pop((row.case_no, row.version, row.facts_sha256), None)

@@ -1,0 +1,84 @@
+"""See `gateway.store.parts.inbox`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from gateway.errors import Interfered
+from gateway.ports import Arrival, CheckRow, FactRow, InboxRow, LegRow, MessageRow, Met, ReceiptRow
+from tests.fakes.parts.cases import Caseload
+from tests.fakes.parts.facts import Facts
+from tests.fakes.parts.legs import Legs
+from tests.fakes.shelf import Part
+
+
+class Inbox(Part):
+    def meet(self, arrivals: Sequence[Arrival]) -> Met:
+        fresh = {(one.partner, one.nonce): one.at for one in arrivals if (one.partner, one.nonce) not in self.s.nonces}
+        self.s.nonces |= fresh
+        ids = [(one.partner, one.mid) for one in arrivals if (one.partner, one.mid) in self.s.inbox]
+        told = {one.ref_no for one in arrivals if one.ref_no}
+        legs = Legs(self.s).many(sorted(told))
+        held = sorted(
+            (r for r in self.s.inbox.values() if r.ref_no in told and r.state == "held"), key=lambda r: r.seq or 0
+        )
+        checks = [check for check in self.s.checks.values() if check.ref_no in told]
+        return Met(
+            set(fresh),
+            {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in ids},
+            legs,
+            [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in held],
+            sorted(checks, key=lambda c: (c.due_on, c.ref_no)),
+            Caseload(self.s).records([leg.case_no for leg in legs.values()]),
+        )
+
+    def forget_nonces(self, before: datetime) -> int:
+        old = [key for key, at in self.s.nonces.items() if at < before]
+        for key in old:
+            del self.s.nonces[key]
+        return len(old)
+
+    def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
+        self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
+
+    def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
+        shown = {w.mid for w in self.s.work if w.kind == kind and not w.done_at}
+        late = [r for r in self.s.inbox.values() if r.state == "held" and r.at < before and r.mid not in shown]
+        legs = self.s.legs
+        return [
+            (legs[r.ref_no].case_no if r.ref_no in legs else None, r.ref_no or "", r.partner, r.mid)
+            for r in sorted(late, key=lambda r: r.at)[:limit]
+        ]
+
+    def end_missing(self, kind: str, at: datetime) -> int:
+        held = {(r.partner, r.mid) for r in self.s.inbox.values() if r.state == "held"}
+        over = [
+            n for n, w in enumerate(self.s.work) if w.kind == kind and not w.done_at and (w.partner, w.mid) not in held
+        ]
+        for n in over:
+            self.s.work[n] = self.s.work[n]._replace(done_at=at)
+        return len(over)
+
+    def keep(
+        self,
+        heard: Sequence[tuple[InboxRow, MessageRow]] = (),
+        *,
+        legs: Sequence[LegRow] = (),
+        facts: Sequence[FactRow] = (),
+        checks: Sequence[CheckRow] = (),
+    ) -> Mapping[tuple[str, str], int]:
+        places = {}
+        for row, message in heard:
+            if (row.partner, row.mid) in self.s.inbox:
+                raise Interfered("a message")
+            self.s.inbox[row.partner, row.mid] = row
+            self.s.messages[message.partner, "in", message.mid] = message
+            places[row.partner, row.mid] = len(self.s.inbox)
+        Legs(self.s).save(*legs)
+        self.s.facts += facts
+        Facts(self.s).save_checks(checks)
+        return places
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)

@@ -1,0 +1,62 @@
+"""See `gateway.store.parts.legs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from gateway.errors import Interfered
+from gateway.ports import CaseRow, LegRow, ReferralRow
+from tests.fakes.shelf import TERMINAL, Part
+
+
+class Legs(Part):
+    def next_numbers(self, day: date, how_many: int) -> Sequence[int]:
+        last = self.s.numbers[day] = self.s.numbers.get(day, 0) + how_many
+        return range(last - how_many + 1, last + 1)
+
+    def add(self, referrals: Sequence[ReferralRow], legs: Sequence[LegRow]) -> None:
+        self.s.referrals |= {r.request_no: r for r in referrals}
+        self.s.legs |= {leg.ref_no: leg for leg in legs}
+
+    def get(self, ref_no: str) -> LegRow | None:
+        return self.s.legs.get(ref_no)
+
+    def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
+        return {n: self.s.legs[n] for n in sorted(ref_nos) if n in self.s.legs}
+
+    def of_case(self, case_no: str) -> Sequence[LegRow]:
+        return self.of_cases([case_no])
+
+    def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
+        return [leg for _, leg in sorted(self.s.legs.items()) if leg.case_no in case_nos]
+
+    def save(self, *legs: LegRow) -> None:
+        for leg in legs:
+            known = self.s.legs.get(leg.ref_no)
+            if known is None or known.version != leg.version:
+                raise Interfered("a leg")
+            self.s.legs[leg.ref_no] = leg._replace(version=leg.version + 1, tracked=known.tracked)
+
+    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
+        changed = [leg for _, leg in sorted(self.s.legs.items()) if leg.tracked < leg.version]
+        return [leg for leg in changed if leg.updated_at <= settled][:limit]
+
+    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+        for leg in legs:
+            known = self.s.legs[leg.ref_no]
+            self.s.legs[leg.ref_no] = known._replace(tracked=max(known.tracked, leg.version))
+
+    def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
+        found = []
+        for _, leg in sorted(self.s.legs.items()):
+            case = self.s.cases.get(leg.case_no)
+            if leg.status in TERMINAL or leg.business == "cancellation-requested" or case is None:
+                continue
+            if case.barred or case.version != leg.case_version:
+                found.append((leg, case))
+        return found[:limit]
+
+    def end_requests(self, statuses: Mapping[str, str]) -> None:
+        for request_no, status in statuses.items():
+            self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
