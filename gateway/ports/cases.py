@@ -1,0 +1,124 @@
+"""Cases as COMWEL knows them, and what screening decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol
+
+
+class CaseRow(NamedTuple):
+    """What is known about one case now. JSON columns are bytes; see the comments in the schema."""
+
+    case_no: str
+    version: int
+    revision: int
+    status: str
+    branch: str | None
+    facts: bytes | None
+    facts_sha256: str | None
+    entry: bytes | None
+    entry_sha256: str | None
+    entry_state: str
+    record: bytes | None
+    verdict: str
+    reason: str | None
+    merged_into: str | None
+    barred: bool
+    screened: int
+    referred: int
+    updated_at: datetime
+
+
+class JudgedRow(NamedTuple):
+    """What judging reads of a case: its canonical record (JSON bytes) at a revision, and nothing besides."""
+
+    case_no: str
+    revision: int
+    record: bytes | None
+
+
+class CaseChange(NamedTuple):
+    """A new revision of a case and what brought it: I U D M X (A1) or E (entry)."""
+
+    row: CaseRow
+    change: str
+    file_id: str | None
+
+
+class ScreeningRow(NamedTuple):
+    """One screening decision with its explanation."""
+
+    case_no: str
+    revision: int
+    ruleset: str
+    gate: str
+    score: int
+    contributions: bytes
+    inputs_hash: str
+    result: str
+    position: int | None
+    capacity: int | None
+    business_date: date
+    decided_at: datetime
+
+
+class SeatRow(NamedTuple):
+    """A case that holds a Job Coordinator's seat."""
+
+    case_no: str
+    branch: str
+    since: date
+
+
+class Caseload(Protocol):
+    """Cases as COMWEL knows them, and screening decisions."""
+
+    def load(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        """These cases, locked until the unit ends."""
+        ...
+
+    def look(self, case_nos: Sequence[str]) -> Mapping[str, CaseRow]:
+        """These cases as they are, not locked."""
+        ...
+
+    def records(self, case_nos: Sequence[str]) -> Mapping[str, bytes]:
+        """The canonical records of these cases, JSON bytes, not locked; cases without one are missing."""
+        ...
+
+    def save(self, changes: Sequence[CaseChange]) -> None:
+        """Write new revisions and their history."""
+        ...
+
+    def as_of(self, case_no: str, at: datetime) -> bytes | None:
+        """The canonical record as it was at a moment of protocol time, JSON bytes."""
+        ...
+
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]: ...
+
+    def waiting(self) -> Sequence[JudgedRow]:
+        """Live cases on a waiting list, by their latest decision, locked."""
+        ...
+
+    def seats_held(self) -> Sequence[SeatRow]:
+        """Live cases that are PRIORITY now, and since which business day without a break."""
+        ...
+
+    def screened(self, rows: Sequence[ScreeningRow]) -> None:
+        """Append decisions and remember which revision they judged."""
+        ...
+
+    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]: ...
+
+    def to_refer(self, limit: int) -> Sequence[CaseRow]:
+        """Live PRIORITY cases with verdict ok, undecided in this revision, best first.
+
+        Not those that have a leg of this version already, nor those that still have an open one of an earlier version.
+        """
+        ...
+
+    def mark_referred(self, case_nos: Sequence[str]) -> None: ...
+
+    def report(self) -> Iterator[Mapping[str, Any]]:
+        """One row a case for `gateway status cases`: caseNo, record, reason, screening, legs."""
+        ...

@@ -1,0 +1,80 @@
+"""Files from COMWEL: what was accepted, put aside, or waits for its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+
+class HandoverFile(NamedTuple):
+    """One file from COMWEL as the gateway judged it. `way` A1|A6; `status` accepted|replaced|rejected."""
+
+    file_id: str
+    way: str
+    name: str
+    base_date: date
+    file_seq: int
+    mode: str
+    sha256: str
+    status: str
+    reason: str | None
+    records: int
+    quarantined: int
+    received_at: datetime
+
+
+class QuarantinedRow(NamedTuple):
+    """A record put aside with its bytes (digits of a resident registration number already masked)."""
+
+    file_id: str
+    record_no: int
+    case_no: str | None
+    reason: str
+    field: str | None
+    raw: bytes
+    sha256: str
+
+
+class ParkedRow(NamedTuple):
+    """A version that came before its turn and waits."""
+
+    case_no: str
+    version: int
+    change: str
+    old_case_no: str | None
+    facts: bytes
+    facts_sha256: str
+    file_id: str
+    record_no: int
+    parked_at: datetime
+
+
+class Handovers(Protocol):
+    """Files from COMWEL, their quarantined and parked records."""
+
+    def find(self, way: str, sha256: str) -> HandoverFile | None:
+        """The accepted file with these bytes, if it came before."""
+        ...
+
+    def accepted(self, way: str) -> Sequence[HandoverFile]:
+        """All accepted files of a way, oldest first."""
+        ...
+
+    def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None: ...
+
+    def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:
+        """The records of a file that were put aside, in order."""
+        ...
+
+    def mark_replaced(self, file_id: str) -> None: ...
+
+    def park(self, rows: Iterable[ParkedRow]) -> None:
+        """Keep versions that came too early; the same row twice is one."""
+        ...
+
+    def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
+        """What waits for these cases, by case and version."""
+        ...
+
+    def unpark(self, rows: Iterable[ParkedRow]) -> None: ...

@@ -1,0 +1,89 @@
+"""Messages in, and what they meet here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from gateway.ports.facts import CheckRow, FactRow
+from gateway.ports.legs import LegRow
+from gateway.ports.outbox import MessageRow, ReceiptRow
+
+
+class InboxRow(NamedTuple):
+    """The memory of one inbound message. `state` applied|held|stale|refused|quarantined."""
+
+    partner: str
+    mid: str
+    jws_sha256: bytes
+    ref_no: str | None
+    seq: int | None
+    state: str
+    code: str | None
+    at: datetime
+
+
+class Arrival(NamedTuple):
+    """A proven message at the door: who it is, the nonce of the attempt, and the leg it says it is about."""
+
+    partner: str
+    mid: str
+    nonce: str
+    at: datetime
+    ref_no: str | None
+
+
+class Met(NamedTuple):
+    """What arriving messages meet: which nonces are new, which ids are known, their legs and what hangs on those.
+
+    `seen` by (partner, mid), with our receipt; `held` with the partner's seq, in its order; `checks` by day; `records`
+    by case, JSON bytes.
+    """
+
+    fresh: Set[tuple[str, str]]
+    seen: Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]
+    legs: Mapping[str, LegRow]
+    held: Sequence[tuple[int, MessageRow]]
+    checks: Sequence[CheckRow]
+    records: Mapping[str, bytes]
+
+
+class Inbox(Protocol):
+    """Messages in."""
+
+    def meet(self, arrivals: Sequence[Arrival]) -> Met:
+        """Use up their nonces, and find what they meet here; legs and checks are locked until the unit ends."""
+        ...
+
+    def forget_nonces(self, before: datetime) -> int:
+        """Forget nonces that are too old to be replayed; returns how many."""
+        ...
+
+    def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
+
+    def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
+        """Case, leg, partner and id of what is held since before this moment and has no open work of this kind."""
+        ...
+
+    def end_missing(self, kind: str, at: datetime) -> int:
+        """End the work of this kind whose message is not held any more; returns how much."""
+        ...
+
+    def keep(
+        self,
+        heard: Sequence[tuple[InboxRow, MessageRow]] = (),
+        *,
+        legs: Sequence[LegRow] = (),
+        facts: Sequence[FactRow] = (),
+        checks: Sequence[CheckRow] = (),
+    ) -> Mapping[tuple[str, str], int]:
+        """Remember messages and write what they change; returns their inbox seqs by (partner, mid).
+
+        Raises Interfered when one of them is there already, or when somebody was faster with a leg.
+        """
+        ...
+
+    def receipt(self, mid: str) -> ReceiptRow | None:
+        """Our receipt for a message, by its id alone."""
+        ...
