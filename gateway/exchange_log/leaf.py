@@ -153,9 +153,8 @@ class Leaf(NamedTuple):
 def read(raw: bytes) -> Leaf:
     """The leaf in these bytes. Raises LeafInvalid unless they are the one way to write it."""
     if found := _at_a_glance(raw):
-        said = found.groupdict()
-        said["seq"] = int(said["seq"])
-        return _leaf(said)
+        act, at, id_, stream, seq, *rest = found.group(*Leaf._fields[:-1])
+        return Leaf(act, _moment(at), id_, stream, int(seq), *rest)
     return read_closely(raw)
 
 
@@ -170,12 +169,12 @@ def read_closely(raw: bytes) -> Leaf:
     _judge(said, raw)
     if orjson.dumps({**said, "v": VERSION}, option=orjson.OPT_SORT_KEYS) != raw:
         raise LeafInvalid("not canonical JSON")
-    return _leaf(said)
+    return Leaf(**{**said, "at": _moment(said["at"])})
 
 
-def _leaf(said: dict[str, Any]) -> Leaf:
+def _moment(at: str) -> datetime:
     try:
-        return Leaf(**{**said, "at": datetime.fromisoformat(said["at"])})
+        return datetime.fromisoformat(at)
     except ValueError:
         raise LeafInvalid("at: no such moment") from None
 
