@@ -46,8 +46,8 @@ POINTS = {
     "key.turned": "that it began to sign, or that one ended, is written as an act, not committed",
     # exchange log
     "log.waiting": "leaves are due, and the log is not locked",
-    "log.taken": "they are taken out of the queue",
-    "log.grown": "they and the tiles are written, not the checkpoint",
+    "log.taken": "they are taken out of the queue and put in their places",
+    "log.grown": "the tiles are written, not the checkpoint",
     "log.signed": "the checkpoint and the new head are written, not committed",
     "log.committed": "it is committed, and nothing is published",
     "log.tiled": "the tiles are published, not the checkpoint",

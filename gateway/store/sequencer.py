@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 import orjson
 import structlog
@@ -97,11 +96,12 @@ class Sequencer:
         now, signed_at = _SQL.moment(connection, shard=head.shard)
         if head.folder[:4] != f"{now:%Y}":
             return self._next_year(connection, head, now)
-        pending = [(event_id, leaf) for _, event_id, leaf in sorted(_SQL.take_pending(connection, limit=BATCH))]
+        placed = _SQL.place_pending(connection, shard=head.shard, first=head.size, limit=BATCH)
+        leaves = [leaf for _, leaf in placed]
         self._reached("log.taken")
-        if not pending and now - signed_at < HEARTBEAT_AFTER:
+        if not leaves and now - signed_at < HEARTBEAT_AFTER:
             return 0
-        return self._append(connection, head, pending or [self._own(connection, HEARTBEAT)])
+        return self._append(connection, head, leaves or [self._own(connection, head, HEARTBEAT)])
 
     def open_next(self, connection: Connection, previous: str) -> str:
         """Open another log instead of one that must not be continued; its first leaf quotes what was published of that.
@@ -117,7 +117,7 @@ class Sequencer:
         return f"{self._prefix}/{folder}"
 
     def _next_year(self, connection: Connection, head: Head, now: datetime) -> int:
-        self._append(connection, head, [self._own(connection, CLOSED)])
+        self._append(connection, head, [self._own(connection, head, CLOSED)])
         _SQL.close_head(connection, shard=head.shard)
         last = _SQL.newest_checkpoint(connection, shard=head.shard)
         return 1 + self._open(connection, f"{now:%Y}", last[2])
@@ -128,23 +128,21 @@ class Sequencer:
         shard = _SQL.add_head(connection, origin=origin, vkey=vkey, root=tree.EMPTY_ROOT)
         log.info("log.opened", subject=folder)
         head = Head(shard, origin, vkey, 0, tree.EMPTY_ROOT)
-        return self._append(connection, head, [self._own(connection, OPENED, previous)])
+        return self._append(connection, head, [self._own(connection, head, OPENED, previous)])
 
-    def _append(self, connection: Connection, head: Head, leaves: Sequence[tuple[UUID, bytes]]) -> int:
+    def _append(self, connection: Connection, head: Head, leaves: Sequence[bytes]) -> int:
+        """Grow the tree by leaves that have their places, and sign it."""
         self._guard(connection, head)
         known = tiles_of(connection, head.shard)(list(right_edge(head.size)))
         edge = Edge.read(head.size, known.__getitem__)
         _must_be_whole(connection, head, edge.root())
-        grown = edge.extend(tree.leaf_hash(leaf) for _, leaf in leaves)
+        grown = edge.extend(map(tree.leaf_hash, leaves))
         new = Checkpoint(head.origin, edge.size, edge.root())
         signer = self._signer(head.origin)
         if signer.verifier.vkey != head.vkey:
             raise LogStopped(f"the key of {head.folder} is not the one it was opened with")
-        event_ids, raw = map(list, zip(*leaves, strict=True))
         levels, ns, datas = map(list, zip(*((tile.level, tile.n, data) for tile, data in grown), strict=True))
-        with connection.pipeline():
-            _SQL.add_entries(connection, shard=head.shard, first=head.size, event_ids=event_ids, leaves=raw)
-            _SQL.grow_tiles(connection, shard=head.shard, levels=levels, ns=ns, datas=datas)
+        _SQL.grow_tiles(connection, shard=head.shard, levels=levels, ns=ns, datas=datas)
         self._reached("log.grown")
         with connection.pipeline():
             _SQL.add_checkpoint(connection, shard=head.shard, size=new.size, root=new.root, note=new.sign(signer))
@@ -152,12 +150,14 @@ class Sequencer:
         self._reached("log.signed")
         return len(leaves)
 
-    def _own(self, connection: Connection, act: str, previous: str | None = None) -> tuple[UUID, bytes]:
-        """A leaf about the log itself."""
+    def _own(self, connection: Connection, head: Head, act: str, previous: str | None = None) -> bytes:
+        """A leaf about the log itself, in the next place of it."""
         _SQL.open_streams(connection, streams=[LOG])
         [(_, before, at)] = _SQL.take_places(connection, wanted=orjson.dumps({LOG: 1}).decode())
         leaf = Leaf(act, at, self._ids(), LOG, before + 1, previous=previous)
-        return UUID(leaf.id), leaf.to_bytes()
+        raw = leaf.to_bytes()
+        _SQL.add_entry(connection, shard=head.shard, idx=head.size, event_id=leaf.id, leaf=raw)
+        return raw
 
 
 def _must_be_whole(connection: Connection, head: Head, root: bytes) -> None:

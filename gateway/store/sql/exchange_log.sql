@@ -27,14 +27,21 @@ select exists (select from xlog_pending) or coalesce((
     from xlog_checkpoint c join xlog_head h using (shard)
     where h.closed_at is null order by c.size desc limit 1), true);
 
--- name: take_pending
--- Never "those after the last one": what commits late has a smaller number.
-delete from xlog_pending where id in (select id from xlog_pending order by id limit :limit) returning id, event_id, leaf;
+-- name: place_pending
+-- Takes leaves out of the queue and gives them their places. Never "those after the last one": what commits late has a
+-- smaller number.
+with taken as (
+    delete from xlog_pending where id in (select id from xlog_pending order by id limit :limit) returning id, event_id, leaf
+), placed as (
+    insert into xlog_entry (shard, idx, event_id, leaf, integrated_at)
+    select :shard, :first + row_number() over (order by id) - 1, event_id, leaf, clock_timestamp() from taken
+    returning idx, leaf
+)
+select idx, leaf from placed order by idx;
 
--- name: add_entries!
+-- name: add_entry!
 insert into xlog_entry (shard, idx, event_id, leaf, integrated_at)
-select :shard, :first + n - 1, event_id, leaf, clock_timestamp()
-from unnest(:event_ids::uuid[], :leaves::bytea[]) with ordinality as new (event_id, leaf, n);
+values (:shard, :idx, :event_id, :leaf, clock_timestamp());
 
 -- name: grow_tiles!
 insert into xlog_tile (shard, level, n, data)
