@@ -15,7 +15,7 @@ import pytest
 import structlog
 from redis import Redis
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.store.embedded import embedded_postgres
 from gateway.store.leaves import Leaves
 from gateway.store.migrate import migrate

@@ -10,7 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.assembly import DEMO, DayFile, RealClock, open_books, witness_vkey
+from gateway.assembly import open_books, witness_vkey
+from gateway.assembly.clocks import DEMO, DayFile, RealClock
 from gateway.cli.partners import free_port
 from gateway.cli.running import LOOPBACK
 from gateway.config import Settings

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from gateway.assembly import RealClock
+from gateway.assembly.clocks import RealClock
 from gateway.cli import books, outside
 from gateway.cli.engines import Engine, patiently
 from gateway.cli.report import Report

@@ -16,7 +16,8 @@ from contextlib import nullcontext
 
 import orjson
 
-from gateway.assembly import be_pretend_partner, be_witness, introduce, know, open_books
+from gateway.assembly import be_pretend_partner, be_witness, introduce, open_books
+from gateway.assembly.knowledge import know
 from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port

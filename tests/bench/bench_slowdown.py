@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from gateway.assembly import Gateway, RealClock, assemble, uuid7
+from gateway.assembly import Gateway, assemble
+from gateway.assembly.clocks import RealClock, uuid7
 from gateway.exchange_log.audit import AuditEvent, moment
 from gateway.exchange_log.leaf import Leaf
 from gateway.journey.deliver import deliver

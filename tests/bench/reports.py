@@ -15,7 +15,7 @@ from adapters.partners.pretend.keyring import own_key
 from adapters.partners.pretend.scripts import Kind
 from adapters.partners.pretend.server import DIALECTS
 from adapters.partners.pretend.story import Event
-from gateway.assembly import RealClock, uuid7
+from gateway.assembly.clocks import RealClock, uuid7
 from gateway.documents.strict_json import dumps
 from gateway.journey.receive import Inbound
 from gateway.sealing import http, manifest

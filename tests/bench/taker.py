@@ -23,7 +23,7 @@ from starlette.routing import Route
 from adapters.partners.pretend.dialects import Verdict
 from adapters.partners.pretend.keyring import GATEWAY, GatewayKeys, own_key
 from adapters.partners.pretend.server import DIALECTS
-from gateway.assembly import RealClock
+from gateway.assembly.clocks import RealClock
 from gateway.cli.serving import listen
 from gateway.sealing import http, receipts
 from gateway.sealing.manifest import open_sealed

@@ -22,7 +22,8 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.partners.pretend.scripts import Kind
-from gateway.assembly import KeyShelf, RealClock, uuid7
+from gateway.assembly.clocks import RealClock, uuid7
+from gateway.assembly.shelf import KeyShelf
 from gateway.exchange_log import note
 from gateway.exchange_log.note import COSIGNATURE, LOG, Signer
 from gateway.exchange_log.policy import parse

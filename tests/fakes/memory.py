@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.errors import LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent, moment
 from gateway.exchange_log.leaf import ACTS, READS, stream_of

@@ -21,7 +21,8 @@ from typing import Any
 import orjson
 import psycopg
 
-from gateway.assembly import Gateway, uuid7
+from gateway.assembly import Gateway
+from gateway.assembly.clocks import uuid7
 from gateway.cli.serving import listen
 from gateway.journey.intake import take_in
 from gateway.journey.refer import refer

@@ -25,7 +25,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from adapters.partners.pretend.journal import Journal
-from gateway.assembly import KEYS_KNOWN_FOR_S
+from gateway.assembly.shelf import KEYS_KNOWN_FOR_S
 from gateway.sealing.keys import SigningKey, generate, to_jwk
 from tests.faults.place import PARTNERS, Place, set_ahead
 from tests.faults.sender import Pen, decision_in, pen_of

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wholefile
-from gateway.assembly import CompressedClock, Gateway, assemble
+from gateway.assembly import Gateway, assemble
+from gateway.assembly.clocks import CompressedClock
 from gateway.config import Settings
 from gateway.journey.world import Knowledge
 

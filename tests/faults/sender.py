@@ -26,7 +26,7 @@ import orjson
 from adapters.partners.pretend import story
 from adapters.partners.pretend.journal import Journal
 from adapters.partners.pretend.keyring import own_key
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.ports import LegRow
 from gateway.sealing import http
 from gateway.sealing.keys import SigningKey

@@ -23,7 +23,8 @@ import orjson
 import psycopg
 from redis import Redis
 
-from gateway.assembly import Gateway, RealClock, assemble, make_night
+from gateway.assembly import Gateway, assemble, make_night
+from gateway.assembly.clocks import RealClock
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.reckoning import compare
 from gateway.cli.report import Report

@@ -20,7 +20,8 @@ import orjson
 import psycopg
 import pytest
 
-from gateway.assembly import Gateway, RealClock, assemble, make_night
+from gateway.assembly import Gateway, assemble, make_night
+from gateway.assembly.clocks import RealClock
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import NAMESPACE_OID, uuid5
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import (
     Arrival,

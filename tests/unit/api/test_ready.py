@@ -14,7 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gateway.api.app import build_app
-from gateway.assembly import Gateway, RealClock, assemble
+from gateway.assembly import Gateway, assemble
+from gateway.assembly.clocks import RealClock
 from gateway.config import Settings
 from gateway.errors import GatewayError, NotFit, SchemaTooOld, SettingsInvalid
 from gateway.sealing.keys import generate

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.errors import LogStopped
 from gateway.exchange_log import leaf, tree
 from gateway.exchange_log.audit import AuditEvent

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.ports import Reading
 from gateway.store import figures
 from gateway.store.figures import FIGURES, PostgresFigures

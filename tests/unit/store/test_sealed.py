@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.assembly import uuid7
+from gateway.assembly.clocks import uuid7
 from gateway.errors import SettingsInvalid, StoreDamaged
 from gateway.ports import CaseChange, QuarantinedRow
 from gateway.store.leaves import Leaves

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.assembly import KeyShelf, RealClock
+from gateway.assembly.clocks import RealClock
+from gateway.assembly.shelf import KeyShelf
 from gateway.errors import KeyRefused
 from gateway.ports import ActsAsked
 from gateway.sealing.keys import generate, to_jwk

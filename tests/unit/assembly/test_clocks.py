@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import DEMO, DayFile, RealClock, clock_of
+from gateway.assembly.clocks import DEMO, DayFile, RealClock, clock_of
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 
@@ -27,7 +27,7 @@ def test_a_day_that_one_process_sets_is_the_day_of_another(settings: Settings) -
     here = clock_of(settings)
     assert here.today() == DAY
     command = f"""
-from datetime import date; from pathlib import Path; from gateway.assembly import DayFile
+from datetime import date; from pathlib import Path; from gateway.assembly.clocks import DayFile
 DayFile(Path({str(settings.business_day)!r})).set_today(date(2027, 3, 8))"""
     subprocess.run([sys.executable, "-c", command], check=True)
     assert here.today() == date(2027, 3, 8)

@@ -2,23 +2,24 @@
 
 Rules: everything is built here, in one function with replaceable parts, and nothing at import; tests and the demo build
 the same gateway with another clock, other channels or another home.
+
+clocks       time and ids
+knowledge    everything under schemas/ and mappings/, loaded once and checked
+shelf        what the store knows of keys, gates and witnesses, remembered for two seconds
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -33,62 +34,27 @@ from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from adapters.witnesses.http import HttpWitness
 from adapters.witnesses.stamps import HttpAuthority
-from gateway import datafile, failpoint
-from gateway.cases import caseload
-from gateway.cases.legal_basis import LegalBases
-from gateway.cases.retention import Retention
-from gateway.cases.ruleset import RuleSet
+from gateway import failpoint
+from gateway.assembly.clocks import clock_of, uuid7
+from gateway.assembly.knowledge import know
+from gateway.assembly.shelf import KeyShelf, Stops, Unseen
 from gateway.config import Settings
-from gateway.delivery import hours
 from gateway.delivery.breaker import Patience
-from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.delivery.schedule import RetrySchedule
-from gateway.documents.fhir.rules import FhirRules
-from gateway.documents.gwmap import Catalogue
-from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
-from gateway.errors import (
-    DataFileInvalid,
-    KeyRefused,
-    NoteInvalid,
-    NotFit,
-    NothingSigns,
-    Place,
-    SettingsInvalid,
-    StoreUnavailable,
-)
-from gateway.exchange_log.audit import AuditEvent
-from gateway.exchange_log.named import named
+from gateway.errors import NoteInvalid, NotFit, NothingSigns, SettingsInvalid, StoreUnavailable
 from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.activate import activate
-from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown, turn
-from gateway.journey.rotate import PURPOSE as TRUST
+from gateway.journey.rotate import FIRST, turn
 from gateway.journey.signing import Signing
-from gateway.journey.world import KST, US, Knowledge, Limits, World, never
-from gateway.outcomes.definition import RtwDefinition
-from gateway.outcomes.employment import Definitions
-from gateway.partners import profile as profiles
-from gateway.partners.profile import Profile
-from gateway.ports import (
-    Clock,
-    KeyRow,
-    Observer,
-    PartnerChannel,
-    Reached,
-    Reading,
-    Store,
-    Unobserved,
-    Wake,
-    nobody,
-    nothing,
-)
-from gateway.sealing import base64url
-from gateway.sealing.keys import KeyFinder, KeyRing, SigningKey, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
+from gateway.journey.world import US, Knowledge, Limits, World, never
+from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Unobserved, Wake, nobody, nothing
+from gateway.sealing.keys import to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
-from gateway.store.exchange_log import ACTOR, ExchangeLog
+from gateway.store.exchange_log import ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import kept_key, later_secrets, log_key, own_key, pairwise_secret, vault_secret
 from gateway.store.leaves import Leaves
@@ -100,185 +66,6 @@ from gateway.store.stamps import Stamps
 from gateway.store.vault import Vault
 from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
-
-NINE = time_of_day(9)
-DEMO = "this-is-a-demo"
-"""The mark of a home that a demo may empty, and whose business day may be set."""
-KEYS_KNOWN_FOR_S = 2.0
-
-
-class RealClock:
-    """Both clocks are real."""
-
-    def now(self) -> datetime:
-        """Protocol time."""
-        return datetime.now(UTC)  # noqa: TID251 - the one place
-
-    def business_now(self) -> datetime:
-        """Business time."""
-        return self.now()
-
-    def today(self) -> date:
-        """Business date in Korea."""
-        return self.business_now().astimezone(KST).date()
-
-
-class CompressedClock(RealClock):
-    """Protocol time is real; business time stands at nine in the morning of a day that somebody sets."""
-
-    def __init__(self, today: date) -> None:
-        self._today = today
-
-    def set_today(self, today: date) -> None:
-        """Let another business day begin."""
-        self._today = today
-
-    def day(self) -> date:
-        """The business day that was set last."""
-        return self._today
-
-    def business_now(self) -> datetime:
-        """Nine in the morning of the business day, Korean time."""
-        return datetime.combine(self.day(), NINE, KST).astimezone(UTC)
-
-
-class DayFile(CompressedClock):
-    """A compressed clock that all processes of one demo share: the business day stands in a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def set_today(self, today: date) -> None:
-        """Let another business day begin, everywhere at once."""
-        written = self._path.with_suffix(".tmp")
-        written.write_text(today.isoformat(), encoding="ascii")
-        written.replace(self._path)
-
-    def day(self) -> date:
-        """The business day in the file. Raises SettingsInvalid when there is none."""
-        try:
-            return date.fromisoformat(self._path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            raise SettingsInvalid("GATEWAY_BUSINESS_DAY: the file does not hold a date") from None
-
-
-def uuid7() -> str:
-    """A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
-    value = (int(time.time() * 1000) << 80) | secrets.randbits(80)
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-@dataclass(slots=True)
-class KeyShelf:
-    """Public keys from the store, remembered for two seconds, so that a revocation counts within five."""
-
-    store: Store
-    clock: Clock
-    _rings: dict[str, tuple[float, KeyRing]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def finder(self, owner: str) -> KeyFinder:
-        """The key finder bound to one owner (any case)."""
-        name = owner.lower()
-        with self._lock:
-            known = self._rings.get(name)
-            if known is None or time.monotonic() - known[0] > KEYS_KNOWN_FOR_S:
-                known = (time.monotonic(), KeyRing(_verify_key(row) for row in self._of(name)))
-                self._rings[name] = known
-        return known[1].of(name)
-
-    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str = ACTOR, signs: bool = False) -> None:
-        """Register a public key through the key gate; one that is new is an act. Raises KeyRefused.
-
-        `signs`: it is ours, and the first that we sign with; those after it come by `gateway.journey.rotate`.
-        """
-        now = self.clock.now()
-        gate_set({"keys": [dict(jwk)]})
-        begins = now - EARLY
-        row = KeyRow(
-            owner.lower(), str(jwk["kid"]), jwk, begins, now + LIFETIME, None, signs_from=begins if signs else None
-        )
-        event = _event("key.added", row, by)
-        with self.store.unit(event.partner) as unit:
-            if unit.keys.add(row):
-                unit.commit(event)
-        self._forget(row.owner)
-
-    def revoke(self, owner: str, kid: str, *, by: str = ACTOR) -> None:
-        """From now on believe nothing that is signed with this key. Raises KeyRefused when there is none to revoke."""
-        found = next((row for row in self._of(owner.lower()) if row.kid == kid), None)
-        if found is None:
-            raise KeyRefused("no such key")
-        event = _event("key.revoked", found, by)
-        with self.store.unit(event.partner) as unit:
-            if not unit.keys.revoke(found.owner, kid, self.clock.now()):
-                raise KeyRefused("the key is revoked already")
-            unit.commit(event)
-        self._forget(found.owner)
-
-    def jwks(self, owner: str) -> dict[str, Any]:
-        """The public keys of an owner as a JWK set (RFC 7517 §5); of ours those that partners need now."""
-        rows = self._of(owner.lower())
-        return {"keys": [dict(row.jwk) for row in (shown(rows, self.clock.now()) if owner.lower() == US else rows)]}
-
-    def first(self, make: Callable[[str], SigningKey]) -> None:
-        """Let us have a key that signs, if we never had one."""
-        if not self._of(US):
-            self.add(US, to_jwk(make(FIRST)), signs=True)
-
-    def _of(self, owner: str) -> Sequence[KeyRow]:
-        with self.store.unit(owner) as unit:
-            return unit.keys.of(owner)
-
-    def _forget(self, owner: str) -> None:
-        with self._lock:
-            self._rings.pop(owner, None)
-
-
-@dataclass(slots=True)
-class Stops:
-    """Which partners an officer has stopped, remembered for two seconds, so that a stop counts within five."""
-
-    store: PostgresStore
-    _known: dict[str, tuple[float, bool]] = field(default_factory=dict)
-
-    def __call__(self, partner: str) -> bool:
-        """Whether nothing is taken from this partner."""
-        read_at, stopped = self._known.get(partner, (-KEYS_KNOWN_FOR_S, False))
-        if time.monotonic() - read_at > KEYS_KNOWN_FOR_S:
-            with self.store.unit(partner) as unit:
-                stopped = unit.lines.stopped(partner)
-            self._known[partner] = (time.monotonic(), stopped)
-        return stopped
-
-
-def _event(act: str, row: KeyRow, by: str) -> AuditEvent:
-    """An act about a key: whose, and its RFC 7638 thumbprint. A partner's is counted with the partner."""
-    partner = None if row.owner == US else row.owner.upper()
-    subject = named(row.owner, base64url.decode(thumbprint(_verify_key(row).public)))
-    return AuditEvent(act=act, actor=by, purpose=TRUST, partner=partner, subject=subject)
-
-
-@dataclass(slots=True)
-class Unseen:
-    """Whether too few witnesses have cosigned the log for longer than allowed; remembered for two seconds."""
-
-    witnesses: Witnesses
-    allowed: timedelta
-    _known: tuple[float, bool] = (-KEYS_KNOWN_FOR_S, False)
-
-    def __call__(self) -> bool:
-        """Whether nothing may be sent."""
-        if time.monotonic() - self._known[0] > KEYS_KNOWN_FOR_S:
-            self._known = time.monotonic(), self.witnesses.silence() > self.allowed
-        return self._known[1]
-
-
-def _verify_key(row: KeyRow) -> VerifyKey:
-    return from_jwk(row.jwk, row.owner, row.not_before, row.not_after, revoked_at=row.revoked_at)
 
 
 class _Crew(ThreadPoolExecutor):
@@ -348,75 +135,6 @@ class Gateway:
         return []
 
 
-def clock_of(settings: Settings) -> Clock:
-    """The real clock; in a demo's home, if so set, one whose business day stands in a file."""
-    if settings.business_day is None:
-        return RealClock()
-    if not (settings.home / DEMO).exists():
-        raise SettingsInvalid("GATEWAY_BUSINESS_DAY: only a demo's home has a business day of its own")
-    found = DayFile(settings.business_day)
-    found.day()
-    return found
-
-
-def know(settings: Settings) -> Knowledge:
-    """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
-    schemas, mappings = settings.schemas, settings.mappings
-    rules, measures = mappings / "rules", mappings / "measures"
-    screening, bases, retention = (newest(rules / name) for name in ("screening", "legal-basis", "retention"))
-    rtw = newest(measures / "rtw")
-    catalogue = Catalogue.load(mappings, schemas, tests=True)
-    partners = profiles.load_all(mappings / "partners", schemas)
-    calendars = hours.load_all(rules / "calendar", schemas)
-    known = Knowledge(
-        catalogue=catalogue,
-        schemas=Schemas.load(schemas),
-        fhir=FhirRules.load(schemas / "fhir"),
-        rules=RuleSet.load(screening, schemas),
-        caseloads=caseload.load_all(rules / "caseload", schemas),
-        bases=LegalBases.load(bases, schemas),
-        profiles=partners,
-        rtw=RtwDefinition.load(rtw),
-        employed=Definitions.load(measures / "employment"),
-        retention=Retention.load(retention, schemas),
-        calendars=calendars,
-        hours=_opening_hours(partners, calendars),
-        in_force=_in_force(
-            catalogue,
-            [
-                *(screening, bases, retention, rtw),
-                *rules.glob("caseload/*.yaml"),
-                *rules.glob("calendar/*.yaml"),
-                *measures.glob("employment/*.yaml"),
-            ],
-            {p.id: mappings / "partners" / p.iss / "profile.yaml" for p in partners.values()},
-        ),
-    )
-    gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
-    return known
-
-
-def _opening_hours(partners: Mapping[str, Profile], calendars: Mapping[str, Calendar]) -> dict[str, OpeningHours]:
-    """The hours of those partners that keep any. Raises DataFileInvalid for a calendar that nobody wrote."""
-    kept = {partner.id: partner.hours for partner in partners.values() if partner.hours}
-    if unknown := sorted({h.calendar for h in kept.values()} - calendars.keys()):
-        raise DataFileInvalid(f"hours: there is no calendar {', '.join(unknown)}", place=Place(file="rules/calendar"))
-    return {p: OpeningHours(h.days, h.opens, h.closes, calendars[h.calendar]) for p, h in kept.items()}
-
-
-def _in_force(maps: Catalogue, rules: Iterable[Path], partners: Mapping[str, Path]) -> dict[tuple[str, str], bytes]:
-    """The digests of what the gateway goes by, by kind and name: a map's names what it does, a file's its bytes."""
-    return (
-        {("map", pin): _digest(maps.get(pin).digest) for pin in maps.pins()}
-        | {("rules", f"{path.parent.name}/{path.stem}"): _digest(datafile.digest(path)) for path in rules}
-        | {("partner", name): _digest(datafile.digest(path)) for name, path in partners.items()}
-    )
-
-
-def _digest(said: str) -> bytes:
-    return bytes.fromhex(said.removeprefix("sha256:"))
-
-
 def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
     """Write a synthetic night of COMWEL's files into a folder, with its expected verdicts."""
     synthetic.write_night(folder, cases, seed, base)
@@ -451,14 +169,6 @@ def introduce(settings: Settings, books: Books, partner: str, home: Path) -> Non
     books.shelf.first(partial(own_key, settings.home / "keys"))
     (home / "gateway.jwks.json").write_bytes(dumps(books.shelf.jwks(US)))
     books.shelf.add(partner, to_jwk(theirs(home, partner.lower())))
-
-
-def newest(folder: Path) -> Path:
-    """The newest version of a data file in a folder."""
-    found = sorted(folder.glob("*.yaml"))
-    if not found:
-        raise SettingsInvalid(f"no data file in {folder.name}")
-    return found[-1]
 
 
 def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Callable[[int], bytes] = os.urandom) -> None:

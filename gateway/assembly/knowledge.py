@@ -1,0 +1,91 @@
+"""Everything under schemas/ and mappings/, loaded once and checked."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gateway import datafile
+from gateway.cases import caseload
+from gateway.cases.legal_basis import LegalBases
+from gateway.cases.retention import Retention
+from gateway.cases.ruleset import RuleSet
+from gateway.config import Settings
+from gateway.delivery import hours
+from gateway.delivery.hours import Calendar, OpeningHours
+from gateway.documents.fhir.rules import FhirRules
+from gateway.documents.gwmap import Catalogue
+from gateway.documents.schemas import Schemas
+from gateway.errors import DataFileInvalid, Place, SettingsInvalid
+from gateway.journey.world import Knowledge
+from gateway.outcomes.definition import RtwDefinition
+from gateway.outcomes.employment import Definitions
+from gateway.partners import profile as profiles
+from gateway.partners.profile import Profile
+
+
+def know(settings: Settings) -> Knowledge:
+    """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
+    schemas, mappings = settings.schemas, settings.mappings
+    rules, measures = mappings / "rules", mappings / "measures"
+    screening, bases, retention = (newest(rules / name) for name in ("screening", "legal-basis", "retention"))
+    rtw = newest(measures / "rtw")
+    catalogue = Catalogue.load(mappings, schemas, tests=True)
+    partners = profiles.load_all(mappings / "partners", schemas)
+    calendars = hours.load_all(rules / "calendar", schemas)
+    known = Knowledge(
+        catalogue=catalogue,
+        schemas=Schemas.load(schemas),
+        fhir=FhirRules.load(schemas / "fhir"),
+        rules=RuleSet.load(screening, schemas),
+        caseloads=caseload.load_all(rules / "caseload", schemas),
+        bases=LegalBases.load(bases, schemas),
+        profiles=partners,
+        rtw=RtwDefinition.load(rtw),
+        employed=Definitions.load(measures / "employment"),
+        retention=Retention.load(retention, schemas),
+        calendars=calendars,
+        hours=_opening_hours(partners, calendars),
+        in_force=_in_force(
+            catalogue,
+            [
+                *(screening, bases, retention, rtw),
+                *rules.glob("caseload/*.yaml"),
+                *rules.glob("calendar/*.yaml"),
+                *measures.glob("employment/*.yaml"),
+            ],
+            {p.id: mappings / "partners" / p.iss / "profile.yaml" for p in partners.values()},
+        ),
+    )
+    gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
+    return known
+
+
+def _opening_hours(partners: Mapping[str, Profile], calendars: Mapping[str, Calendar]) -> dict[str, OpeningHours]:
+    """The hours of those partners that keep any. Raises DataFileInvalid for a calendar that nobody wrote."""
+    kept = {partner.id: partner.hours for partner in partners.values() if partner.hours}
+    if unknown := sorted({h.calendar for h in kept.values()} - calendars.keys()):
+        raise DataFileInvalid(f"hours: there is no calendar {', '.join(unknown)}", place=Place(file="rules/calendar"))
+    return {p: OpeningHours(h.days, h.opens, h.closes, calendars[h.calendar]) for p, h in kept.items()}
+
+
+def _in_force(maps: Catalogue, rules: Iterable[Path], partners: Mapping[str, Path]) -> dict[tuple[str, str], bytes]:
+    """The digests of what the gateway goes by, by kind and name: a map's names what it does, a file's its bytes."""
+    return (
+        {("map", pin): _digest(maps.get(pin).digest) for pin in maps.pins()}
+        | {("rules", f"{path.parent.name}/{path.stem}"): _digest(datafile.digest(path)) for path in rules}
+        | {("partner", name): _digest(datafile.digest(path)) for name, path in partners.items()}
+    )
+
+
+def _digest(said: str) -> bytes:
+    return bytes.fromhex(said.removeprefix("sha256:"))
+
+
+def newest(folder: Path) -> Path:
+    """The newest version of a data file in a folder."""
+    found = sorted(folder.glob("*.yaml"))
+    if not found:
+        raise SettingsInvalid(f"no data file in {folder.name}")
+    return found[-1]
