@@ -111,7 +111,7 @@ def as_release_0_1_0(url: str, n: int) -> None:
         legs = [leg(k, case_no=f"old{k}") for k in keys]
         copy(owner, "leg", LEG, [(*r[:9], list(r.services), *r[10:]) for r in legs])
         letters = [message(k, 1, case_no=f"old{k}", ref_no=leg(k).ref_no) for k in keys]
-        copy(owner, "message", MESSAGE, [(*m[:13], list(m.fields), *m[14:]) for m in letters])
+        copy(owner, "message", MESSAGE, [(*m[:13], list(m.fields), m.fhir, m.at) for m in letters])
         queued = [(m.partner, m.mid, m.case_no, 1, "ready", m.at, m.at) for m in letters]
         copy(owner, "delivery", DELIVERY, queued)
         old.add_event(owner, [event()])
