@@ -121,6 +121,10 @@ WITHOUT_THE_KEY = {
         "update xlog_entry a set leaf = b.leaf from xlog_entry b where a.idx in (298, 304) and b.idx = 602 - a.idx",
         {Check.TILE, Check.ROOT, Check.SEQUENCE},
     ),
+    "an entry put under another act": (
+        "update xlog_entry set event_id = gen_random_uuid() where idx = 300",
+        {Check.EVENT, Check.UNLOGGED},
+    ),
     "a truncated tile": (
         "update xlog_tile set data = substr(data, 1, 4096) where level = 0 and n = 1",
         {Check.TILE},
@@ -159,6 +163,20 @@ def test_an_attack_without_the_key_of_the_log_is_caught(
 ) -> None:
     assert attacker.execute(harm.encode()).rowcount > 0
     assert found(log) == caught
+
+
+def test_what_is_checked_part_by_part_is_checked_to_its_end(
+    log: ExchangeLog, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.self_check.BATCH", 64)
+    assert list(log.findings()) == []
+    attacker.execute("update audit_event set code = 'E-LB' where id % 64 = 7")
+    [(edited,)] = attacker.execute("select count(*) from audit_event where code = 'E-LB'")
+    assert [finding.check for finding in log.findings()] == [Check.EVENT] * edited
+    assert edited > 8
+    attacker.execute("delete from xlog_entry where idx between 100 and 300")
+    gap = next(finding for finding in log.findings() if finding.check is Check.LEAF)
+    assert (gap.entry, gap.sentence) == (100, "201 entries are missing")
 
 
 def test_a_database_restored_from_yesterday_is_caught_by_what_was_published(
