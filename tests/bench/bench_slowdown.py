@@ -39,7 +39,7 @@ from tests.bench.shoot import is_open
 
 CASES = 1_900
 AT_ONCE = 48
-ROUNDS = 6
+ROUNDS = 8
 MOST_TIMES = 1.10
 
 
