@@ -31,11 +31,15 @@ TEMPLATE = f"gateway_template_{os.getpid()}"
 _COUNT = itertools.count()
 
 
+ROOM = 4 << 30
+"""Bytes that are free where a server's files may lie in memory; it takes a tenth of them."""
+
+
 @contextmanager
-def home_folder() -> Iterator[Path]:
+def home_folder(below: Path | None = None) -> Iterator[Path]:
     """A short-lived home for an embedded database. Not below pytest's own folder, which every session makes private
     again, so that the database's unprivileged user could not reach its files any more."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-", dir=below))
     try:
         yield folder
     finally:
@@ -60,9 +64,15 @@ def postgres() -> Iterator[str]:
         finally:
             run_on(given, f"drop database if exists {TEMPLATE} with (force)")
         return
-    with home_folder() as folder, embedded_postgres(folder) as url:
+    with home_folder(in_memory()) as folder, embedded_postgres(folder) as url:
         make_template(url)
         yield url
+
+
+def in_memory() -> Path | None:
+    """A file system in memory with room for a server's files; None: the disk. A fresh database is a thousand files."""
+    memory = Path("/dev/shm")  # noqa: S108 - only a folder in it is used
+    return memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM else None
 
 
 def make_template(url: str) -> None:
