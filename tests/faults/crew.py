@@ -35,11 +35,14 @@ class Post:
 
 @dataclass
 class Crew:
-    """Who works at a place. `killed` counts processes that ended by SIGKILL, `fell` those that ended otherwise."""
+    """Who works at a place. `deaths` are the moments when somebody was found killed, in seconds since 1970.
+
+    `fell` says who ended otherwise.
+    """
 
     place: Place
     posts: dict[str, Post] = field(default_factory=dict)
-    killed: int = 0
+    deaths: list[float] = field(default_factory=list)
     fell: list[str] = field(default_factory=list)
 
     def hire(self, name: str, act: Callable[..., None], order: Order = tuple) -> None:
@@ -58,7 +61,7 @@ class Crew:
             if code is None:
                 continue
             if code == -signal.SIGKILL:
-                self.killed += 1
+                self.deaths.append(time.time())
             else:
                 self.fell.append(f"{name} ended with {code}; see {self.place.said}")
             post.process.close()

@@ -100,7 +100,7 @@ def inbound(
         crew.until("every letter has its receipt", lambda: meanwhile.over() and brought(place), PATIENCE_S)
         letters = watch.count("select count(*) from message where direction = 'in'")
         allowed = UNAVAILABLE if trouble else frozenset[int]()
-        found = result(what, crew, began, letters, longest_silence(place), allowed=allowed)
+        found = result(what, crew, began, letters, longest_silence(crew), allowed=allowed)
         both = books.read(place.database, place.partners)
         found.hits.update({"cut": proxy.cut, **counted(both)})
         meanwhile.judge(found, both)

@@ -66,7 +66,7 @@ def inbound(ground: Ground, what: str, rotations: int = MOST) -> Result:
         crew.until("every letter has its receipt", lambda: brought(place), PATIENCE_S)
         letters = watch.count("select count(*) from message where direction = 'in'")
         _fetched(place)
-        return _judged(what, crew, watch, began, letters, longest_silence(place))
+        return _judged(what, crew, watch, began, letters, longest_silence(crew))
 
 
 def _rotating(crew: Crew, watch: Watch, points: Mapping[str, float], hits: int, rotations: int) -> None:
@@ -80,7 +80,7 @@ def _rotating(crew: Crew, watch: Watch, points: Mapping[str, float], hits: int, 
         return watch.count(KEYS) == watch.count(ACTED) == most
 
     crew.until("the key was replaced often enough", over, PATIENCE_S)
-    crew.until("who died last is counted", lambda: crew.killed == crew.hits().total(), PATIENCE_S)
+    crew.until("who died last is counted", lambda: len(crew.deaths) == crew.hits().total(), PATIENCE_S)
     crew.dismiss("rotator")
 
 

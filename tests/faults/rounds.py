@@ -226,7 +226,7 @@ def inbound(
         crew.until("every leg is judged", lambda: not watch.count(untracked), PATIENCE_S)
         letters = watch.count("select count(*) from message where direction = 'in'")
         watch.close()
-        return result(what, crew, began, letters, longest_silence(place))
+        return result(what, crew, began, letters, longest_silence(crew))
 
 
 def poisoned(ground: Ground, how_many: int) -> tuple[Result, Books]:
@@ -365,11 +365,13 @@ def brought(place: Place) -> bool:
     )
 
 
-def longest_silence(place: Place) -> float:
-    """The longest time between two answers to anybody, in seconds."""
-    lines = (line for said in books.read(place.database, place.partners).theirs.values() for line in said)
+def longest_silence(crew: Crew) -> float:
+    """The longest time without an answer to anybody and without a further death, in seconds."""
+    theirs = books.read(crew.place.database, crew.place.partners).theirs
+    lines = (line for said in theirs.values() for line in said)
     answered = sorted(line["at"] + line["took"] for line in lines if line["what"] == "answer" and line.get("receipt"))
-    return max((later - earlier for earlier, later in pairwise(answered)), default=0.0)
+    between = (d for d in crew.deaths if answered and answered[0] < d < answered[-1])
+    return max((later - earlier for earlier, later in pairwise(sorted([*answered, *between]))), default=0.0)
 
 
 def unforeseen(place: Place) -> list[str]:
@@ -392,4 +394,4 @@ def result(
     crew.tend()
     findings = checker.check(books.read(place.database, place.partners), allowed=allowed)
     findings.broken.extend(unforeseen(place))
-    return Result(what, findings, hits, crew.killed, messages, recovery_s, time.monotonic() - began)
+    return Result(what, findings, hits, len(crew.deaths), messages, recovery_s, time.monotonic() - began)

@@ -86,7 +86,7 @@ def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Resul
             PATIENCE_S,
         )
         letters = watch.count("select count(*) from message where direction = 'in'")
-        found = result("slow", crew, began, letters, longest_silence(place))
+        found = result("slow", crew, began, letters, longest_silence(crew))
         both = books.read(place.database, place.partners)
         found.hits.update(counted(both))
         found.hits["slow"] = len(said(place, b"slow.cut"))

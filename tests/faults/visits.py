@@ -92,7 +92,7 @@ def _open(crew: Crew) -> None:
 def _judged(what: str, crew: Crew, watch: Watch, began: float) -> tuple[Result, Books]:
     place = crew.place
     letters = watch.count("select count(*) from message where direction = 'in'")
-    found, both = result(what, crew, began, letters, longest_silence(place)), books.read(place.database, place.partners)
+    found, both = result(what, crew, began, letters, longest_silence(crew)), books.read(place.database, place.partners)
     found.hits.update(counted(both))
     return found, both
 
