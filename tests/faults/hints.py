@@ -118,7 +118,8 @@ def reset_again_and_again(ground: Ground, for_s: float) -> Result:
     with ExitStack() as stack:
         place, theirs = stack.enter_context(ground.place("referred"))
         proxy, url = stack.enter_context(proxied(stack.enter_context(reachable(place.home))))
-        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        crew = stack.enter_context(crew_at(place))
+        watch = Watch(crew)
         stack.callback(watch.close)
         trouble = stack.enter_context(Trouble([proxy.reset_all] * round(for_s / RESET_EVERY_S), RESET_EVERY_S))
         crew.hire("partners", partners, lambda: (theirs,))

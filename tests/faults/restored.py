@@ -61,7 +61,8 @@ def restored(ground: Ground) -> Result:
         place, theirs = stack.enter_context(ground.place("referred"))
         folder = stack.enter_context(home_folder())
         other = stack.enter_context(embedded_postgres(stack.enter_context(home_folder())))
-        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        crew = stack.enter_context(crew_at(place))
+        watch = Watch(crew)
         messages = watch.count("select count(*) from message where direction = 'out'")
         crew.hire("partners", partners, lambda: (theirs,))
         for name in ("worker-1", "worker-2"):
@@ -76,7 +77,7 @@ def restored(ground: Ground) -> Result:
         run("restore", BACKUP=folder, SERVER_URL=other, NEW_DATABASE_URL=url)
         after = delivered(url)
         crew.place = replace(place, database=url)
-        watch = Watch(crew.place)
+        watch = Watch(crew)
         stack.callback(watch.close)
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("",))

@@ -38,7 +38,7 @@ def outbound(ground: Ground, points: Mapping[str, float], hits: int, what: str, 
     """Referrals are sealed and delivered meanwhile; so often dies who replaces the key, or so often it is replaced."""
     began, wanted = time.monotonic(), 3 * ground.cases
     with ground.place("cases") as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         crew.hire("partners", partners, lambda: (theirs,))
         crew.hire("door", actors.door, lambda: ("",))
         crew.hire("referrer", actors.referrer, lambda: ("", RESTS_S))
@@ -58,7 +58,8 @@ def inbound(ground: Ground, what: str, rotations: int = MOST) -> Result:
     began = time.monotonic()
     with ExitStack() as stack:
         place, _ = stack.enter_context(ground.place("delivered"))
-        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        crew = stack.enter_context(crew_at(place))
+        watch = Watch(crew)
         for name in ("door-1", "door-2"):
             crew.hire(name, actors.door, lambda: ("",))
         crew.hire("sender", sender, lambda: (SLOWLY,))

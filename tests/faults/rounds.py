@@ -125,11 +125,14 @@ class Aiming:
 
 
 class Watch:
-    """Looks at the outbox while a round goes on: is it quiet, and how long has an ended lease been nobody's?"""
+    """Looks at the outbox while a round goes on: is it quiet, and how long has an ended lease been nobody's?
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._connection = psycopg.connect(place.database, autocommit=True)
+    Counted from the last death: while more and more of them die, what they held waits behind what others held.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew, self._place = crew, crew.place
+        self._connection = psycopg.connect(self._place.database, autocommit=True)
         self.longest_s = 0.0
 
     def left(self) -> int:
@@ -138,7 +141,8 @@ class Watch:
             "select count(*), coalesce(max(extract(epoch from now() - lease_until)), 0)::float"
             " from delivery where state in ('ready', 'leased')"
         ) or (1, 0.0)
-        self.longest_s = max(self.longest_s, idle_s)
+        alive_s = time.time() - self._crew.deaths[-1] if self._crew.deaths else idle_s
+        self.longest_s = max(self.longest_s, min(idle_s, alive_s))
         return int(left)
 
     def count(self, sql: str) -> int:
@@ -170,7 +174,7 @@ def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str, ca
         ground.place("referred", retry_scale=aim.retry_scale, careless=careless) as (place, theirs),
         crew_at(place) as crew,
     ):
-        watch = Watch(place)
+        watch = Watch(crew)
         aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
         crew.hire("partners", partners, lambda: (theirs, aim.manners))
         for name in ("worker-1", "worker-2"):
@@ -186,7 +190,7 @@ def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -
     """Two processes refer, one at a time, and die; two workers deliver beside them."""
     began = time.monotonic()
     with ground.place("cases") as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         aiming = Aiming(crew, {p: a.probability for p, a in points.items()}, hits)
         crew.hire("partners", partners, lambda: (theirs, Manners()))
         for name in ("referrer-1", "referrer-2"):
@@ -214,7 +218,7 @@ def inbound(
     """Two doors take in what partners tell, and die at these points; somebody judges, and dies as well."""
     began = time.monotonic()
     with ground.place("delivered", careless=careless) as (place, _), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         doors = Aiming(crew, {p: often for p, often in points.items() if p != "outcome.judged"}, hits)
         judges = Aiming(crew, {p: often for p, often in points.items() if p == "outcome.judged"}, hits)
         for name in ("door-1", "door-2"):
@@ -233,7 +237,7 @@ def poisoned(ground: Ground, how_many: int) -> tuple[Result, Books]:
     """So many referrals kill whoever tries them; everybody else's go through."""
     began = time.monotonic()
     with ground.place("referred", lease_s=POISON_LEASE_S, poison_after=3) as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         sql = "select array_agg(mid::text) from (select mid from message where type = 'referral.created' order by mid"
         mids = frozenset(watch.row(f"{sql} limit {how_many}) as chosen")[0])
         crew.hire("partners", partners, lambda: (theirs,))
@@ -252,7 +256,7 @@ def at_random(ground: Ground, kills: int, every_s: float = 0.3) -> Result:
     """Whoever refers, delivers or is a partner is killed, one at random after the other, while a night goes through."""
     began, rng = time.monotonic(), Random(kills)
     with ground.place("cases") as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         crew.hire("partners", partners, lambda: (theirs,))
         for name in ("referrer-1", "referrer-2"):
             crew.hire(name, actors.referrer, lambda: ("",))
@@ -281,7 +285,7 @@ def astray(ground: Ground) -> Result:
     """The clock of one of two workers is ahead by minutes from the beginning on, and right again at the end."""
     began = time.monotonic()
     with ground.place("referred") as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         set_ahead(place.ahead, 0.0)
         crew.hire("partners", partners, lambda: (theirs,))
         crew.hire("astray", actors.astray)
@@ -305,7 +309,7 @@ def frozen_inside(ground: Ground, what: str) -> Result:
     """A worker stands still for good in the middle of a transaction: its rows are locked, and skipped by all others."""
     began = time.monotonic()
     with ground.place("referred", idle_s=IDLE_S) as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         crew.hire("partners", partners, lambda: (theirs,))
         crew.hire("sleeper", actors.sleeper, lambda: ("delivery.written",))
         crew.until("the sleeper sleeps", lambda: _stopped(crew.pid("sleeper")), PATIENCE_S)
@@ -332,7 +336,7 @@ def overslept(ground: Ground, what: str, careless: str = "") -> Result:
     began = time.monotonic()
     manners = Manners(shy=True, only=PARTNERS[0])
     with ground.place("referred", retry_scale=3e-6, careless=careless) as (place, theirs), crew_at(place) as crew:
-        watch = Watch(place)
+        watch = Watch(crew)
         crew.hire("partners", partners, lambda: (theirs, manners))
         crew.hire("sleeper", actors.sleeper)
         crew.until("the sleeper sleeps", lambda: _stopped(crew.pid("sleeper")), PATIENCE_S)

@@ -70,7 +70,8 @@ def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Resul
     began = time.monotonic()
     with ExitStack() as stack:
         place, _ = stack.enter_context(ground.place("delivered"))
-        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        crew = stack.enter_context(crew_at(place))
+        watch = Watch(crew)
         stack.callback(watch.close)
         ready = len(said(place, b"actor.ready"))
         for name in ("door-1", "door-2"):

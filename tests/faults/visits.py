@@ -37,7 +37,8 @@ def beside(ground: Ground, act: str, many: int) -> tuple[Result, Books]:
         place, _ = stack.enter_context(ground.place("delivered"))
         if act == "replayed":
             place = replace(place, other_port=stack.enter_context(bound()).getsockname()[1])
-        crew, watch = stack.enter_context(crew_at(place)), Watch(place)
+        crew = stack.enter_context(crew_at(place))
+        watch = Watch(crew)
         stack.callback(watch.close)
         _open(crew)
         crew.hire("rogues", rogues, lambda: (act, many))
@@ -52,7 +53,7 @@ def jumping(ground: Ground) -> tuple[Result, Books]:
     with ground.place("delivered") as (first, _), bound() as kept:
         place = replace(first, other_port=kept.getsockname()[1], front_port=kept.getsockname()[1])
         with crew_at(place) as crew:
-            watch = Watch(place)
+            watch = Watch(crew)
             _open(crew)
             crew.hire("sender", sender, lambda: (SLOWLY,))
             letters = "select count(*) from message where direction = 'in'"
@@ -72,7 +73,7 @@ def gapped(ground: Ground) -> tuple[Result, Books, list[str]]:
     began = time.monotonic()
     with ground.place("delivered") as (place, _), crew_at(place) as crew:
         withheld = _withhold(place)
-        watch = Watch(place)
+        watch = Watch(crew)
         _open(crew)
         crew.hire("sender", sender, lambda: (ONCE,))
         crew.until("every letter has its receipt", lambda: brought(place), PATIENCE_S)
