@@ -19,6 +19,7 @@ from gateway.ports import DeadRow, LineRow, Unit
 partners = typer.Typer(no_args_is_help=True, help="the lines to partners")
 dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an officer")
 replays = typer.Typer(no_args_is_help=True, help="sending dead messages again, with a second pair of eyes")
+HEADINGS = ("partner", "gate", "by", "reason", "line", "why", "slow until", "next probe", "waiting")
 By = Annotated[str, typer.Option(help="id of the officer who does it")]
 Why = Annotated[Reason, typer.Option(help="why")]
 
@@ -27,11 +28,11 @@ Why = Annotated[Reason, typer.Option(help="why")]
 def partner_list(as_json: AsJson = False) -> None:
     """How the line to every partner stands, and how many messages wait."""
     with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
-        found = [line_of(unit, partner) for partner in sorted(gateway.world.know.profiles)]
+        found = lines_of(unit, sorted(gateway.world.know.profiles))
     if as_json:
         print_json(found)
         return
-    table = Table("partner", "gate", "by", "reason", "line", "why", "next probe", "waiting", box=None)
+    table = Table(*HEADINGS, box=None)
     for row in found:
         table.add_row(*(str(cell) if cell is not None else "" for cell in row.values()))
     console().print(table)
@@ -63,12 +64,15 @@ def _turn(partner: str, gate: Gate, by: str, why: Reason) -> None:
     typer.echo(f"{partner.upper()}: {gate}, {waiting} messages wait")
 
 
-def line_of(unit: Unit, partner: str) -> dict[str, Any]:
-    """One partner's line in plain words."""
-    known = {row.partner: row for row in unit.lines.all()}
-    row = known.get(partner, LineRow(partner))
+def lines_of(unit: Unit, partners: Sequence[str]) -> list[dict[str, Any]]:
+    """These partners' lines in plain words; a row has a value for each of `HEADINGS`."""
+    known, waiting = {row.partner: row for row in unit.lines.all()}, unit.outbox.waiting()
+    return [_line_of(known.get(partner, LineRow(partner)), waiting.get(partner, 0)) for partner in partners]
+
+
+def _line_of(row: LineRow, waiting: int) -> dict[str, Any]:
     return {
-        "partner": partner,
+        "partner": row.partner,
         "gate": row.gate,
         "by": row.gate_by,
         "reason": row.gate_reason,
@@ -76,7 +80,7 @@ def line_of(unit: Unit, partner: str) -> dict[str, Any]:
         "why": row.why,
         "slowUntil": row.slow_until.isoformat(timespec="seconds") if row.slow_until else None,
         "probeDue": row.due_at.isoformat(timespec="seconds") if row.due_at else None,
-        "waiting": unit.outbox.waiting().get(partner, 0),
+        "waiting": waiting,
     }
 
 

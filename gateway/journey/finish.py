@@ -18,9 +18,9 @@ from gateway.delivery.judge import Judgement, Kind, Line
 from gateway.errors import IllegalMove, PoisonMessage
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
-from gateway.journey.withdraw import OTHER, WITHDRAWN, call_back
+from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, call_back
 from gateway.journey.world import World
-from gateway.ports import Answer, AttemptRow, Claim, Finish, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
+from gateway.ports import Answer, AttemptRow, Claim, Finish, LegRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
 from gateway.referrals.states import State
@@ -52,7 +52,9 @@ def finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], un
     partner = claims[0].message.partner
     with world.store.unit(partner) as unit:
         finishes = [_outcome(world, t) for t in all_tried]
-        _move_legs(world, unit, all_tried, finishes)  # legs before deliveries, the order in which everybody locks
+        called_back = _move_legs(
+            world, unit, all_tried, finishes
+        )  # legs before deliveries, the order in which everybody locks
         unit.outbox.release(untried)
         held = unit.outbox.finish(finishes)
         unit.add_work(
@@ -64,7 +66,8 @@ def finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], un
             world.reached(point)
         if turned:
             world.reached("line.turned")
-        unit.commit(*events or [world.event("delivery.released", PURPOSE, partner=partner)], *turned)
+        events = events or [world.event("delivery.released", PURPOSE, partner=partner)]
+        unit.commit(*events, *(one.act for one in called_back), *turned)
     world.reached("delivery.committed")
 
 
@@ -106,7 +109,7 @@ def _kept(tried: Tried) -> ReceiptRow | None:
     )
 
 
-def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> None:
+def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> list[CalledBack]:
     """A first referral that is across makes its leg requested (delivered); one that may not leave calls it back."""
     ended = {
         t.claim.message.ref_no: (t, f)
@@ -117,9 +120,10 @@ def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: S
     barred = {ref_no for ref_no, (t, f) in ended.items() if t.refused and f.state == "blocked"}
     refused = [r for ref_no, r in rows.items() if ref_no in barred and not State.read(r.state).terminal]
     seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
-    told = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
-    unit.outbox.enqueue([message for message in told if message])
+    called_back = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
+    unit.outbox.enqueue([one.message for one in called_back if one.message])
     unit.legs.save(*(m for r, row in rows.items() if ended[r][1].state == "delivered" if (m := _confirmed(world, row))))
+    return called_back
 
 
 def _confirmed(world: World, row: LegRow) -> LegRow | None:
@@ -129,9 +133,7 @@ def _confirmed(world: World, row: LegRow) -> LegRow | None:
         return None  # the partner's first report was faster than its receipt: nothing to move
 
 
-def _call_back(
-    world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]
-) -> MessageRow | None:
+def _call_back(world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]) -> CalledBack:
     reason = WITHDRAWN if tried.refused == "E-CONSENT" else OTHER
     return call_back(world, unit, row, reason, seqs, holding=tried.claim)
 

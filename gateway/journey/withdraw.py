@@ -52,16 +52,10 @@ def withdraw(world: World, most: int = 256) -> int:
         if not found:
             return 0
         seqs = dict(unit.outbox.last_seqs(sorted({leg.case_no for leg, _ in found})))
-        messages: list[MessageRow] = []
-        events: list[AuditEvent] = []
-        for leg, case in found:
-            message = call_back(world, unit, leg, why(case, leg), seqs)
-            messages += [message] if message else []
-            mid = message.mid if message else None
-            ids = {"case_no": leg.case_no, "ref_no": leg.ref_no, "partner": leg.partner, "mid": mid}
-            events.append(world.event("referral.withdrawn", PURPOSE, **ids))
+        called_back = [call_back(world, unit, leg, why(case, leg), seqs) for leg, case in found]
+        messages = [one.message for one in called_back if one.message]
         unit.outbox.enqueue(messages)
-        unit.commit(*events)  # 5
+        unit.commit(*(one.act for one in called_back))  # 5
     wake_all(world, messages)
     return len(found)
 
@@ -80,6 +74,13 @@ def why(case: CaseRow, leg: LegRow) -> Why:
     return WITHDRAWN if case.reason in ("E-CONSENT", "E-RRN", "E-NOENTRY") else OTHER
 
 
+class CalledBack(NamedTuple):
+    """What came of calling a leg back: the message that tells its owner, if anything can have reached it; the act."""
+
+    message: MessageRow | None
+    act: AuditEvent
+
+
 def call_back(
     world: World,
     unit: Unit,
@@ -88,8 +89,8 @@ def call_back(
     seqs: dict[tuple[str, str], int],
     *,
     holding: Claim | None = None,
-) -> MessageRow | None:
-    """Move one leg and make the message that tells its owner; None when nothing can ever have reached it.
+) -> CalledBack:
+    """Move one leg and make the message that tells its owner; a leg that cannot move is shown to a person.
 
     `holding` is the message of this leg that the caller has leased and will not send.
     """
@@ -104,11 +105,17 @@ def call_back(
         unit.legs.save(moved(leg, act, Party.PLACER, now, business=business, given=given))  # 3
     except JourneyRefused as refusal:
         unit.add_work([WorkItem("withdraw", refusal.code, leg.case_no, leg.ref_no, leg.partner, None, now)])
-        return None
+        return CalledBack(None, _withdrawn(world, leg).refused(refusal.code))
     if not reached:
-        return None
+        return CalledBack(None, _withdrawn(world, leg))
     seq = seqs[leg.partner, leg.case_no] = seqs.get((leg.partner, leg.case_no), 0) + 1
-    return compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
+    message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
+    return CalledBack(message, _withdrawn(world, leg, message.mid))
+
+
+def _withdrawn(world: World, leg: LegRow, mid: str | None = None) -> AuditEvent:
+    ids = {"case_no": leg.case_no, "ref_no": leg.ref_no, "partner": leg.partner, "mid": mid}
+    return world.event("referral.withdrawn", PURPOSE, **ids)
 
 
 def ids_only(world: World, leg: LegRow) -> dict[str, object]:

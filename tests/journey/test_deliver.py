@@ -260,7 +260,9 @@ def test_between_building_and_sending(scene: Scene, change: str) -> None:
     assert {(d["state"], d["error_class"]) for d in scene.rows("delivery")} == {("blocked", code)}
     assert {leg.status for leg in scene.legs(a_case().case_no).values()} == {"cancelled"}
     assert {(w["kind"], w["code"]) for w in scene.rows("work_item")} == {("delivery-blocked", code)}
-    assert scene.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "refused", code)] * 3
+    acts = ("delivery.leased", "done"), ("delivery.attempted", "refused"), ("referral.withdrawn", "done")
+    assert [(act, verdict) for act, verdict, _ in scene.acts(since)] == [*acts] * 3
+    assert {of for act, _, of in scene.acts(since) if act == "delivery.attempted"} == {code}
     assert len(scene.rows("message")) == 3  # nothing ever reached anybody, so there is nothing to call back
     assert_nothing_personal(scene)
 
@@ -278,6 +280,8 @@ def test_between_two_attempts_too_and_then_the_partner_is_told_without_identity(
     assert b"CNS_WDR" in second.body
     assert case.values["korNm"].encode() not in second.body
     assert scene.legs(case.case_no)["KEIS"].state == "cancelled|consent-withdrawn"
+    told = next(event for event in scene.events() if event["act"] == "referral.withdrawn")
+    assert str(told["mid"]) == second.mid  # and so a leaf commits to the message
 
 
 def test_withdrawn_health_consent_blocks_a_message_that_discloses_health(scene: Scene) -> None:
