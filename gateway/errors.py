@@ -345,6 +345,11 @@ class PartnerStopped(JourneyRefused):
     sentence, remedy = "nothing is taken from this partner for now", "keep the message, and send it again later"
 
 
+class NoOfficer(JourneyRefused):
+    code, status, issue = "LOOP-OFFICER", 400, "value"
+    sentence, remedy = "this is no officer's id", "name the officer by an id like kim.0417 or ops-3, never by a name"
+
+
 class GateRefused(JourneyRefused):
     code = "LOOP-GATE"
     sentence, remedy = "the line to this partner cannot be turned like this", "see `gateway partner list`"

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.errors import KeyRefused
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.exchange_log.named import named
 from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown
 from gateway.journey.rotate import PURPOSE as TRUST
@@ -22,7 +22,6 @@ from gateway.journey.world import US
 from gateway.ports import Clock, KeyRow, Store
 from gateway.sealing import base64url
 from gateway.sealing.keys import KeyFinder, KeyRing, SigningKey, VerifyKey, from_jwk, gate_set, thumbprint, to_jwk
-from gateway.store.exchange_log import ACTOR
 from gateway.store.postgres import PostgresStore
 from gateway.store.witnesses import Witnesses
 
@@ -48,7 +47,7 @@ class KeyShelf:
                 self._rings[name] = known
         return known[1].of(name)
 
-    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str = ACTOR, signs: bool = False) -> None:
+    def add(self, owner: str, jwk: Mapping[str, Any], *, by: str | None = None, signs: bool = False) -> None:
         """Register a public key through the key gate; one that is new is an act. Raises KeyRefused.
 
         `signs`: it is ours, and the first that we sign with; those after it come by `gateway.journey.rotate`.
@@ -65,7 +64,7 @@ class KeyShelf:
                 unit.commit(event)
         self._forget(row.owner)
 
-    def revoke(self, owner: str, kid: str, *, by: str = ACTOR) -> None:
+    def revoke(self, owner: str, kid: str, *, by: str | None = None) -> None:
         """From now on believe nothing that is signed with this key. Raises KeyRefused when there is none to revoke."""
         found = next((row for row in self._of(owner.lower()) if row.kid == kid), None)
         if found is None:
@@ -128,11 +127,11 @@ class Unseen:
         return self._known[1]
 
 
-def _event(act: str, row: KeyRow, by: str) -> AuditEvent:
+def _event(act: str, row: KeyRow, by: str | None) -> AuditEvent:
     """An act about a key: whose, and its RFC 7638 thumbprint. A partner's is counted with the partner."""
     partner = None if row.owner == US else row.owner.upper()
     subject = named(row.owner, base64url.decode(thumbprint(_verify_key(row).public)))
-    return AuditEvent(act=act, actor=by, purpose=TRUST, partner=partner, subject=subject)
+    return AuditEvent(act=act, actor=actor(by), purpose=TRUST, partner=partner, subject=subject)
 
 
 def _verify_key(row: KeyRow) -> VerifyKey:

@@ -17,7 +17,12 @@ from operator import attrgetter
 
 import orjson
 
+from gateway.errors import NoOfficer
+
+GATEWAY = "gateway"
+OFFICER = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:|/+-]{0,119}\Z")
+LONGEST_ID = 60
 _RRN_SHAPE = re.compile(r"(?<![0-9])[0-9]{6}-?[0-9]{7}(?![0-9])")
 _NAMES = {
     "act": "act", "actor": "actor", "purpose": "purpose", "verdict": "verdict", "code": "code", "case_no": "caseNo",
@@ -70,6 +75,18 @@ class AuditEvent:
             said["counts"] = [{"number": number, "of": of} for of, number in sorted(self.counts.items())]
         said["at"] = moment(at)
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+
+
+def actor(by: str | None = None) -> str:
+    """Who acts: the officer of this id, or nobody but the gateway itself.
+
+    Raises NoOfficer for what could be a person's name, and for an officer who calls himself like the gateway.
+    """
+    if by is None:
+        return GATEWAY
+    if not OFFICER.fullmatch(by) or len(by) > LONGEST_ID or by == GATEWAY:
+        raise NoOfficer
+    return by
 
 
 @lru_cache(maxsize=4096)

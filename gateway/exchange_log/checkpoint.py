@@ -6,13 +6,13 @@ no consistency proof joins holds the proof of a fork. Refuses extension lines: n
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import NamedTuple
 
 from gateway.errors import NoteInvalid
 from gateway.exchange_log import note
+from gateway.exchange_log.base64 import decoded
 from gateway.exchange_log.note import Note, Signer, Verifier
 from gateway.exchange_log.tree import HASH_BYTES
 
@@ -48,11 +48,8 @@ def parse(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]) or int(lines[1]) >= 1 << 63:
         raise NoteInvalid("not the three lines of a checkpoint")
-    try:
-        root = b64decode(lines[2], validate=True)
-    except binascii.Error:
-        root = b""
-    if len(root) != HASH_BYTES or b64encode(root).decode() != lines[2]:
+    root = decoded(lines[2])
+    if root is None or len(root) != HASH_BYTES:
         raise NoteInvalid("the root is not a hash")
     return Checkpoint(lines[0], int(lines[1]), root)
 

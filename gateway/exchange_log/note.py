@@ -8,9 +8,8 @@ condemns the whole note; without any line of a known key nothing is believed. Re
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.errors import NoteInvalid
+from gateway.exchange_log.base64 import decoded
 
 LONGEST = 1 << 16
 MOST_SIGNATURES = 64
@@ -182,7 +182,7 @@ def _line(verifier: Verifier, signed: bytes) -> str:
 
 
 def _unbase64(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise NoteInvalid("not base64") from None
+    raw = decoded(text)
+    if raw is None:
+        raise NoteInvalid("not base64")
+    return raw

@@ -14,14 +14,14 @@ Refuses to trust `extra`: the leaf in it is believed because its hash leads to t
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.errors import PromiseBroken, ProofInvalid
 from gateway.exchange_log import tree
+from gateway.exchange_log.base64 import decoded
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 
@@ -104,7 +104,7 @@ def _text(raw: bytes) -> str:
 
 
 def _raw(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ProofInvalid("not base64") from None
+    raw = decoded(text)
+    if raw is None:
+        raise ProofInvalid("not base64")
+    return raw

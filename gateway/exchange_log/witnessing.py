@@ -10,15 +10,15 @@ Rules: every number and every hash has one spelling. Refuses what is not exactly
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 from gateway.errors import NoteInvalid
 from gateway.exchange_log import note
+from gateway.exchange_log.base64 import decoded
 from gateway.exchange_log.tree import HASH_BYTES, MOST_HASHES
 
 ADD = "add-checkpoint"
@@ -69,10 +69,7 @@ def latest(origin: str) -> str:
 
 
 def _hash(line: str) -> bytes:
-    try:
-        raw = b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != HASH_BYTES or b64encode(raw).decode() != line:
+    raw = decoded(line)
+    if raw is None or len(raw) != HASH_BYTES:
         raise NoteInvalid("a line of the proof is not a hash")
     return raw

@@ -204,7 +204,7 @@ class _Admission:
             merged_into=record.case_no,
             revision=old.revision + 1,
             verdict="no-referral",
-            reason=MergeRefused.code,
+            reason=None,
             barred=True,
             updated_at=self.world.clock.now(),
         )

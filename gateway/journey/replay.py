@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gateway.errors import ReplayRefused
-from gateway.journey.finish import PURPOSE
-from gateway.journey.gate import require_officer
 from gateway.journey.world import World
 from gateway.ports import DeadRow, ReplayRow
 
+PURPOSE = "operations"
 GOOD_FOR = timedelta(days=1)
 PER_S = 5.0
 """How many messages of a plan become due in a second."""
@@ -27,7 +26,6 @@ def plan(
     world: World, partner: str, *, by: str, reason: str | None = None, mid: str | None = None
 ) -> tuple[ReplayRow, Sequence[DeadRow]]:
     """Plan to send this partner's dead messages again; the plan and what it would touch. Raises ReplayRefused."""
-    require_officer(by)
     with world.store.unit(partner) as unit:
         found = [row for row in unit.outbox.dead(partner) if reason in (None, row.reason) and mid in (None, row.mid)]
         if not found:
@@ -43,7 +41,6 @@ def plan(
 
 def execute(world: World, replay_id: str, *, by: str) -> int:
     """Execute a plan; returns how many messages are due again. Raises ReplayRefused."""
-    require_officer(by)
     now = world.clock.now()
     with world.store.unit() as unit:
         row = unit.outbox.replay(replay_id)

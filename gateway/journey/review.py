@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gateway.errors import ReviewRefused
-from gateway.journey.gate import require_officer
 from gateway.journey.world import KST, World
 from gateway.ports import ReadsRow
 
@@ -37,7 +36,6 @@ class Review(NamedTuple):
 
 def look(world: World, month: str, *, by: str) -> Review:
     """The reads of a month. Raises ReviewRefused for a month that has not begun."""
-    require_officer(by)
     since, until = _period(month)
     if since > world.clock.now():
         raise ReviewRefused(f"{month} has not begun")
@@ -51,7 +49,6 @@ def look(world: World, month: str, *, by: str) -> Review:
 
 def sign_off(world: World, month: str, *, by: str) -> Review:
     """Sign off the reads of a month. Raises ReviewRefused."""
-    require_officer(by)
     since, until = _period(month)
     if until > world.clock.now():
         raise ReviewRefused(f"{month} is not over")

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from gateway.errors import RotationRefused
-from gateway.exchange_log.audit import AuditEvent, moment
+from gateway.exchange_log.audit import AuditEvent, actor, moment
 from gateway.exchange_log.named import named
 from gateway.journey.world import US, World
 from gateway.ports import KeyRow, Unit
@@ -61,13 +61,14 @@ def shown(ours: Sequence[KeyRow], at: datetime) -> list[KeyRow]:
 
 
 def rotate(world: World, begins: datetime | None = None, *, by: str) -> Rotation:
-    """Let a new key of ours sign from `begins` on; unset: in a day. Raises RotationRefused.
+    """Let a new key of ours sign from `begins` on; unset: in a day. Raises NoOfficer and RotationRefused.
 
     Who dies on the way leaves everything as it was, or the rotation pending; asked again, the same key is taken up.
     """
     # 1 may another key follow, and from when?
     # 2 its private half, in a file of this machine, before anybody hears of it
     # 3 the new key from its moment on, the one before until a day later, and the acts: one commit
+    by = actor(by)
     with world.store.alone(ALONE) as mine, world.store.unit() as unit:
         if not mine:
             raise RotationRefused("somebody else is at it")
@@ -131,10 +132,10 @@ def _turned(world: World, unit: Unit) -> list[AuditEvent]:
     began, ended = unit.keys.turn(US)
     ordered = sorted(began, key=lambda r: (r.signs_from or r.not_before, r.kid))
     return [
-        *(_event("key.activated", row, world.actor) for row in ordered),
-        *(_event("key.ended", row, world.actor) for row in sorted(ended, key=lambda r: (r.not_after, r.kid))),
+        *(_event("key.activated", row) for row in ordered),
+        *(_event("key.ended", row) for row in sorted(ended, key=lambda r: (r.not_after, r.kid))),
     ]
 
 
-def _event(act: str, row: KeyRow, by: str) -> AuditEvent:
-    return AuditEvent(act, by, PURPOSE, subject=named(row.owner, base64url.decode(thumbprint(row.jwk))))
+def _event(act: str, row: KeyRow, by: str | None = None) -> AuditEvent:
+    return AuditEvent(act, actor(by), PURPOSE, subject=named(row.owner, base64url.decode(thumbprint(row.jwk))))

@@ -24,7 +24,7 @@ from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
@@ -136,7 +136,6 @@ class World:
     retry: RetrySchedule
     attempts: Callable[[str], Executor]
     make_key: Callable[[str], SigningKey]
-    actor: str = "gateway"
     wake: Wake = nobody
     log_rounds: Mapping[str, Round] = field(default_factory=dict)
     reached: Reached = nothing
@@ -151,8 +150,8 @@ class World:
         return self.signing()
 
     def event(self, act: str, purpose: str, *, by: str | None = None, **ids: Any) -> AuditEvent:
-        """One act, now: ours, or that of an officer."""
-        return AuditEvent(act=act, actor=self.actor if by is None else by, purpose=purpose, **ids)
+        """One act, now: ours, or that of an officer. Raises NoOfficer."""
+        return AuditEvent(act=act, actor=actor(by), purpose=purpose, **ids)
 
 
 def iso(at: datetime) -> str:

@@ -19,7 +19,7 @@ import structlog
 from gateway import wholefile
 from gateway.errors import LogStopped, NothingProven, NotInTheTreeYet
 from gateway.exchange_log import note, proof, tree
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.findings import Finding
 from gateway.exchange_log.leaf import Leaf, read
@@ -38,7 +38,6 @@ from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import Witnesses, witnessed
 
-ACTOR = "gateway"
 CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
 LOOK_S = 0.05
@@ -120,7 +119,7 @@ class ExchangeLog:
         return len(found)
 
     def _keep(self, found: Counter[str], at: datetime) -> None:
-        event = AuditEvent("log.checked", ACTOR, "log-integrity", counts=found)
+        event = AuditEvent("log.checked", GATEWAY, "log-integrity", counts=found)
         with self._store.unit() as unit:
             unit.add_work([WorkItem("log-does-not-add-up", check, None, None, None, None, at) for check in found])
             unit.commit(event.refused(min(found)) if found else event)

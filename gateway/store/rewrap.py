@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from gateway.errors import SecretRefused
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.store.postgres import PostgresStore
 from gateway.store.statements import STATEMENTS as _SQL
 
@@ -27,11 +27,12 @@ TRIES, PAUSE_S = 120, 0.5
 def rewrap(store: PostgresStore, by: str, between: Callable[[], None] = lambda: None) -> int:
     """Put the next secret in the place of the one in force; returns how many keys of cases were wrapped anew.
 
-    `between` is called after each commit. Raises SecretRefused, and SettingsInvalid when the secret is not here.
+    `between` is called after each commit. Raises NoOfficer, SecretRefused; SettingsInvalid when the secret is not here.
     """
     # 1 the secret that is not everywhere yet, or the next one: from now on whoever wraps takes it
     # 2 what is wrapped with an older one, batch by batch
     # 3 it is everywhere
+    by = actor(by)
     with store.alone(ALONE) as mine:
         if not mine:
             raise SecretRefused("somebody else is at it")

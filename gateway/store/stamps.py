@@ -22,13 +22,13 @@ from cryptography.x509 import Certificate
 from gateway import wholefile
 from gateway.errors import StampInvalid
 from gateway.exchange_log import stamp
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.ports import WorkItem
 from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head
 from gateway.store.statements import STATEMENTS as _SQL
 
-ACTOR, PURPOSE, DOUBTED = "gateway", "log-integrity", "stamp-doubted"
+PURPOSE, DOUBTED = "log-integrity", "stamp-doubted"
 STAMPED, TSR = "stamped", "stamped.tsr"
 LEFT_ALONE_S = 30.0
 Ask = Callable[[bytes], bytes | None]
@@ -121,4 +121,4 @@ class Stamps:
         if not known:
             with self._store.unit() as unit:
                 unit.add_work([WorkItem(DOUBTED, refused.code, None, None, None, None, at)])
-                unit.commit(AuditEvent("stamp.doubted", ACTOR, PURPOSE).refused(refused.code))
+                unit.commit(AuditEvent("stamp.doubted", GATEWAY, PURPOSE).refused(refused.code))

@@ -25,7 +25,7 @@ import structlog
 
 from gateway.errors import LogStopped, NoteInvalid
 from gateway.exchange_log import note, tree, witnessing
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.findings import TOLERANCE
 from gateway.exchange_log.note import COSIGNATURE, Verifier
@@ -37,7 +37,7 @@ from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
-ACTOR, PURPOSE = "gateway", "log-integrity"
+PURPOSE = "log-integrity"
 AGAIN_AFTER = timedelta(hours=1)
 LEFT_ALONE_S, CLOSED_LEFT_ALONE_S = 30.0, 3600.0
 """A witness that came later may never have been told of a log that is closed."""
@@ -161,7 +161,7 @@ class Witnesses:
         except Doubt as doubt:
             log.warning("witness.doubted", subject=one.witness.name, code=doubt.code)
             self._leave_alone(one)
-            self._tell(DOUBTED, AuditEvent("witness.doubted", ACTOR, PURPOSE, subject=one.witness.name), doubt.code)
+            self._tell(DOUBTED, AuditEvent("witness.doubted", GATEWAY, PURPOSE, subject=one.witness.name), doubt.code)
             return 0
 
     def _converse(self, one: Asked) -> int:
@@ -238,7 +238,7 @@ class Witnesses:
         with self._store.transaction() as connection:
             _SQL.add_outside(connection, shard=one.head.shard, witness=one.witness.key.vkey, note=shown)
         self._leave_alone(one)
-        self._tell(NOT_OURS, AuditEvent("log.checked", ACTOR, PURPOSE, subject=one.witness.name), "outside")
+        self._tell(NOT_OURS, AuditEvent("log.checked", GATEWAY, PURPOSE, subject=one.witness.name), "outside")
 
     def _tell(self, kind: str, event: AuditEvent, code: str) -> None:
         """Work for a person, and an act; once as long as that person is not done with it."""

@@ -214,6 +214,7 @@ def test_a_merger_marks_the_case_that_is_taken_over(scene: Scene) -> None:
     scene.hand_over(again(stays, "M", oldWonbuNo=goes.case_no), entries=())
     old = scene.case(goes.case_no)
     assert (old["status"], old["merged_into"], old["verdict"]) == ("merged", stays.case_no, "no-referral")
+    assert old["reason"] is None  # E-MERGE is for cases that cannot be merged
     assert scene.case(stays.case_no)["status"] == "live"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
-from gateway.errors import ClocksApart, GateRefused
+from gateway.errors import ClocksApart, GateRefused, GatewayError, NoOfficer
 from gateway.journey.gate import Gate, Reason, turn
 from tests.journey.world import PARTNERS, Scene, a_case, timeout
 
@@ -59,18 +59,20 @@ def test_officer_and_reason_are_kept_and_one_alert_stands_meanwhile(scene: Scene
 
 
 @pytest.mark.parametrize(
-    ("partner", "gate", "by"),
+    ("partner", "gate", "by", "why"),
     [
-        ("NOBODY", Gate.PAUSED, "kim.0417"),
-        ("KEIS", Gate.OPEN, "kim.0417"),
-        ("KEIS", Gate.PAUSED, ""),
-        ("KEIS", Gate.PAUSED, "gateway"),
-        ("KEIS", Gate.PAUSED, "김민수"),
-        ("KEIS", Gate.PAUSED, "kim 0417"),
+        ("NOBODY", Gate.PAUSED, "kim.0417", GateRefused),
+        ("KEIS", Gate.OPEN, "kim.0417", GateRefused),
+        ("KEIS", Gate.PAUSED, "", NoOfficer),
+        ("KEIS", Gate.PAUSED, "gateway", NoOfficer),
+        ("KEIS", Gate.PAUSED, "김민수", NoOfficer),
+        ("KEIS", Gate.PAUSED, "kim 0417", NoOfficer),
     ],
 )
-def test_what_is_no_order_changes_nothing(scene: Scene, partner: str, gate: Gate, by: str) -> None:
-    with pytest.raises(GateRefused):
+def test_what_is_no_order_changes_nothing(
+    scene: Scene, partner: str, gate: Gate, by: str, why: type[GatewayError]
+) -> None:
+    with pytest.raises(why):
         turn(scene.world, partner, gate, by=by, reason=Reason.INCIDENT)
     assert scene.events() == scene.rows("work_item") == []
 

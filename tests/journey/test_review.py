@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.errors import GateRefused, ReviewRefused
+from gateway.errors import NoOfficer, ReviewRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.review import FEW, look, sign_off
 from gateway.journey.world import KST
@@ -77,7 +77,7 @@ def test_what_is_no_month_is_refused_and_so_is_one_to_come(scene: Scene, month: 
         look(scene.world, month, by="park.01")
     with pytest.raises(ReviewRefused, match="not begun"):
         look(scene.world, "2099-01", by="park.01")
-    with pytest.raises(GateRefused):
+    with pytest.raises(NoOfficer):
         look(scene.world, month_of(scene), by="Park Minsu")
 
 

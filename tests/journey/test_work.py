@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import GateRefused, WorkRefused
+from gateway.errors import NoOfficer, WorkRefused
 from gateway.journey.gate import Gate, Reason, turn
 from gateway.journey.work import done, look
 from tests.journey.world import Scene, a_case, assert_nothing_personal, rejects
@@ -59,7 +59,7 @@ def test_what_ends_by_itself_is_not_ended_by_a_word(scene: Scene) -> None:
 def test_nobody_looks_or_ends_without_an_id(scene: Scene) -> None:
     blocked(scene)
     for name in ("", "Kim Min-su", "김민수"):
-        with pytest.raises(GateRefused):
+        with pytest.raises(NoOfficer):
             look(scene.world, by=name)
-        with pytest.raises(GateRefused):
+        with pytest.raises(NoOfficer):
             done(scene.world, 1, by=name)

@@ -264,12 +264,16 @@ def _empty(ex: Expressions, node: Call, scope: Scope) -> Expr:
 
 
 def _count(ex: Expressions, node: Call, scope: Scope) -> Expr:
+    if not _counted(ex, node, 0, 0):
+        return NOTHING
     base = _base(ex, node, scope)
     items = as_list(base)
     return derived(Type("integer", sure=True), lambda frame: len(items(frame)), base)
 
 
 def _not(ex: Expressions, node: Call, scope: Scope) -> Expr:
+    if not _counted(ex, node, 0, 0):
+        return NOTHING
     base = ex.single(_base(ex, node, scope), "not()", frozenset({"boolean"}))
     inner = base.run
 

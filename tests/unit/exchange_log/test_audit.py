@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.exchange_log.audit import AuditEvent, Verdict
+from gateway.errors import NoOfficer
+from gateway.exchange_log.audit import AuditEvent, Verdict, actor
 
 ACT = AuditEvent(act="referral.prepared", actor="gateway", purpose="vocational-rehab", case_no="20260000000123")
 NAMES = ("act", "actor", "purpose", "code", "case_no", "ref_no", "partner", "mid", "subject")
@@ -79,3 +80,20 @@ def test_a_refusal_code_is_held_to_the_same_form() -> None:
 def test_an_event_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         ACT.code = "E-LB"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("by", ["kim.0417", "ops-3", "lee", "auditor-1"])
+def test_an_officer_acts_by_an_id(by: str) -> None:
+    assert actor(by) == by
+
+
+def test_nobody_is_the_gateway_itself() -> None:
+    assert actor() == actor(None) == "gateway"
+
+
+@pytest.mark.parametrize(
+    "by", ["", "gateway", "Kim Min-su", "김민수", "KIM", "kim 0417", "kim.", "880101-1234567", "k" * 61]
+)
+def test_nobody_acts_by_a_name(by: str) -> None:
+    with pytest.raises(NoOfficer):
+        actor(by)

@@ -53,6 +53,7 @@ WRONG = {
     "no empty line": EXAMPLE.replace("\n\n", "\n"),
     "a hash too short": EXAMPLE.replace("PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=", "PlRN"),
     "a hash with another spelling": EXAMPLE.replace("PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=", ZERO[:-2] + "B="),
+    "a hash that is no ASCII": EXAMPLE.replace("PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=", "é"),
     "64 hashes": "\n".join(["old 5", *[ZERO] * 64, "", "x"]),
 }  # fmt: skip
 

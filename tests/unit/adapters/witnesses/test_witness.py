@@ -139,7 +139,13 @@ def test_the_first_checkpoint_of_a_log_follows_nothing(submission: Submission, s
     assert (said.status, said.body if status == 409 else "") == (status, "0\n" if status == 409 else "")
 
 
-@pytest.mark.parametrize("body", [b"", b"old 8\n", b"\xff", b"old 08\n\nx\n"])
+NOT_SUBMISSIONS = [
+    b"", b"old 8\n", b"\xff", b"old 08\n\nx\n",
+    "old 0\n\nlog\n8\né\n\n— log AAAAAAAA\n".encode(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NOT_SUBMISSIONS)
 def test_what_is_no_submission_is_told_so(body: bytes, seen: Witness) -> None:
     assert seen.add_checkpoint(body).status == 400
 

@@ -175,6 +175,8 @@ WRONG = [
     ("name.uper()", "S2", "there is no function 'uper' (did you mean 'upper'?)"),
     ("now()", "S2", "there is no function 'now'"),
     ("name.substring()", "S4", "substring() takes 1 to 2 arguments, 0 are given"),
+    ("phone.count(1)", "S4", "count() takes 0 arguments, 1 are given"),
+    ("alive.not(1)", "S4", "not() takes 0 arguments, 1 are given"),
     ("born.date('YYYY')", "S4", "'YYYY' is not a date pattern"),
     ("%now.date('yyyy', 'Mars/One')", "S4", "'Mars/One' is not a time zone"),
     ("%noww", "S13", "'%noww' is neither a parameter nor a let nor a loop variable (did you mean 'now'?)"),
