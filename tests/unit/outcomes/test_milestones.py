@@ -16,6 +16,7 @@ from gateway.outcomes.milestones import (
     BaseKind,
     CheckAct,
     CheckStatus,
+    RetentionCheck,
     due,
     months_after,
     open_checks,
@@ -37,37 +38,37 @@ from gateway.outcomes.milestones import (
         ("2026-01-01", "P90D", "2026-04-01"),
     ],
 )
-def test_milestones_fall_due_on_the_day_of_the_calendar(base, span, expected):
+def test_milestones_fall_due_on_the_day_of_the_calendar(base: str, span: str, expected: str) -> None:
     assert due(date.fromisoformat(base), span) == date.fromisoformat(expected)
 
 
 @pytest.mark.parametrize("span", ["", "6M", "P6", "P6W", "PT6M", "P-1M", "P６M"])
-def test_a_span_of_another_form_is_refused(span):
+def test_a_span_of_another_form_is_refused(span: str) -> None:
     with pytest.raises(DataFileInvalid):
         due(date(2026, 8, 31), span)
 
 
 @settings(max_examples=100)
 @given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(0, 60))
-def test_months_and_their_count_agree(base, months):
+def test_months_and_their_count_agree(base: date, months: int) -> None:
     then = months_after(base, months)
     assert whole_months(base, then) == months
     assert then.day == base.day or (then + timedelta(days=1)).day == 1
     assert whole_months(base, then - timedelta(days=1)) == max(0, months - 1)
 
 
-def check(span="P6M"):
+def check(span: str = "P6M") -> RetentionCheck:
     return next(c for c in open_checks("R1", Base(BaseKind.RTW_DATE, date(2026, 8, 31))) if c.span == span)
 
 
-def test_a_verified_placement_opens_one_check_for_each_milestone():
+def test_a_verified_placement_opens_one_check_for_each_milestone() -> None:
     checks = open_checks("R1", Base(BaseKind.CARE_END, date(2026, 8, 31)))
     assert [c.span for c in checks] == list(SPANS)
     assert [c.due.isoformat() for c in checks] == ["2026-09-30", "2026-11-30", "2027-02-28", "2027-08-31"]
     assert all(c.open and c.base.kind is BaseKind.CARE_END for c in checks)
 
 
-def test_a_check_falls_due_on_its_day_and_then_takes_a_result():
+def test_a_check_falls_due_on_its_day_and_then_takes_a_result() -> None:
     early = check().on(date(2027, 2, 27))
     assert early.business == "scheduled"
     with pytest.raises(IllegalMove):
@@ -80,13 +81,13 @@ def test_a_check_falls_due_on_its_day_and_then_takes_a_result():
         assert (done.status, done.business, done.open) == (CheckStatus.COMPLETED, result, False)
 
 
-def test_a_check_that_cannot_be_answered_fails_and_one_that_is_pointless_is_cancelled():
+def test_a_check_that_cannot_be_answered_fails_and_one_that_is_pointless_is_cancelled() -> None:
     assert check().on(date(2027, 3, 1)).after(CheckAct.GIVE_UP).business == "unverifiable"
     for why in ("superseded", "died", "consent-withdrawn"):
         assert check().after(CheckAct.CANCEL, why).status is CheckStatus.CANCELLED
 
 
-def test_a_result_or_reason_that_does_not_exist_is_refused_and_a_closed_check_stays_closed():
+def test_a_result_or_reason_that_does_not_exist_is_refused_and_a_closed_check_stays_closed() -> None:
     fallen = check().on(date(2027, 3, 1))
     for act, word in ((CheckAct.COMPLETE, "gone-fishing"), (CheckAct.COMPLETE, None), (CheckAct.CANCEL, "bored")):
         with pytest.raises(IllegalMove):

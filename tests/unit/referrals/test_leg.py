@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given as given_
@@ -33,7 +35,7 @@ WHY = Given(
 )
 
 
-def leg(state="requested|delivered", **other):
+def leg(state: str = "requested|delivered", **other: Any) -> Leg:
     return Leg(
         **{
             "ref_no": "R20261123-0000001",
@@ -52,7 +54,7 @@ def leg(state="requested|delivered", **other):
     )
 
 
-def step(act, business=None, given=WHY):
+def step(act: str, business: str | None = None, given: Given = WHY) -> Step:
     return Step(Act(act), Business(business) if business else None, given)
 
 
@@ -60,18 +62,18 @@ def step(act, business=None, given=WHY):
     ("in_seq", "seq", "expected"),
     [(0, 1, "next"), (0, 2, "early"), (3, 3, "stale"), (3, 2, "stale"), (3, 4, "next"), (3, 9, "early")],
 )
-def test_a_message_is_stale_next_or_early(in_seq, seq, expected):
+def test_a_message_is_stale_next_or_early(in_seq: int, seq: int, expected: str) -> None:
     assert order(in_seq, seq) == Order(expected)
 
 
-def test_a_message_of_several_acts_is_applied_as_a_whole():
+def test_a_message_of_several_acts_is_applied_as_a_whole() -> None:
     heard = leg().hear(1, [step("accept"), step("start"), step("progress", "job-search")])
     assert heard.leg.state.written() == "in-progress|job-search"
     assert [h.row for h in heard.happened] == [5, 10, 11]
     assert (heard.leg.in_seq, heard.leg.filler_no) == (1, "F-1")
 
 
-def test_a_message_with_one_impossible_act_changes_nothing():
+def test_a_message_with_one_impossible_act_changes_nothing() -> None:
     before = leg()
     with pytest.raises(IllegalMove):
         before.hear(1, [step("accept"), step("confirm-cancel")])
@@ -80,7 +82,7 @@ def test_a_message_with_one_impossible_act_changes_nothing():
     assert before == leg()
 
 
-def test_acts_that_only_lead_up_are_skipped_when_already_done_but_the_last_is_not():
+def test_acts_that_only_lead_up_are_skipped_when_already_done_but_the_last_is_not() -> None:
     working = leg("in-progress|training")
     heard = working.hear(1, [step("accept"), step("start"), step("progress", "interview")])
     assert [h.act for h in heard.happened] == [Act.PROGRESS]
@@ -88,7 +90,7 @@ def test_acts_that_only_lead_up_are_skipped_when_already_done_but_the_last_is_no
         working.hear(1, [step("accept")])
 
 
-def test_a_partner_that_reports_and_closes_at_once_may_have_left_the_middle_out():
+def test_a_partner_that_reports_and_closes_at_once_may_have_left_the_middle_out() -> None:
     for now, flag in (("accepted|accepted", "gap"), ("on-hold|worker-hold", None), ("in-progress|training", None)):
         heard = leg(now).hear(1, [step("report-placement"), step("complete")])
         assert heard.leg.state.written() == "completed|closed-placed"
@@ -99,30 +101,30 @@ def test_a_partner_that_reports_and_closes_at_once_may_have_left_the_middle_out(
         leg("accepted|accepted").hear(1, [step("report-placement")])
 
 
-def test_a_partner_without_a_word_for_resuming_resumes_by_going_on():
+def test_a_partner_without_a_word_for_resuming_resumes_by_going_on() -> None:
     heard = leg("on-hold|medical-hold").hear(1, [step("start"), step("progress", "job-search")])
     assert [h.act for h in heard.happened] == [Act.RESUME, Act.PROGRESS]
 
 
-def test_a_refused_message_uses_up_its_number_so_that_later_ones_do_not_wait_for_ever():
+def test_a_refused_message_uses_up_its_number_so_that_later_ones_do_not_wait_for_ever() -> None:
     passed = leg("completed|closed-placed", in_seq=4).pass_over(5)
     assert passed.in_seq == 5
     assert order(passed.in_seq, 6) is Order.NEXT
     assert passed.pass_over(9) == passed
 
 
-def test_addenda_after_the_end_are_heard_and_change_no_status():
+def test_addenda_after_the_end_are_heard_and_change_no_status() -> None:
     heard = leg("completed|closed-placed", in_seq=4).hear(5, [step("report-retention")])
     assert (heard.leg.state.written(), heard.leg.in_seq) == ("completed|closed-placed", 5)
     assert heard.happened[0].row is None
 
 
-def test_a_placement_straight_from_acceptance_is_flagged_as_a_gap():
+def test_a_placement_straight_from_acceptance_is_flagged_as_a_gap() -> None:
     assert leg("accepted|accepted").hear(1, [step("complete")]).happened[0].flag == "gap"
     assert leg("in-progress|training").hear(1, [step("complete")]).happened[0].flag is None
 
 
-def test_a_question_stops_the_owners_clock_and_an_answer_starts_it_again():
+def test_a_question_stops_the_owners_clock_and_an_answer_starts_it_again() -> None:
     asked = leg("accepted|accepted").hear(1, [step("ask")]).leg
     assert asked.due().party is Party.PLACER
     assert Act.ANSWER in asked.due().acts
@@ -133,13 +135,13 @@ def test_a_question_stops_the_owners_clock_and_an_answer_starts_it_again():
     assert again.due().party is Party.PLACER
 
 
-def test_every_turn_has_a_date_until_the_leg_is_closed():
+def test_every_turn_has_a_date_until_the_leg_is_closed() -> None:
     assert leg().due().until == date(2026, 12, 7)
     assert leg("in-progress|training").due().until == date(2027, 2, 21)
     assert leg("completed|closed-placed").due() == (None, (), None)
 
 
-def test_stale_and_early_messages_leave_the_leg_untouched():
+def test_stale_and_early_messages_leave_the_leg_untouched() -> None:
     before = leg("accepted|accepted", in_seq=2)
     for seq, turn in ((2, Order.STALE), (4, Order.EARLY)):
         assert before.hear(seq, [step("start")]) == (before, (), turn)
@@ -163,10 +165,11 @@ STORY = (
 class Inbox:
     """What a receiver does with numbers: apply the next, hold the early, keep the stale."""
 
-    def __init__(self, first):
-        self.leg, self.held, self.stale = first, {}, 0
+    def __init__(self, first: Leg) -> None:
+        self.leg, self.stale = first, 0
+        self.held: dict[int, list[Step]] = {}
 
-    def take(self, seq, steps):
+    def take(self, seq: int, steps: list[Step]) -> None:
         turn = order(self.leg.in_seq, seq)
         self.stale += turn is Order.STALE
         if turn is Order.EARLY:
@@ -179,7 +182,9 @@ class Inbox:
 
 @settings(max_examples=60, deadline=None)
 @given_(st.permutations(range(len(STORY))), st.lists(st.integers(0, len(STORY) - 1), max_size=12), st.randoms())
-def test_doubled_shuffled_and_delayed_messages_converge_to_one_state(once, again, rng):
+def test_doubled_shuffled_and_delayed_messages_converge_to_one_state(
+    once: list[int], again: list[int], rng: Random
+) -> None:
     arrivals = [*once, *again]
     rng.shuffle(arrivals)
     inbox = Inbox(leg())
@@ -192,10 +197,12 @@ def test_doubled_shuffled_and_delayed_messages_converge_to_one_state(once, again
 
 @settings(max_examples=60, deadline=None)
 @given_(st.permutations(range(4, len(STORY))), st.integers(0, len(STORY)), st.booleans())
-def test_an_outcome_that_crosses_a_cancellation_wins_wherever_they_cross(shuffled, when, placed):
+def test_an_outcome_that_crosses_a_cancellation_wins_wherever_they_cross(
+    shuffled: list[int], when: int, placed: bool
+) -> None:
     end = [step("complete")] if placed else [step("fail", given=WHY)]
     story = [*STORY[:8], end]
-    inbox, aborted = Inbox(leg()), []
+    inbox, aborted = Inbox(leg()), list[Abort | None]()
     arrivals = [*range(4), *(p for p in shuffled if p < len(story))]
     for place, seq in enumerate([*arrivals, None]):
         if place == when:
@@ -214,7 +221,9 @@ def test_an_outcome_that_crosses_a_cancellation_wins_wherever_they_cross(shuffle
 
 @settings(max_examples=40, deadline=None)
 @given_(st.lists(st.sampled_from(["training", "job-search", "interview", "no-show"]), max_size=5), st.data())
-def test_a_wish_to_cancel_stands_wherever_it_crosses_the_progress_reports(stages, data):
+def test_a_wish_to_cancel_stands_wherever_it_crosses_the_progress_reports(
+    stages: list[str], data: st.DataObject
+) -> None:
     when = data.draw(st.integers(0, len(stages)))
     now = leg("in-progress|intake-done")
     for place, stage in enumerate([*stages, None]):

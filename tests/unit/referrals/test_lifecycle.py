@@ -77,7 +77,7 @@ PARTIES = {"P": Party.PLACER, "O": Party.OWNER, "S": Party.CLOCK}
 ALLOWED = {(f, t, p) for f, t, who in (line.split() for line in CELLS.split("\n") if line) for p in who}
 
 
-def test_all_432_cells_are_allowed_or_refused_as_the_specification_says():
+def test_all_432_cells_are_allowed_or_refused_as_the_specification_says() -> None:
     assert sorted(ALL_STATUSES) == sorted(Status)
     cells = list(product(ALL_STATUSES, ALL_STATUSES, PARTIES))
     assert len(cells) == 432
@@ -110,7 +110,8 @@ WORKING = "in-progress|training"
 ASKED_BACK = "in-progress|cancellation-requested|training"
 
 # row, from, act, by, business status said, to, what must be there (each of them missing once is refused)
-ROWS = [
+Line = tuple[int, str | None, str, Party, str | None, str, list[str]]
+ROWS: list[Line] = [
     (1, None, "draft", P, "awaiting-consent", "draft|awaiting-consent", ["case_exists"]),
     (2, "draft|drafting", "send", P, None, "requested|sent", ["consent_covers", "data_complete", "no_other_open_leg"]),
     (3, "requested|sent", "confirm-delivery", S, None, "requested|delivered", ["receipt_verified"]),
@@ -150,35 +151,37 @@ ROWS = [
 ]  # fmt: skip
 
 
-def state(text):
-    return State.read(text) if text else None
+def state(text: str) -> State:
+    return State.read(text)
 
 
 @pytest.mark.parametrize("line", ROWS, ids=lambda line: f"{line[0]}-{line[2]}-{line[1] or 'new'}")
-def test_every_row_moves_with_its_guard_met_and_refuses_without(line):
-    _, now, act, by, said, then, needed = line
-    assert advance(state(now), Act(act), by=by, business=said, given=FULL) == state(then)
+def test_every_row_moves_with_its_guard_met_and_refuses_without(line: Line) -> None:
+    _, text, act, by, said, then, needed = line
+    now = state(text) if text else None
+    assert advance(now, Act(act), by=by, business=said, given=FULL) == state(then)
     for names in needed:
         lacking = replace(FULL, **{name: getattr(Given(), name) for name in names.split("+")})
         with pytest.raises(OutcomeIncomplete):
-            advance(state(now), Act(act), by=by, business=said, given=lacking)
+            advance(now, Act(act), by=by, business=said, given=lacking)
 
 
-def test_every_one_of_the_23_rows_is_in_the_table_and_tried_here():
+def test_every_one_of_the_23_rows_is_in_the_table_and_tried_here() -> None:
     assert {r.row for r in TABLE} == {r[0] for r in ROWS} == set(range(1, 24))
 
 
 @pytest.mark.parametrize("line", ROWS, ids=lambda line: f"{line[0]}-{line[2]}-{line[1] or 'new'}")
-def test_nobody_else_can_do_what_a_row_gives_to_one_party(line):
-    _, now, act, _, said, _, _ = line
-    may = {m.by for m in MOVES if m.act == act and m.fits(state(now))}
+def test_nobody_else_can_do_what_a_row_gives_to_one_party(line: Line) -> None:
+    _, text, act, _, said, _, _ = line
+    now = state(text) if text else None
+    may = {m.by for m in MOVES if m.act == act and m.fits(now)}
     for other in set(Party) - may:
         with pytest.raises(IllegalMove):
-            advance(state(now), Act(act), by=other, business=said, given=FULL)
+            advance(now, Act(act), by=other, business=said, given=FULL)
 
 
 @pytest.mark.parametrize("status", ["rejected", "cancelled", "failed", "completed"])
-def test_a_terminal_leg_takes_addenda_and_voiding_only(status):
+def test_a_terminal_leg_takes_addenda_and_voiding_only(status: str) -> None:
     closed = State(Status(status))
     assert available_acts(closed, Party.OWNER) == (Act.REPORT_RETENTION, Act.CORRECT)
     assert available_acts(closed, Party.PLACER) == (Act.VOID,)
@@ -188,30 +191,30 @@ def test_a_terminal_leg_takes_addenda_and_voiding_only(status):
         advance(closed, Act.PROGRESS, by=Party.OWNER, business="training", given=FULL)
 
 
-def test_a_voided_leg_takes_nothing_any_more():
+def test_a_voided_leg_takes_nothing_any_more() -> None:
     assert all(available_acts(State(Status.ENTERED_IN_ERROR), party) == () for party in Party)
 
 
-def test_a_business_status_of_another_row_is_refused():
+def test_a_business_status_of_another_row_is_refused() -> None:
     with pytest.raises(IllegalMove):
         advance(state("requested|sent"), Act.ACCEPT, by=Party.OWNER, business="training")
     with pytest.raises(IllegalMove):
         advance(state("requested|sent"), Act.ACCEPT, by=Party.OWNER, business="no-such-thing")
 
 
-def test_progress_must_say_which_stage():
+def test_progress_must_say_which_stage() -> None:
     with pytest.raises(OutcomeIncomplete):
         advance(state(WORKING), Act.PROGRESS, by=Party.OWNER, given=FULL)
 
 
-def test_everything_missing_is_named_at_once():
+def test_everything_missing_is_named_at_once() -> None:
     with pytest.raises(OutcomeIncomplete) as refused:
         advance(state(WORKING), Act.FAIL, by=Party.OWNER)
     assert all(word in str(refused.value) for word in ("outcomeCode", "reason.code", "reason.text"))
 
 
 @pytest.mark.parametrize("evidence", [None, "E3", "E4"])
-def test_a_placement_is_not_verified_by_what_the_partner_or_the_worker_says(evidence):
+def test_a_placement_is_not_verified_by_what_the_partner_or_the_worker_says(evidence: str | None) -> None:
     with pytest.raises(OutcomeIncomplete):
         advance(
             state("in-progress|placed-reported"),
@@ -221,45 +224,48 @@ def test_a_placement_is_not_verified_by_what_the_partner_or_the_worker_says(evid
         )
 
 
-def test_verifying_does_not_answer_a_question_nor_take_a_cancellation_back():
+def test_verifying_does_not_answer_a_question_nor_take_a_cancellation_back() -> None:
     for over in ("info-requested", "cancellation-requested"):
         now = state(f"in-progress|{over}|placed-reported")
         then = advance(now, Act.VERIFY_PLACEMENT, by=Party.CLOCK, given=FULL)
         assert then.written() == f"in-progress|{over}|placed-verified"
 
 
-def test_a_refused_cancellation_shows_again_what_was_there_before():
+def test_a_refused_cancellation_shows_again_what_was_there_before() -> None:
     asked = advance(state(WORKING), Act.ASK, by=Party.OWNER, given=FULL)
     back = advance(asked, Act.REQUEST_CANCEL, by=Party.PLACER, given=FULL)
     assert advance(back, Act.REFUSE_CANCEL, by=Party.OWNER, given=FULL) == asked
 
 
-def test_a_cancellation_is_requested_only_once():
+def test_a_cancellation_is_requested_only_once() -> None:
     with pytest.raises(IllegalMove):
         advance(state(ASKED_BACK), Act.REQUEST_CANCEL, by=Party.PLACER, given=FULL)
     with pytest.raises(IllegalMove):
         advance(state(WORKING), Act.CONFIRM_CANCEL, by=Party.OWNER, given=FULL)
 
 
-def test_the_crossing_rows_say_what_becomes_of_the_abort_task():
+def test_the_crossing_rows_say_what_becomes_of_the_abort_task() -> None:
     moves = {(m.row, m.abort) for m in MOVES if m.abort}
     assert moves == {(18, Abort.CREATED), (19, Abort.ACCEPTED), (20, Abort.REJECTED), (21, Abort.REJECTED)}
 
 
-def test_work_cannot_be_rejected_but_a_partner_who_says_so_has_withdrawn():
+def test_work_cannot_be_rejected_but_a_partner_who_says_so_has_withdrawn() -> None:
     assert not may_move(Status.IN_PROGRESS, Status.REJECTED, Party.OWNER)
     said = Step(Act.REJECT, Business.DECLINED, Given(reason_code="other", reason_text="담당자 부재"))
     step = as_mapped(state(WORKING), said)
+    assert step is not None
     assert (step.act, step.business) == (Act.FAIL, Business.PARTNER_WITHDREW)
     assert advance(state(WORKING), step.act, by=O, business=step.business, given=step.given).written() == (
         "failed|partner-withdrew"
     )
-    assert as_mapped(state("accepted|accepted"), said).business is Business.LATE_DECLINE
+    declined = as_mapped(state("accepted|accepted"), said)
+    assert declined is not None
+    assert declined.business is Business.LATE_DECLINE
     assert as_mapped(state("requested|sent"), said) == said
 
 
 @pytest.mark.parametrize("text", [t for r in ROWS for t in (r[1], r[5]) if t])
-def test_every_open_state_names_who_acts_next_and_what_they_can_do(text):
+def test_every_open_state_names_who_acts_next_and_what_they_can_do(text: str) -> None:
     now = state(text)
     turn = next_actor(now)
     assert (turn.party is None) is now.terminal
@@ -278,16 +284,16 @@ def test_every_open_state_names_who_acts_next_and_what_they_can_do(text):
         (ASKED_BACK, O),
     ],
 )
-def test_the_next_actor_follows_the_business_status(text, party):
+def test_the_next_actor_follows_the_business_status(text: str, party: Party) -> None:
     assert next_actor(state(text)).party is party
 
 
-def test_available_moves_carry_what_they_bring_and_require():
+def test_available_moves_carry_what_they_bring_and_require() -> None:
     fail = next(m for m in available_moves(state(ASKED_BACK), O) if m.act is Act.FAIL)
     assert (fail.row, len(fail.requires)) == (20, 4)
 
 
-def test_states_can_be_written_and_read_back_and_have_a_meaning():
+def test_states_can_be_written_and_read_back_and_have_a_meaning() -> None:
     for text in [r[5] for r in ROWS]:
         assert State.read(text).written() == text
     with pytest.raises(IllegalMove):
@@ -295,7 +301,7 @@ def test_states_can_be_written_and_read_back_and_have_a_meaning():
     assert set(MEANING) == set(Status)
 
 
-def test_what_a_message_says_becomes_what_is_given():
+def test_what_a_message_says_becomes_what_is_given() -> None:
     given = Given.said_in(
         {
             "happenedOn": "2026-12-01",
