@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
+from gateway import ports
 from gateway.assembly.clocks import uuid7
 from gateway.errors import LeafInvalid, OutOfScope
 from gateway.exchange_log.audit import AuditEvent, moment
@@ -35,12 +36,16 @@ class MemoryUnit:
         self.shelf = shelf
         self.committed = False
         self.numbered: list[KeptEvent] = []
-        self.handovers, self.cases, self.legs = Handovers(shelf), Caseload(shelf), Legs(shelf)
-        self.outbox, self.inbox, self.facts = Outbox(shelf), Inbox(shelf), Facts(shelf)
-        self.lines = Lines(shelf)
-        self.retention = Retention(shelf)
-        self.reconciliation = Reconciliation(shelf)
-        self.keys = Keys(shelf)
+        self.handovers: ports.Handovers = Handovers(shelf)
+        self.cases: ports.Caseload = Caseload(shelf)
+        self.legs: ports.Legs = Legs(shelf)
+        self.outbox: ports.Outbox = Outbox(shelf)
+        self.inbox: ports.Inbox = Inbox(shelf)
+        self.facts: ports.Facts = Facts(shelf)
+        self.lines: ports.Lines = Lines(shelf)
+        self.retention: ports.Retention = Retention(shelf)
+        self.reconciliation: ports.Reconciliation = Reconciliation(shelf)
+        self.keys: ports.Keys = Keys(shelf)
 
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items

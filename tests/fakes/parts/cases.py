@@ -87,6 +87,7 @@ class Caseload(Part):
         for n in sorted({*self.s.cases, *(c for c in aside if c)}):
             case, q = self.s.cases.get(n), aside.get(n)
             s = self._latest(n)
+            reason: str | None
             newer = q and (case is None or case.facts is None or self.s.files[q.file_id].received_at > case.updated_at)
             if q and newer:
                 record, reason, gate = "quarantined", q.reason, None

@@ -42,8 +42,9 @@ class Retention(Part):
         return sorted(self.s.holds.values(), key=lambda row: (row.since, row.case_no))
 
     def files_on_hold(self) -> Set[tuple[date, int]]:
-        brought = [(c.row.case_no, c.file_id) for c in self.s.history]
-        brought += [(row.case_no, row.file_id) for row in (*self.s.quarantined, *self.s.parked.values())]
+        brought: list[tuple[str | None, str | None]] = [(c.row.case_no, c.file_id) for c in self.s.history]
+        brought += [(row.case_no, row.file_id) for row in self.s.quarantined]
+        brought += [(row.case_no, row.file_id) for row in self.s.parked.values()]
         files = [self.s.files[file_id] for case_no, file_id in brought if case_no in self.s.holds and file_id]
         written = [u for u in self.s.updates.values() if u.case_no in self.s.holds]
         found = {(f.base_date, f.file_seq) for f in files}
@@ -51,9 +52,9 @@ class Retention(Part):
 
     def _due(self, kind: str, before: date) -> list[str | None]:
         if kind == "destroy-put-aside":
-            records = [row for row in self.s.quarantined if row.raw and self._came_before(row, before)]
-            waiting = [row for row in self.s.parked.values() if day_of(row.parked_at) < before]
-            return [row.case_no for row in [*records, *waiting, *self._about_no_case(before).values()]]
+            records = [row.case_no for row in self.s.quarantined if row.raw and self._came_before(row, before)]
+            waiting = [row.case_no for row in self.s.parked.values() if day_of(row.parked_at) < before]
+            return [*records, *waiting, *(m.case_no for m in self._about_no_case(before).values())]
         closed = [no for no, row in sorted(self.s.cases.items()) if self._closed(row, before)]
         return [no for no in closed if kind == "destroy-evidence" or self._readable(no)]
 
@@ -69,7 +70,7 @@ class Retention(Part):
         numbers = {leg.ref_no for leg in legs}
         messages = [m for m in self.s.messages.values() if m.case_no == case.case_no]
         results = [row.result for row in self.s.screenings if row.case_no == case.case_no]
-        days = [day_of(x.updated_at) for x in (case, *legs)] + [day_of(m.at) for m in messages]
+        days = [day_of(case.updated_at), *(day_of(leg.updated_at) for leg in legs), *(day_of(m.at) for m in messages)]
         return (
             max(days) < before
             and all(leg.status in TERMINAL and leg.tracked >= leg.version for leg in legs)
