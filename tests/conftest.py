@@ -85,7 +85,7 @@ def run_on(url: str, *statements: str) -> None:
     """Statements that know no transaction, on a server."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 def in_database(url: str, name: str) -> str:

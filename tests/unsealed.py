@@ -39,8 +39,8 @@ class Unsealed:
             secret = (secret / "keys" / "vault.secret").read_bytes()
         with psycopg.connect(database, options="-c app.partner=*") as owner:
             wrapped = owner.execute("select case_no, content from vault_key where content is not null").fetchall()
-            self._cases = dict(owner.execute("select ref_no, case_no from leg").fetchall())
-            self._sent = dict(
+            self._cases: dict[str, str] = dict(owner.execute("select ref_no, case_no from leg").fetchall())
+            self._sent: dict[str, str | None] = dict(
                 owner.execute("select mid::text, case_no from message where direction = 'out'").fetchall()
             )
         self._keys = {case_no: aes_key_unwrap(secret, bytes(content)) for case_no, content in wrapped}

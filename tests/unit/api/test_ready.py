@@ -48,7 +48,7 @@ class Standing:
 
     def sql(self, statement: str) -> None:
         with psycopg.connect(self.database, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ LEG = {
 
 
 def allowed(case: dict[str, Any], partner: Terms = KEIS, **how: Any) -> Any:
-    return permit(case, **({"entry_state": "present", "partner": partner, "bases": BASES, "at": AT} | how))
+    told: dict[str, Any] = {"entry_state": "present", "partner": partner, "bases": BASES, "at": AT}
+    return permit(case, **(told | how))
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────

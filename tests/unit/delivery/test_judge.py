@@ -40,7 +40,7 @@ def judged(**answer: Any) -> Judgement:
 
 
 K, E, L = Kind, ErrorClass, Line
-TABLE = [
+TABLE: list[tuple[dict[str, Any], Kind, ErrorClass | None, Line]] = [
     # the answer, what becomes of the message, why it is not across, the line
     ({"phase": Phase.BEFORE}, K.RETRY, E.NOT_BEGUN, L.UNTOUCHED),
     ({"phase": Phase.ATTEMPT}, K.RETRY, E.UNREACHABLE, L.FAILING),

@@ -136,10 +136,10 @@ def test_every_act_that_the_code_commits_is_in_the_list() -> None:
 
 def _acts(tree: ast.AST) -> set[str]:
     """The literals that become acts: the first text of `….event(…)` and `_event(…)`, `act=`, a table `ACTS`."""
-    found = set()
+    found = set[str]()
     for table in (node for node in ast.walk(tree) if isinstance(node, ast.Assign)):
         if isinstance(table.value, ast.Dict) and [getattr(t, "id", "") for t in table.targets] == ["ACTS"]:
-            found |= {v.value for v in table.value.values if isinstance(v, ast.Constant)}
+            found |= {str(v.value) for v in table.value.values if isinstance(v, ast.Constant)}
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         given = [*call.args[:2], *(k.value for k in call.keywords if k.arg == "act")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_one_wrong_line_of_a_known_key_condemns_the_note() -> None:
 def test_a_cosignature_cannot_be_dated_otherwise() -> None:
     line = WITNESS.sign(HEAD.text, AT)
     _, [(name, key_id, signed)] = note.split(f"x\n\n{line}")
-    later = note.b64encode(key_id + (int(AT.timestamp()) + 60).to_bytes(8, "big") + signed[8:]).decode()
+    later = b64encode(key_id + (int(AT.timestamp()) + 60).to_bytes(8, "big") + signed[8:]).decode()
     with pytest.raises(NoteInvalid):
         open_checkpoint(f"{HEAD.sign(LOG_KEY)}— {name} {later}\n", LOG_KEY.verifier, (WITNESS.verifier,))
 

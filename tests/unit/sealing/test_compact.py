@@ -22,7 +22,7 @@ from tests.unit.sealing.build import ALGS, NOW, forged, key_of, record_of, ring
 
 PAYLOAD = b'{"v":1}'
 HEADER = {"alg": "ES256", "kid": "kead-2026-11-ES256", "typ": TYP}
-JOSERFC = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
+JOSERFC: dict[str, type[ECKey | OKPKey | RSAKey]] = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 
 
 def kty(alg: str) -> str:

@@ -126,7 +126,7 @@ class Message:
     """A request as the library wants it."""
 
     def __init__(self, headers: dict[str, str]) -> None:
-        self.method, self.url, self.headers = "POST", URL, CaseInsensitiveDict(headers)
+        self.method, self.url, self.headers = "POST", URL, CaseInsensitiveDict(headers)  # type: ignore[no-untyped-call]
 
 
 class Resolver(HTTPSignatureKeyResolver):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
@@ -66,7 +66,7 @@ PERIOD = [
 
 
 @pytest.mark.parametrize(("at", "why"), PERIOD)
-def test_a_key_counts_from_its_first_to_before_its_last_moment(at, why) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_counts_from_its_first_to_before_its_last_moment(at: datetime, why: str | None) -> None:
     keys = ring()
     if why is None:
         assert keys.find("kead-2026-11-ES256", at).owner == "kead"

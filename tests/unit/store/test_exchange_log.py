@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from gateway import wholefile
 from gateway.assembly.clocks import uuid7
 from gateway.errors import LogStopped
 from gateway.exchange_log import leaf, tree
@@ -20,7 +22,7 @@ from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.checkpoint import Opened, open_checkpoint
 from gateway.exchange_log.leaf import Leaf
 from gateway.exchange_log.note import LOG, Signer, Verifier
-from gateway.store import publisher, sequencer
+from gateway.store import sequencer
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.postgres import PostgresStore
 from tests.conftest import LOG_NAME, leaves
@@ -126,8 +128,8 @@ def test_numbers_have_no_gap_and_stand_in_the_order_of_the_log_whoever_wrote_at_
         writers = [pool.submit(write, n) for n in range(4)]
         wait(writers)
         stop.set()
-        for one in [*writers, *rounds]:
-            one.result()
+        for done in [*writers, *rounds]:
+            done.result()
     log.catch_up()
     by_stream = defaultdict(list)
     for one in entries(owner):
@@ -186,7 +188,7 @@ def test_after_an_hour_of_silence_there_is_a_heartbeat(
 ) -> None:
     log.round()
     assert log.round() == 0
-    monkeypatch.setattr(sequencer, "HEARTBEAT_AFTER", sequencer.timedelta(0))
+    monkeypatch.setattr(sequencer, "HEARTBEAT_AFTER", timedelta(0))
     assert log.round() == 1
     assert [one.act for one in entries(owner)] == ["log.opened", "log.heartbeat"]
 
@@ -237,7 +239,7 @@ def test_what_was_committed_and_not_published_is_published_by_the_next_round(
         raise OSError(28, "no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(publisher.wholefile, "write", full)
+        patch.setattr(wholefile, "write", full)
         with pytest.raises(OSError, match="no space"):
             log.round()
     assert opened(log).checkpoint.size == 1

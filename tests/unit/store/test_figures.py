@@ -273,8 +273,5 @@ def test_a_month_is_overdue_fifteen_days_after_its_end_until_somebody_signs_it_o
 def test_no_figure_walks_a_table_that_grows(figure: figures.Figure, books: psycopg.Connection) -> None:
     query = getattr(figures._SQL, f"figure_{figure.query}").sql
     books.execute("set enable_seqscan = off")
-    plan = "\n".join(
-        row[0]
-        for row in books.execute(f"explain {query}", {"partners": PARTNERS, "today": TODAY})  # type: ignore[arg-type]
-    )
+    plan = "\n".join(row[0] for row in books.execute(f"explain {query}", {"partners": PARTNERS, "today": TODAY}))
     assert [table for table in GROWING if f"Seq Scan on {table} " in plan] == []

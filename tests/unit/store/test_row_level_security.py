@@ -7,6 +7,7 @@ step adds is in these tests the moment it exists, and fails them until it has a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import psycopg
@@ -75,7 +76,7 @@ from pg_class c where relnamespace = 'public'::regnamespace and relkind in ('r',
 """
 FIRST = ("handover_file", "referral", "leg")
 """Tables that others refer to."""
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def tables(database: str) -> list[tuple[str, bool, int]]:
@@ -100,9 +101,9 @@ def value(table: str, column: str, kind: str, partner: str) -> object:
 
 
 def put(connection: Connection, table: str, partner: str) -> None:
-    columns = dict(connection.execute(COLUMNS, (table,)).fetchall())
+    columns: dict[str, str] = dict(connection.execute(COLUMNS, (table,)).fetchall())
     sha = {"sha256": (partner * 64)[:64]} if table == "handover_file" else {}
-    row = {name: value(table, name, kind, partner) for name, kind in columns.items()} | sha  # type: ignore[arg-type, call-overload]
+    row = {name: value(table, name, kind, partner) for name, kind in columns.items()} | sha
     names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
     connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))  # noqa: S608
 

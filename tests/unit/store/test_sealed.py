@@ -27,11 +27,11 @@ Owner = psycopg.Connection[tuple[Any, ...]]
 
 @pytest.fixture
 def owner(postgres_store: PostgresStore) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    with psycopg.connect(postgres_store._pool.conninfo, autocommit=True) as connection:
+    with psycopg.connect(str(postgres_store._pool.conninfo), autocommit=True) as connection:
         yield connection
 
 
-def keep(store: PostgresStore, **more: object) -> None:
+def keep(store: PostgresStore, **more: Any) -> None:
     """One message of one case."""
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
@@ -52,7 +52,7 @@ def test_a_second_reader_opens_what_we_sealed_by_its_description(postgres_store:
     assert stored.startswith(MARK)
     assert WORDS not in stored
     row = message()._asdict() | {"body": stored}
-    [opened] = Unsealed(postgres_store._pool.conninfo).rows("message", [row])
+    [opened] = Unsealed(str(postgres_store._pool.conninfo)).rows("message", [row])
     assert opened["body"] == WORDS
 
 

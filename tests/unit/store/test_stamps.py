@@ -182,7 +182,12 @@ def test_who_is_away_is_left_alone_and_nobody_is_told(
     answer: Answer, asking: Made, owner: psycopg.Connection[Any]
 ) -> None:
     asked: list[bytes] = []
-    stamps = asking(lambda request: (asked.append(request), answer(request))[1])
+
+    def noted(request: bytes) -> bytes | None:
+        asked.append(request)
+        return answer(request)
+
+    stamps = asking(noted)
     assert [stamps.round() for _ in range(3)] == [0, 0, 0]
     assert len(asked) == 1
     assert owner.execute("select count(*) from work_item").fetchone() == (0,)

@@ -528,7 +528,7 @@ def test_a_policy_that_names_nobody_or_nowhere_is_refused_at_the_start(text: str
 # ── how long nobody has looked ───────────────────────────────────────────────────────────────────────────────────────
 def hours_ago(attacker: Attacker, table: str, hours: int, where: str = "true") -> None:
     column = "at" if table == "xlog_cosig" else "created_at"
-    attacker.execute(f"update {table} set {column} = {column} - interval '{hours} h' where {where}")  # type: ignore[arg-type]  # noqa: S608
+    attacker.execute(f"update {table} set {column} = {column} - interval '{hours} h' where {where}")  # noqa: S608
 
 
 def hours_of_silence(log: ExchangeLog) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import SettingsInvalid
 from gateway.worker import app as engine
 from gateway.worker import broker
 from gateway.worker.wake import BrokerWake
@@ -55,7 +56,7 @@ def test_beat_sends_the_journey_every_second_and_nothing_that_outlives_half_a_mi
 
 def test_nothing_is_built_at_import() -> None:
     tree = ast.parse(Path(engine.__file__).read_text(encoding="utf-8"))
-    calls = [node for node in tree.body if isinstance(node, ast.Assign | ast.Expr) for node in ast.walk(node)]
+    calls = [each for node in tree.body if isinstance(node, ast.Assign | ast.Expr) for each in ast.walk(node)]
     assert not [c for c in calls if isinstance(c, ast.Call)]
 
 
@@ -111,5 +112,5 @@ def test_the_embedded_broker_keeps_what_it_is_told_and_listens_to_nobody_else(ho
 
 
 def test_a_home_too_deep_for_a_socket_is_refused(home: Path) -> None:
-    with pytest.raises(broker.SettingsInvalid, match="too long"):
+    with pytest.raises(SettingsInvalid, match="too long"):
         broker.socket_of(home / ("x" * 100))

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         "",

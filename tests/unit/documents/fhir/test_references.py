@@ -16,7 +16,7 @@ WORKER = "urn:uuid:00000000-0000-4000-8000-000000000001"
 def _bundle(kind: str, subject: dict[str, Any], *, method: str = "") -> dict[str, Any]:
     more: dict[str, Any] = {"request": {"method": method, "url": "x"}} if method else {}
     observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": subject}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"fullUrl": WORKER, "resource": {"resourceType": "Patient", "id": "w", "active": True}},
         {"resource": observation},
     ]
