@@ -61,7 +61,9 @@ class Place(NamedTuple):
     def cosign(self) -> None:
         """The witness that the policy asks for signs the newest head."""
         with self.log.reading() as books:
-            size, text = books.execute("select size, note from xlog_checkpoint order by size desc limit 1").fetchone()
+            newest = books.execute("select size, note from xlog_checkpoint order by size desc limit 1").fetchone()
+        assert newest
+        size, text = newest
         line = WITNESS.sign(note.split(text)[0], self.scene.clock.now())
         with self.scene.store.transaction() as books:
             row = (size, WITNESS.verifier.vkey, line)
@@ -251,7 +253,7 @@ def head_by(files: Files, owner: str, **changed: Any) -> Files:
     """The head of a request of ours, signed anew and as it should be, by somebody else or for another body."""
     path = heads_of(files, b"comwel")[0]
     told = orjson.loads(files[path])["request"]
-    said = {"body": files[path.partition("/http/")[0] + "/body"], "key": key_of(owner)} | changed
+    said: dict[str, Any] = {"body": files[path.partition("/http/")[0] + "/body"], "key": key_of(owner)} | changed
     headers = http.sign(
         "POST", told["target"], told["headers"]["content-type"], said["body"], told["headers"]["idempotency-key"],
         told["headers"]["comwel-message-jws"], key=said["key"], created=_signed_at(told), nonce="A" * 22,

@@ -53,7 +53,7 @@ def javascript() -> Any:
     """resources → verdicts of the two JavaScript judges. The judges are installed by `make test`, or here."""
     node = Path(sys.executable).parent / "node"
     if not (JUDGES / "node_modules").exists():
-        npm = [
+        npm: list[str | Path] = [
             node.with_name("npm"),
             "ci",
             "--prefix",

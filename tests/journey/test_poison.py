@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.journey.deliver import LAST_CHANCE
-from tests.journey.world import Killed, Outgoing, Partner, Scene, a_case, good
+from gateway.ports import Outgoing
+from tests.journey.world import Killed, Partner, Scene, a_case, good
 
 LEASE_S = 0.4
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,6 +16,7 @@ from gateway.journey.signing import AT_MOST_S, KNOWN_FOR_S, Signing
 from gateway.ports import KeyRow
 from gateway.sealing.gate import MAX_KEYS
 from gateway.sealing.keys import KeyRing, SigningKey, generate, to_jwk
+from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene
 
 OFFICER, EVER = "kim.0417", datetime(2000, 1, 1, tzinfo=UTC)
@@ -46,7 +48,7 @@ class Keys:
         turn(found.scene.world)
         return found
 
-    def put(self, kid: str, signs_from: datetime, **other: datetime) -> None:
+    def put(self, kid: str, signs_from: datetime, **other: Any) -> None:
         """Put a key of ours on the shelf, whatever rotation would say of it."""
         row = KeyRow("comwel", kid, to_jwk(self.scene.world.make_key(kid)), signs_from - DAY, signs_from + 730 * DAY,
                      None, signs_from)  # fmt: skip
@@ -257,10 +259,10 @@ def test_a_process_that_looked_lately_changes_over_without_looking_again(keys: K
         keys.signing()
 
 
-class Away:
+class Away(MemoryStore):
     """A store that nobody reaches."""
 
-    def unit(self, partner: str | None = None) -> object:
+    def unit(self, partner: str | None = None) -> NoReturn:
         raise StoreUnavailable
 
 

@@ -26,7 +26,7 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
-from adapters.comwel import synthetic
+from adapters.comwel import files, synthetic
 from adapters.comwel.handed_files import FolderFiles
 from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
@@ -38,7 +38,8 @@ from adapters.partners.pretend.dialects.keis import KEIS
 from adapters.partners.pretend.dialects.trn import TRN
 from adapters.partners.pretend.scripts import Kind
 from adapters.partners.pretend.story import Check, Event, Job
-from gateway import assembly, wholefile
+from gateway import wholefile
+from gateway.assembly.knowledge import know
 from gateway.config import Settings
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.strict_json import dumps, reread
@@ -76,7 +77,7 @@ RRN = "880101-1234567"
 @cache
 def knowledge() -> Knowledge:
     """The real maps, schemas, rules and profiles, loaded once."""
-    return assembly.know(Settings())
+    return know(Settings())
 
 
 @cache
@@ -311,7 +312,7 @@ class Scene:
 
     def leg(self, ref_no: str) -> LegRow:
         with self.store.unit() as unit:
-            found = unit.legs.get(ref_no)
+            found: LegRow | None = unit.legs.get(ref_no)
         assert found is not None
         return found
 
@@ -451,7 +452,7 @@ def write_night(
     path = folder / f"RHB_CASE_{stem}.dat"
     if cases:
         data = edit(_with_original(synthetic.file_bytes(night), original))
-        synthetic.files.deliver(path, data, data.count(b"\r\nC") if data.startswith(b"H") else len(cases))
+        files.deliver(path, data, data.count(b"\r\nC") if data.startswith(b"H") else len(cases))
     return path
 
 

@@ -192,7 +192,11 @@ def test_a_failure_is_named_by_its_phase_and_by_whether_anything_left_us(
 def test_of_an_answers_head_six_fields_are_kept_however_much_of_it_there_is(
     partner: str, line: Line, httpx2_mock: respx.Router
 ) -> None:
-    said = {"Date": "Mon, 23 Nov 2026 00:00:00 GMT", "Retry-After": "9" * 5000, "Content-Digest": "홍길동".encode()}
+    said: dict[str, Any] = {
+        "Date": "Mon, 23 Nov 2026 00:00:00 GMT",
+        "Retry-After": "9" * 5000,
+        "Content-Digest": "홍길동".encode(),
+    }
     noise = {"Set-Cookie": "a=b", "Server": "x", "Connection": "close", **{f"X-{n}": "y" * 900 for n in range(90)}}
     httpx2_mock.post(URL).respond(503, content=b"", headers=said | noise)
     head = channel(partner, line).send(outgoing()).head

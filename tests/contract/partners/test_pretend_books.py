@@ -14,6 +14,7 @@ import pytest
 from adapters.partners.line import Line
 from gateway.journey.reconcile import Reconciled, reconcile
 from gateway.journey.world import KST
+from gateway.ports import Outgoing, Said
 from gateway.sealing import lists
 from gateway.sealing.keys import KeyRing, SigningKey
 from gateway.sealing.lists import State
@@ -123,7 +124,12 @@ def test_a_partner_that_was_away_answers_the_same_list_when_it_is_back_and_a_res
     between.rewrite(lambda line: line)
     sent: list[bytes] = []
     line = between.line.ask
-    between.line.ask = lambda message, most: (sent.append(message.body), line(message, most))[1]  # type: ignore[method-assign]
+
+    def ask(message: Outgoing, most: int) -> Said:
+        sent.append(message.body)
+        return line(message, most)
+
+    between.line.ask = ask  # type: ignore[method-assign]
     assert between.reconcile().agreed
     newest = list(between.scene.store.shelf.lists.values())[-1]
     assert lists.read(newest.theirs).previous == lists.digest_list(row["theirs"])

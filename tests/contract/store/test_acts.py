@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.exchange_log.audit import AuditEvent
@@ -56,7 +57,11 @@ def test_acts_about_what_is_named_with_its_digest_are_found_in_their_order(store
 
 def test_acts_are_found_by_case_partner_message_and_time(store: Store) -> None:
     case_no, mid = case(1).case_no, uid("m1")
-    about = [{"case_no": case_no, "partner": "KEIS", "mid": mid}, {"case_no": case_no}, {"partner": "KEIS", "mid": mid}]
+    about: list[dict[str, Any]] = [
+        {"case_no": case_no, "partner": "KEIS", "mid": mid},
+        {"case_no": case_no},
+        {"partner": "KEIS", "mid": mid},
+    ]
     with store.unit() as unit:
         unit.commit(*(replace(EVENT, **ids) for ids in about))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -35,11 +36,12 @@ CONTENT, EVIDENCE, PUT_ASIDE = "destroy-content", "destroy-evidence", "destroy-p
 HEAD = b'["POST","https://partner.example/in"]'
 
 
-def a_closed_case(store: Store, **change: object) -> None:
+def a_closed_case(store: Store, **change: Any) -> None:
     """A case with a leg that is closed, a message across and a fact heard; `change` changes the leg."""
+    closed: dict[str, Any] = {"status": "completed", "tracked": 1} | change
     with store.unit() as unit:
         unit.cases.save([CaseChange(case(), "I", None)])
-        unit.legs.add([request_row()], [leg(**({"status": "completed", "tracked": 1} | change))])
+        unit.legs.add([request_row()], [leg(**closed)])
         unit.outbox.enqueue([message()])
         claim = unit.outbox.claim("KEIS", "w", 9, 30.0)[0]
         sent = finish(claim.message.mid, claim.fence, "delivered", receipt=True)
