@@ -129,7 +129,7 @@ class Machine:
             assert self.running[f"{name}-0"].wait(HEALTHY_S) == 0, self.log(f"{name}-0")
         elif name not in ("postgres", "redis"):
             for number in range(replicas(name)):
-                until(f"{name}-{number} is healthy", lambda n=number: self.healthy(name, n))  # type: ignore[misc]
+                until(f"{name}-{number} is healthy", lambda n=number: self.healthy(name, n))
 
     def healthy(self, name: str, number: int) -> bool:
         """What the service's own health check says. One that has ended is not waited for."""

@@ -70,7 +70,7 @@ def test_a_night_goes_through_the_proxy_and_both_sides_books_agree(machine: Mach
     settings = Settings(home=machine.home, database_url=machine.database)
     urls = {partner.upper(): f"http://127.0.0.1:{machine.ports[partner]}" for partner in PARTNERS}
     with open_books(settings) as books, closing(Partners(urls)) as partners:
-        engine = Full(settings, books, partners, RealClock(), lambda: None)
+        engine = Full(settings, books, partners, RealClock(), lambda: None)  # type: ignore[arg-type]  # not moved
         report = Report(home=machine.home, night=night, intake=engine.hand_over(night))
         engine.until_quiet()
         with books.store.unit() as unit:

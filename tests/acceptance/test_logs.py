@@ -43,8 +43,7 @@ def leaves(value: Any) -> Iterator[str]:
 
 def told_to_us(stage: Stage) -> set[str]:
     """What the night says about its people, in words that cannot be a code: long, or not plain ASCII."""
-    with psycopg.connect(stage.database) as connection:
-        connection.row_factory = dict_row
+    with psycopg.connect(stage.database, row_factory=dict_row) as connection:
         rows = connection.execute("select case_no, revision, record from case_record where record is not null")
         records = [orjson.loads(r["record"]) for r in Unsealed(stage.database, stage.home).rows("case_record", rows)]
     texts = {text for record in records for text in leaves({k: v for k, v in record.items() if k != "caseNo"})}

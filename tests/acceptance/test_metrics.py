@@ -40,7 +40,7 @@ def numbers(seen: dict[str, Metric], name: str, *labels: str, end: str = "") -> 
 
 def book(stage: Stage, sql: str) -> Numbers:
     with psycopg.connect(stage.database) as connection:
-        return {tuple(labels): float(number) for *labels, number in connection.execute(sql)}  # type: ignore[call-overload]
+        return {tuple(labels): float(number) for *labels, number in connection.execute(sql)}
 
 
 def test_what_is_scraped_is_what_the_books_say(stage: Stage) -> None:

@@ -46,7 +46,7 @@ class Servers(NamedTuple):
 
     def book(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.login, options="-c app.partner=*") as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")

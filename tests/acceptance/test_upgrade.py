@@ -197,7 +197,7 @@ def numbered(sql: str) -> str:
     return re.sub(r"%\((\w+)\)s", lambda m: f"${names.index(m[1]) + 1}", sql)
 
 
-def not_understood(url: str, folder: Path, **session: str) -> list[str]:
+def not_understood(url: str, folder: Path, **session: Any) -> list[str]:
     """Statements of a release that this database no longer, or not yet, understands."""
     found, queries = [], aiosql.from_path(folder, "psycopg", mandatory_parameters=False)
     with psycopg.connect(url, autocommit=True, **session) as connection:
@@ -237,7 +237,7 @@ def test_both_releases_write_while_phase_pre_runs_and_this_one_while_phase_post_
     assert {table: len(rows - after[table]) for table, rows in night.items()} == dict.fromkeys(night, 0)
     delivered = "select left(case_no, 3), count(*) from delivery where state = 'delivered' group by 1"
     with psycopg.connect(url, options="-c app.partner=*") as owner:
-        written = dict(owner.execute(delivered).fetchall())
+        written: dict[str, int] = dict(owner.execute(delivered).fetchall())
     assert (written["old"], written["new"]) == (old.batches * BATCH, (new.batches + newer.batches) * BATCH)
 
 
@@ -282,11 +282,11 @@ def test_what_release_0_1_0_left_in_the_clear_is_sealed_when_it_is_gone(release_
     assert seal_rest(release_0_1_0, vault) > 100
     assert seal_rest(release_0_1_0, vault) == 0
     sealed, reader = content(release_0_1_0), Unsealed(release_0_1_0)
+    changed: dict[str, dict[str, Any]] = {"message": {"head": None}, "attempt": {"head": b'["POST"]'}}
     for table, rows in sealed.items():
         said = [row[column] for row in rows for column in SEALED[table][1]]
         assert {value for value in said if value and not is_sealed(value)} <= {b"[]", b"{}"}
-        more = {"message": {"head": None}, "attempt": {"head": b'["POST"]'}}.get(table, {})
-        assert as_text(reader.rows(table, rows)) == as_text(row | more for row in night[table]), table
+        assert as_text(reader.rows(table, rows)) == as_text(row | changed.get(table, {}) for row in night[table]), table
 
 
 def test_the_owner_backs_up_every_row_although_the_policies_hold_it(

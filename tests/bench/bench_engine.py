@@ -143,14 +143,14 @@ def _by_hand(site: Site) -> tuple[float, float]:
     }
     (home / "naive.json").write_bytes(orjson.dumps({**told, **ports, **keys}))
     site.ask(TABLE)
-    python, here = sys.executable, {"env": {**site.told, "PYTHONPATH": str(ROOT)}, "cwd": home}
+    python, env = sys.executable, {**site.told, "PYTHONPATH": str(ROOT)}
     message = orjson.loads((ROOT / "schemas" / "fhir" / "good" / "referral-message.json").read_bytes())
     with ExitStack() as stack:
         stack.enter_context(process(*broker.command(site.settings.home)))
         for role in ("door", "partner"):
-            stack.enter_context(process(python, "-m", "tests.bench.naive", role, **here))
+            stack.enter_context(process(python, "-m", "tests.bench.naive", role, env=env, cwd=home))
         celery = (python, "-m", "celery", "-A", "tests.bench.naive", "worker", "--concurrency", "2", "-l", "ERROR")
-        stack.enter_context(process(*celery, **here))
+        stack.enter_context(process(*celery, env=env, cwd=home))
         client = stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{ports['door']}", trust_env=False))
         until(lambda: _posted(client, message, 0), "the door by hand is open")
         done = "select count(*) from naive_message where receipt is not null"
@@ -169,7 +169,7 @@ def _by_hand(site: Site) -> tuple[float, float]:
 def _emptied(url: str) -> float:
     """Empty tasks a second, from the first that is sent to the last that is acknowledged."""
     with Celery(broker=url) as app, app.connection_for_write() as connection:
-        queues = connection.default_channel.client
+        queues = connection.default_channel.client  # type: ignore[attr-defined]  # a channel of Redis has one
         began = time.perf_counter()
         for _ in range(NOTHING):
             app.send_task("nothing", connection=connection, ignore_result=True)

@@ -76,7 +76,7 @@ def _round(home: Path, night: Path, known: Knowledge) -> tuple[float, float, flo
 
 def _copied(gateway: Gateway) -> float:
     """Cases a second by COPY into a table of two columns."""
-    with psycopg.connect(gateway.store._pool.conninfo) as connection:
+    with psycopg.connect(str(gateway.store._pool.conninfo)) as connection:
         rows = connection.execute(
             "select case_no, coalesce(facts, '') || coalesce(entry, '') || coalesce(record, '') from case_record"
         ).fetchall()

@@ -112,8 +112,10 @@ def _produce(books: Books, batch: int, published: _Published) -> tuple[float, li
 
 
 def _act(n: int, i: int) -> AuditEvent:
-    about = {"partner": PARTNERS[n], "case_no": f"{n * 100 + i % 8:014d}", "mid": f"019abd00-0000-7000-9000-{i:012x}"}
-    return AuditEvent("delivery.attempted", "gateway", "vocational-rehab", **about)
+    case_no, mid = f"{n * 100 + i % 8:014d}", f"019abd00-0000-7000-9000-{i:012x}"
+    return AuditEvent(
+        "delivery.attempted", "gateway", "vocational-rehab", partner=PARTNERS[n], case_no=case_no, mid=mid
+    )
 
 
 def _p99(waits: list[float]) -> float:

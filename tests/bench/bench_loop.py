@@ -46,7 +46,7 @@ def run() -> tuple[Figure, ...]:
 def _round(home: Path, night: Path, known: Knowledge) -> tuple[float, float, float]:
     with (
         stage.with_partners(home, known) as (gateway, _),
-        psycopg.connect(gateway.store._pool.conninfo, autocommit=True) as books,
+        psycopg.connect(str(gateway.store._pool.conninfo), autocommit=True) as books,
     ):
         stage.taken_in(gateway, night)
         while refer(gateway.world):

@@ -114,7 +114,7 @@ def _validators(message: dict[str, Any], node: Mapping[str, list[float]]) -> Ite
     theirs = {
         f"{what}: fhir.resources {version('fhir.resources')}": micros(models),
         f"{what}: jsonschema {version('jsonschema')}, our schemas": micros(pure),
-        **{f"{what}: {name}": tuple(took) for name, took in (judges | node).items()},
+        **{f"{what}: {name}": tuple(took) for name, took in {**judges, **node}.items()},
     }
     for name, rounds in theirs.items():
         yield Figure(name, "µs", rounds, floor=ours)

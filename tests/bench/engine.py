@@ -41,7 +41,7 @@ class Site:
     def ask(self, sql: str, *values: object) -> Any:
         """The first row of a statement, run as the owner of the database."""
         with psycopg.connect(self.database, autocommit=True) as connection:
-            found = connection.execute(sql, values)  # type: ignore[call-overload]
+            found = connection.execute(sql, values)
             return found.fetchone() if found.description else None
 
     @property
@@ -99,8 +99,8 @@ def takers(site: Site, delay_s: float = 0.0) -> Iterator[int]:
 @contextmanager
 def process(*command: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Iterator[None]:
     """A process for as long as the block lasts."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=env, cwd=cwd, **silent) as running:
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(command, env=env, cwd=cwd, stdout=silent, stderr=silent) as running:
         try:
             yield
         finally:

@@ -80,6 +80,8 @@ def door() -> FastAPI:
 
     @api.post("/Bundle", status_code=202)
     def take(bundle: Bundle) -> dict[str, str]:
+        assert bundle.identifier
+        assert bundle.identifier.value
         number, body = bundle.identifier.value, bundle.model_dump_json()
         _database().execute("insert into naive_message (id, body) values (%s, %s)", (number, body))
         _database().commit()

@@ -31,7 +31,7 @@ from gateway.journey.rotate import rotate, turn
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import judge_changed
 from gateway.journey.world import US, World
-from gateway.ports import Answer, Outgoing, PartnerChannel
+from gateway.ports import Answer, Outgoing, PartnerChannel, Said
 from gateway.telemetry.logs import log_from, where
 from tests.bench.stage import staffed
 from tests.faults import careless
@@ -99,6 +99,10 @@ class _Deadly:
         if message.mid in self._mids:
             failpoint.die()
         return self._channel.send(message)
+
+    def ask(self, message: Outgoing, most: int) -> Said:
+        """See `ports.PartnerChannel`."""
+        return self._channel.ask(message, most)
 
     def close(self) -> None:
         """See `ports.PartnerChannel`."""

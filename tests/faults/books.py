@@ -51,7 +51,7 @@ def read(database: str, partners: Path) -> Books:
     books = Books()
     with psycopg.connect(database, row_factory=dict_row) as connection:
         for name, sql in OURS.items():
-            books.ours[name] = list(connection.execute(sql))  # type: ignore[call-overload]
+            books.ours[name] = list(connection.execute(sql))
     books.ours["messages"] = Unsealed(database, partners.parent).rows("message", books.ours["messages"])
     for home in sorted(p for p in partners.iterdir() if p.is_dir()):
         lines = [line for name in JOURNALS for line in _lines(home / name)]

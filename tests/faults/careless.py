@@ -74,4 +74,4 @@ def allow(careless: str, database: str) -> None:
     if careless and CONTROLS[careless].allows_twice:
         with psycopg.connect(database, autocommit=True) as connection:
             for table in ("inbox", "message", "receipt"):
-                connection.execute(f"alter table {table} drop constraint {table}_pkey cascade")  # type: ignore[arg-type]
+                connection.execute(f"alter table {table} drop constraint {table}_pkey cascade")

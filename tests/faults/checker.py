@@ -55,7 +55,8 @@ class Findings(NamedTuple):
 def check(books: Books, *, allowed: frozenset[int] = frozenset()) -> Findings:
     """Judge the books of a round that has ended. `allowed` are 5xx that the row expects, with Retry-After."""
     rules: tuple[Callable[[Books], Iterator[str]], ...] = (_lost, _doubled, _disordered, _unproven, _stuck)
-    return Findings(*(sorted(set(rule(books))) for rule in rules), sorted(set(_broken(books, allowed))))
+    found = [*(rule(books) for rule in rules), _broken(books, allowed)]
+    return Findings(*(sorted(set(sentences)) for sentences in found))
 
 
 def _received(books: Books) -> Iterator[tuple[str, Row]]:
@@ -207,7 +208,7 @@ def _about(books: Books, issuer: str, jws: str, mid: str, sent: str | None) -> I
 def _open(books: Books, owner: str, jws: str, typ: str) -> Row | None:
     """What a compact JWS states, if it is signed by its owner."""
     try:
-        keys = KeySet.import_key_set({"keys": books.keys.get(owner, [])})  # type: ignore[arg-type, typeddict-item]
+        keys = KeySet.import_key_set({"keys": books.keys.get(owner, [])})
         found = joserfc.deserialize_compact(jws, keys, algorithms=["ES256"])
     except (JoseError, ValueError):
         return None

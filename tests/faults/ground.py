@@ -165,4 +165,4 @@ def _note(gateway: Gateway, row: MessageRow, n: int) -> MessageRow:
 
 def _run(server: str, sql: str) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql)  # type: ignore[call-overload]
+        connection.execute(sql)

@@ -143,7 +143,10 @@ class _Meanwhile:
     def _noticeable(self, line: Row) -> float:
         """Since when the door could have known: the request was there, and the database was away."""
         assert self._trouble
-        return max(line["at"], *(began for began, _ in self._trouble.spans if began < line["at"] + line["took"]))
+        known: float = max(
+            line["at"], *(began for began, _ in self._trouble.spans if began < line["at"] + line["took"])
+        )
+        return known
 
     def judge(self, found: Result, both: Books) -> None:
         """Was a no said in time, and did everything go on in time?"""

@@ -156,7 +156,7 @@ class Watch:
             try:
                 if self._connection.closed:
                     self._connection = psycopg.connect(self._place.database, autocommit=True)
-                return self._connection.execute(sql).fetchone()  # type: ignore[call-overload]
+                return self._connection.execute(sql).fetchone()
             except psycopg.OperationalError:
                 self._connection.close()
         return None

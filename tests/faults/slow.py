@@ -97,7 +97,8 @@ def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Resul
 def speed(both: Books) -> float:
     """Letters a second, from the first that was brought to the last that was answered."""
     lines = answers(both)
-    return len(lines) / (max(a["at"] + a["took"] for a in lines) - min(a["at"] for a in lines))
+    took: float = max(a["at"] + a["took"] for a in lines) - min(a["at"] for a in lines)
+    return len(lines) / took
 
 
 def against_baseline(ground: Ground) -> Result:

@@ -129,7 +129,8 @@ class Stage:
 
     def count(self, sql: str, *values: object) -> int:
         with psycopg.connect(self.database) as connection:
-            row = connection.execute(sql, values).fetchone()  # type: ignore[call-overload]
+            row = connection.execute(sql, values).fetchone()
+        assert row
         return int(row[0])
 
     def delivered(self, *partners: str) -> int:

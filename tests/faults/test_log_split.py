@@ -36,14 +36,14 @@ def copies(database: str, postgres: str) -> Iterator[list[str]]:
     yield made
     with psycopg.connect(postgres, autocommit=True) as server:
         for name in made:
-            server.execute(f"drop database {name} with (force)")  # type: ignore[call-overload]
+            server.execute(f"drop database {name} with (force)")
 
 
 def split(settings: Settings, postgres: str, copies: list[str]) -> Settings:
     """A copy of the database as it is now, whose gateway has the same home."""
     source, name = conninfo_to_dict(str(settings.database_url))["dbname"], f"split{os.getpid()}_{len(copies)}"
     with psycopg.connect(postgres, autocommit=True) as server:
-        server.execute(f"create database {name} template {source}")  # type: ignore[call-overload]
+        server.execute(f"create database {name} template {source}")
     copies.append(name)
     return settings.model_copy(update={"database_url": in_database(postgres, name)})
 

@@ -137,7 +137,7 @@ class Server:
     def _run(self, sql: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("set default_transaction_read_only = off")
-            connection.execute(sql)  # type: ignore[call-overload]
+            connection.execute(sql)
             connection.execute("select pg_reload_conf()")
 
     def full(self, seconds: float) -> None:
