@@ -159,6 +159,12 @@ def environment(**settings: object) -> dict[str, str]:
     return {**os.environ, **_named_texts(settings)}  # noqa: TID251 - the one reader
 
 
+def environment_without(setting: str) -> dict[str, str]:
+    """What we were given, for a process of ours that one setting is not for."""
+    hidden = f"gateway_{setting}"  # names count in any case
+    return {name: value for name, value in environment().items() if name.casefold() != hidden}
+
+
 def become(**settings: object) -> None:
     """Let this process, forked for it, read these settings in place of those it was given."""
     os.environ.update(_named_texts(settings))  # noqa: TID251 - the one reader

@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from gateway.config import environment_without
 from gateway.errors import AttemptFailed
 
 START_S = 30.0
@@ -120,7 +121,7 @@ class PretendPartners(Partners):
                 self._processes[partner] = subprocess.Popen(  # noqa: S603 - our own module
                     [sys.executable, "-m", "adapters.partners.pretend", "--partner", partner.lower(),
                      "--port", str(port), "--home", str(home), *self._options],
-                    stdout=log, stderr=log,
+                    env=environment_without("owner_url"), stdout=log, stderr=log,
                 )  # fmt: skip
         for partner in self._ports:
             self._wait(partner)

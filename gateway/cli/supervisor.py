@@ -2,13 +2,15 @@
 
 PostgreSQL and Valkey from their wheels, the migration, the partners' door, N workers, beat, and for a demo three
 pretend partners and our own witness. It loads code and data once and forks (see `gateway.cli.child`); who dies is
-started again. `home/up.json` says who runs; logs are in `home/logs`. Refuses to have a second thread while it forks.
+started again. `home/up.json` says who runs; logs are in `home/logs`. Refuses to have a second thread while it forks,
+and to tell anybody but the migration how the database is reached as its owner.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,7 @@ from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port
 from gateway.cli.running import DATABASE_AWAY, LOOK_S, answers, described, state_file
-from gateway.config import Settings, become
+from gateway.config import Settings, become, environment_without
 from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.journey.world import Knowledge
 from gateway.store.embedded import embedded_postgres
@@ -57,6 +59,9 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         if self._sandbox:
             pretend.mark(self._settings, self._sandbox)
+        if self._settings.owner_url:
+            self._forget_the_owner()
+            return
         given = self._settings.database_url
         with nullcontext(given) if given else embedded_postgres(self._settings.home) as url:
             try:
@@ -65,6 +70,12 @@ class Supervisor:
                     self._look()
             finally:
                 self._down()
+
+    def _forget_the_owner(self) -> None:
+        """Migrate as the owner, then begin again without its address: a fork shows the environment we began with."""
+        self._prepare(lambda: self._act(("migrate",), None))
+        if not self._stop.is_set():
+            os.execve(sys.executable, sys.orig_argv, environment_without("owner_url"))  # noqa: S606 - no shell is meant
 
     def _up(self, database_url: str) -> None:
         # 1 the stores
@@ -80,7 +91,7 @@ class Supervisor:
             self._begin(self._valkey())
         self._enter(database_url)
         known = know(self._settings)  # 2
-        self._prepare()  # 3
+        self._prepare(self._prepared)  # 3
         for child in self._crew(known):  # 4
             self._begin(child)
         deadline = time.monotonic() + READY_S  # 5
@@ -104,9 +115,9 @@ class Supervisor:
         child.start(self._logs)
         self._write()
 
-    def _prepare(self) -> None:
+    def _prepare(self, act: Callable[[], int]) -> None:
         """In a process of its own: it opens connections, and what it loads nobody else needs."""
-        code = run_to_its_end("prepare", self._prepared, self._logs)
+        code = run_to_its_end("prepare", act, self._logs)
         if code:
             ended = StoreUnavailable if code == DATABASE_AWAY else SettingsInvalid
             raise ended(f"preparing the database ended with {code}; see {self._logs / 'prepare.log'}")
