@@ -13,7 +13,8 @@ import orjson
 import typer
 
 from gateway import wholefile
-from gateway.assembly import assemble, open_books
+from gateway.assembly import open_books
+from gateway.cli.here import gateway_here
 from gateway.cli.running import at_home
 from gateway.cli.screen import AsJson, print_json, print_lines
 from gateway.config import read_settings
@@ -117,7 +118,7 @@ def events(
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
 ) -> None:
     """Acts by case, partner and period as FHIR AuditEvents (IHE BALP), one JSON object a line."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         print_lines(account(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
 
 
@@ -131,7 +132,7 @@ def provenances(
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
 ) -> None:
     """From what each message was made, by what and by whom, as FHIR Provenance, one JSON object a line."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         print_lines(provenance(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
 
 
@@ -152,7 +153,7 @@ def completeness(
     as_json: AsJson = False,
 ) -> None:
     """Is anything missing between us and a partner? A signed report; exit 1 when something is, or is not known."""
-    with assemble(at_home(read_settings())) as gateway:
+    with gateway_here() as gateway:
         found = complete.report(
             gateway.world, gateway.log.stretch, partner.upper(), since.date(), until.date(), by=by, purpose=purpose
         )
@@ -178,7 +179,7 @@ def monthly_review(
     as_json: AsJson = False,
 ) -> None:
     """Who read how often and what for in a month, and what is unusual: counts alone. With --sign it is signed off."""
-    with assemble(at_home(read_settings())) as gateway:
+    with gateway_here() as gateway:
         act = review.sign_off if sign else review.look
         found = act(gateway.world, month, by=by)
     if as_json:
@@ -208,7 +209,7 @@ def bundle(
         raise typer.BadParameter("name an exchange, a case or a period, and only one of them")
     since, until = _period(period) if period else (None, None)
     asked = ActsAsked(case, partner.upper() if partner else None, since, until, exchange)
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         made = evidence(gateway.world, gateway.log, asked, by=by, purpose=purpose, content=content)
     path = to / f"RX-{sha256(made).hexdigest()[:16]}.zip"
     wholefile.write(path, made)
@@ -234,5 +235,5 @@ def reopen(checkpoint: File, as_json: AsJson = False) -> None:
 
 @contextmanager
 def _log() -> Iterator[ExchangeLog]:
-    with open_books(read_settings()) as books:
+    with open_books(at_home(read_settings())) as books:
         yield books.log

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.assembly import assemble
+from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, print_json
 from gateway.config import Settings, read_settings
 from gateway.documents import gwmap
@@ -118,7 +118,7 @@ def explain(
         return
     if not mid:
         raise typer.BadParameter("name a message, or --map with --source")
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         found = explain_message(gateway.world, mid, purpose=purpose)
     _show(found.explained, as_json=as_json)
     same = (

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.assembly import assemble
+from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.config import read_settings
 from gateway.journey import replay
 from gateway.journey.gate import Gate, Reason, turn
 from gateway.ports import DeadRow, LineRow, Unit
@@ -27,7 +26,7 @@ Why = Annotated[Reason, typer.Option(help="why")]
 @partners.command("list")
 def partner_list(as_json: AsJson = False) -> None:
     """How the line to every partner stands, and how many messages wait."""
-    with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
+    with gateway_here() as gateway, gateway.store.unit() as unit:
         found = lines_of(unit, sorted(gateway.world.know.profiles))
     if as_json:
         print_json(found)
@@ -57,7 +56,7 @@ def resume(partner: str, by: By, why: Why = Reason.OVER) -> None:
 
 
 def _turn(partner: str, gate: Gate, by: str, why: Reason) -> None:
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         turn(gateway.world, partner.upper(), gate, by=by, reason=why)
         with gateway.store.unit() as unit:
             waiting = unit.outbox.waiting().get(partner.upper(), 0)
@@ -89,7 +88,7 @@ def dead_list(
     partner: Annotated[str | None, typer.Option(help="of this partner only")] = None, as_json: AsJson = False
 ) -> None:
     """A line a message that was given up, or that the partner rejected: which, about what, and why."""
-    with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
+    with gateway_here() as gateway, gateway.store.unit() as unit:
         found = unit.outbox.dead(partner.upper() if partner else None)
     _show_dead(found, as_json=as_json)
 
@@ -97,7 +96,7 @@ def dead_list(
 @dead.command("show")
 def dead_show(mid: str, as_json: AsJson = False) -> None:
     """One such message with every attempt."""
-    with assemble(read_settings()) as gateway, gateway.store.unit() as unit:
+    with gateway_here() as gateway, gateway.store.unit() as unit:
         found = [row for row in unit.outbox.dead() if row.mid == mid]
         attempts = unit.outbox.attempts(mid)
     if not found:
@@ -121,7 +120,7 @@ def replay_plan(
     as_json: AsJson = False,
 ) -> None:
     """Plan to send a partner's dead messages again: how many, about whom. Nothing is sent yet."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         row, found = replay.plan(gateway.world, partner.upper(), by=by, reason=reason, mid=mid)
     if as_json:
         print_json({"plan": row.replay_id, "messages": [_plain_dead(r) for r in found]})
@@ -135,7 +134,7 @@ def replay_plan(
 @replays.command("execute")
 def replay_execute(plan: str, by: By) -> None:
     """Send the messages of a plan again, as a second officer; a few become due every second."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         ready = replay.execute(gateway.world, plan, by=by)
     typer.echo(f"{ready} messages are due again")
 

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gateway.assembly import assemble
+from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.config import read_settings
 from gateway.journey import destroy as ending
 
 app = typer.Typer(no_args_is_help=True, help="how long records are kept, and their end")
@@ -19,7 +18,7 @@ CaseNo = Annotated[str, typer.Argument(metavar="CASE_NO", help="원부번호")]
 @app.command()
 def plan(as_json: AsJson = False) -> None:
     """What may be destroyed today, by class and law, and what is on hold. Changes nothing."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         found = ending.plan(gateway.world)
     if as_json:
         rows = [one.records._asdict() | {"endedBefore": one.before, "due": one.due, "held": one.held} for one in found]
@@ -36,19 +35,19 @@ def plan(as_json: AsJson = False) -> None:
 @app.command()
 def run() -> None:
     """Destroy now what may be destroyed today; the engine does the same once a business day."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         typer.echo(f"destroyed: {ending.destroy(gateway.world)}")
 
 
 @app.command()
 def hold(case_no: CaseNo, reason: Annotated[str, typer.Option(help="a short code: lawsuit, audit, objection")]) -> None:
     """Destroy nothing of a case until it is released."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         ending.hold(gateway.world, case_no, reason)
 
 
 @app.command()
 def release(case_no: CaseNo) -> None:
     """Let the periods count again for a case on hold."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         ending.release(gateway.world, case_no)

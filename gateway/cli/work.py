@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gateway.assembly import assemble
+from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.config import read_settings
 from gateway.journey import work
 
 app = typer.Typer(no_args_is_help=True, help="what people have to look at")
@@ -23,7 +22,7 @@ def list_open(
     as_json: AsJson = False,
 ) -> None:
     """What is open, oldest first: its number, why, and about whom. Looking is kept as an act."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         found = work.look(gateway.world, by=by, kind=kind)
     if as_json:
         rows = [{"number": number, **item._asdict()} for number, item in found]
@@ -38,6 +37,6 @@ def list_open(
 @app.command()
 def done(number: Annotated[int, typer.Argument(help="its number in the list")], by: By) -> None:
     """Say that an item is done; who said so is kept."""
-    with assemble(read_settings()) as gateway:
+    with gateway_here() as gateway:
         item = work.done(gateway.world, number, by=by)
     typer.echo(f"{number}: {item.kind} is done")

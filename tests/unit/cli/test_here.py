@@ -1,0 +1,90 @@
+"""Commands at a home that is up: they use the database that runs there, and those that need none ask for none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import running
+from gateway.cli.main import app
+from gateway.errors import GatewayError
+
+MID = "019abd00-0000-7000-9000-000000000001"
+BY = ("--by", "kim.0417")
+DAY = "2026-11-23"
+OPENS_A_GATEWAY = [
+    ("partner", "list"),
+    ("partner", "pause", "KEIS", *BY),
+    ("partner", "stop", "KEIS", *BY),
+    ("partner", "resume", "KEIS", *BY),
+    ("dead", "list"),
+    ("dead", "show", MID),
+    ("replay", "plan", "KEIS", *BY),
+    ("replay", "execute", MID, *BY),
+    ("work", "list", *BY),
+    ("work", "done", "1", *BY),
+    ("map", "explain", MID),
+    ("retention", "plan"),
+    ("retention", "run"),
+    ("retention", "hold", "20260000000123", "--reason", "audit"),
+    ("retention", "release", "20260000000123"),
+    ("log", "events", *BY),
+    ("log", "provenance", *BY),
+    ("log", "completeness", "--partner", "KEIS", "--from", DAY, "--to", DAY, *BY),
+    ("log", "review", "--month", "2026-11", *BY),
+    ("log", "bundle", "--exchange", MID, "--purpose", "audit", *BY),
+]
+OPENS_BOOKS = [("log", "verify"), ("log", "keys"), ("log", "prove", MID)]
+PIN = "kead-referral-out|1.0.0"
+NEEDS_NO_DATABASE = [("lineage", PIN), ("diff", PIN, PIN), ("test", PIN), ("check",)]
+
+
+@pytest.fixture
+def home(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that is up, as its state file says; the environment names the home alone."""
+    us = running.described("door", os.getpid())
+    said = {"supervisor": us, "ready": True, "children": [us], "database_url": database, "partners": {}}
+    home = tmp_path / "home"
+    home.mkdir()
+    running.state_file(home).write_bytes(orjson.dumps(said))
+    monkeypatch.setenv("GATEWAY_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    return home
+
+
+def run(*words: str) -> int:
+    """Run a command; it may refuse what it is asked, but nothing else may happen to it."""
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, GatewayError | SystemExit | None), result.exception
+    return result.exit_code
+
+
+@pytest.mark.parametrize("words", OPENS_A_GATEWAY, ids=lambda words: " ".join(words[:2]))
+def test_a_command_at_a_home_that_is_up_works_in_the_database_that_runs_there(
+    words: tuple[str, ...], home: Path, database: str
+) -> None:
+    run(*words)
+    assert not (home / "postgres").exists()
+    with psycopg.connect(database, options="-c app.partner=*") as books:
+        assert books.execute("select owner from partner_key").fetchall() == [("comwel",)]
+
+
+@pytest.mark.parametrize("words", OPENS_BOOKS, ids=" ".join)
+def test_the_log_is_read_where_it_is_written(words: tuple[str, ...], home: Path) -> None:
+    run(*words)
+    assert not (home / "postgres").exists()
+
+
+@pytest.mark.parametrize("words", NEEDS_NO_DATABASE, ids=lambda words: words[0])
+def test_who_looks_at_maps_needs_no_database(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
+    assert run("map", *words) == 0
+    assert list(tmp_path.iterdir()) == []
