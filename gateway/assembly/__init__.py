@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from cryptography.x509 import load_pem_x509_certificates
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from adapters.comwel import synthetic
 from adapters.comwel.handed_files import FolderFiles
@@ -326,21 +326,27 @@ def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Ran
 
     reached = _reached(settings, chance)
     witnesses = Witnesses(store, policy, ways, reached=reached)
-    return ExchangeLog(store, settings.home / "xlog", settings.log_name, signer, uuid7, witnesses, reached)
+    folder, roots = settings.home / "xlog", _roots(settings)
+    return ExchangeLog(store, folder, settings.log_name, signer, uuid7, witnesses, reached, roots)
 
 
 def _stamps(settings: Settings, store: PostgresStore) -> Stamps:
     """Who stamps the checkpoints, if anybody. Raises SettingsInvalid."""
     if settings.stamps_url is None:
         return Stamps(store, settings.home / "xlog")
-    try:
-        roots = load_pem_x509_certificates(settings.stamps_root.read_bytes()) if settings.stamps_root else []
-    except (OSError, ValueError):
-        raise SettingsInvalid("GATEWAY_STAMPS_ROOT: the file holds no certificates in PEM") from None
+    roots = _roots(settings)
     if not roots:
         raise SettingsInvalid("GATEWAY_STAMPS_URL needs GATEWAY_STAMPS_ROOT: whose stamps are believed?")
     every = timedelta(seconds=settings.stamps_every_s)
     return Stamps(store, settings.home / "xlog", roots, HttpAuthority(settings.stamps_url), every)
+
+
+def _roots(settings: Settings) -> list[Certificate]:
+    """Whose stamps are believed; nobody's where no file is named. Raises SettingsInvalid."""
+    try:
+        return load_pem_x509_certificates(settings.stamps_root.read_bytes()) if settings.stamps_root else []
+    except (OSError, ValueError):
+        raise SettingsInvalid("GATEWAY_STAMPS_ROOT: the file holds no certificates in PEM") from None
 
 
 def _unseen(settings: Settings, witnesses: Witnesses) -> Callable[[], bool]:

@@ -18,7 +18,7 @@ from gateway.cli.here import gateway_here
 from gateway.cli.running import at_home
 from gateway.cli.screen import AsJson, print_json, print_lines
 from gateway.config import read_settings
-from gateway.exchange_log.findings import CHECKS
+from gateway.exchange_log.findings import Check
 from gateway.journey import complete, review
 from gateway.journey.account import account
 from gateway.journey.evidence import evidence
@@ -28,23 +28,31 @@ from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 
 app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; evidence; acts as FHIR")
+NOBODY_BELIEVED = "GATEWAY_STAMPS_ROOT names nobody to believe"
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
 
 
 @app.command()
 def verify(as_json: AsJson = False) -> None:
-    """Check the whole log, as far as this machine can: leaves, tree, signatures, acts. Exit 1 with findings."""
+    """Check the whole log, as far as this machine can: leaves, tree, signatures, stamps, acts. Exit 1 with findings."""
     with _log() as log:
+        kept, checks = log.stamps_kept(), log.checks
         found, heads = list(log.findings()), log.heads()
+    held = kept - sum(one.check is Check.STAMP for one in found) if Check.STAMP in checks else None
     if as_json:
         logs = [{"log": h.folder, "origin": h.origin, "size": h.size, "root": h.root.hex()} for h in heads]
-        print_json({"logs": logs, "checks": list(CHECKS), "findings": [f._asdict() for f in found]})
+        said = {"logs": logs, "stamps": {"kept": kept, "verified": held}, "checks": checks}
+        print_json(said | {"findings": [f._asdict() for f in found]})
     else:
         for head in heads:
             typer.echo(f"{head.origin}: {head.size} leaves, root {head.root.hex()}")
         for finding in found:
             typer.echo(str(finding))
-        typer.echo(f"{len(CHECKS)} checks, {len(found)} findings")
+        if held is not None:
+            typer.echo(f"{held} of {kept} time stamps are verified")
+        elif kept:
+            typer.echo(f"{kept} time stamps are kept and were not verified: {NOBODY_BELIEVED}")
+        typer.echo(f"{len(checks)} checks, {len(found)} findings")
     raise typer.Exit(1 if found else 0)
 
 

@@ -73,7 +73,7 @@ def verify(report: Report, log: ExchangeLog) -> None:
     The last word has a tool that nobody here wrote.
     """
     patiently(lambda: log.settle(WITNESSED_S))
-    report.leaves = sum(head.size for head in log.heads())
+    report.leaves, report.checks = sum(head.size for head in log.heads()), len(log.checks)
     report.problems += [f"exchange log: {finding}" for finding in patiently(lambda: list(log.findings()))]
     heard = outside.ask(log.publisher.folder / log.head().folder)
     report.outside = str(heard) if heard else None

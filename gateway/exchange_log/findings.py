@@ -33,6 +33,7 @@ class Check(StrEnum):
     UNLOGGED = "unlogged"
     PROMISE = "promise"
     COSIGNATURE = "cosignature"
+    STAMP = "stamp"
     OUTSIDE = "outside"
 
 
@@ -89,6 +90,11 @@ CHECKS = {
     Check.COSIGNATURE: Explained(
         "every cosignature that is kept was made by the key of its witness, over exactly this checkpoint",
         "whether that witness looks before it signs, and whose it is: ask several, in different hands",
+    ),
+    Check.STAMP: Explained(
+        "where `GATEWAY_STAMPS_ROOT` names whom to believe: every time stamp that is kept leads there, is over exactly "
+        "this checkpoint, and of the time that is kept beside it",
+        "a stamp that was taken away, and whether the clock of the authority is right",
     ),
     Check.OUTSIDE: Explained(
         "the log continues what was seen of it outside: published files, kept checkpoints, what witnesses have shown",

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from cryptography.x509 import Certificate
 
 from gateway import wholefile
 from gateway.errors import LogStopped, NothingProven, NotInTheTreeYet
 from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
-from gateway.exchange_log.findings import Finding
+from gateway.exchange_log.findings import CHECKS, Check, Finding
 from gateway.exchange_log.leaf import Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
@@ -75,12 +76,13 @@ class ExchangeLog:
         ids: Ids,
         witnesses: Witnesses | None = None,
         reached: Reached = nothing,
+        roots: Sequence[Certificate] = (),
     ) -> None:
         self.witnesses = Witnesses(store) if witnesses is None else witnesses
         self._store, self.publisher = store, Publisher(folder, self.witnesses.policy, reached)
         self._prefix, self._signer = prefix, signer
         self._sequencer = Sequencer(prefix, signer, ids, self._guard, reached)
-        self._reached, self._looked = reached, False
+        self._reached, self._looked, self._roots = reached, False, roots
 
     def round(self) -> int:
         """Give pending leaves their place and publish; returns how many leaves. Raises LogStopped."""
@@ -112,7 +114,7 @@ class ExchangeLog:
             if not mine or not _SQL.check_is_due(connection, every=CHECK_EVERY):
                 return 0
             at = _SQL.moment(connection, shard=0)[0]
-            found = list(self_check(connection, self._store.vault, self.publisher.folder))
+            found = list(self_check(connection, self._store.vault, self.publisher.folder, self._roots))
         for finding in found[:MOST_LINES]:
             log.error("log.finding", subject=f"{finding.log}/{finding.entry}", code=finding.check.value)
         self._keep(Counter(finding.check.value for finding in found), at)
@@ -165,7 +167,18 @@ class ExchangeLog:
     def findings(self) -> Iterator[Finding]:
         """What the self-check finds; nothing when all is well."""
         with self.reading() as connection:
-            yield from self_check(connection, self._store.vault, self.publisher.folder)
+            yield from self_check(connection, self._store.vault, self.publisher.folder, self._roots)
+
+    @property
+    def checks(self) -> list[Check]:
+        """What the self-check checks here: stamps only where a root was named to believe them by."""
+        return [check for check in CHECKS if self._roots or check is not Check.STAMP]
+
+    def stamps_kept(self) -> int:
+        """How many time stamps there are, of all logs."""
+        with self.reading() as connection:
+            kept: int = _SQL.stamps_kept(connection)
+            return kept
 
     def prove(self, act: str) -> list[Proof]:
         """A proof for each leaf of a message, or for the one leaf of an act, by its id."""

@@ -17,8 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid
-from gateway.exchange_log import leaf, tree
+from cryptography.x509 import Certificate
+
+from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid, StampInvalid
+from gateway.exchange_log import leaf, stamp, tree
 from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
@@ -40,12 +42,15 @@ _SUBJ = 12
 """Where the name of its case stands in an act."""
 
 
-def self_check(connection: Connection, vault: Vault, folder: Path) -> Iterator[Finding]:
-    """Everything that does not add up, log by log; nothing when all is well."""
+def self_check(
+    connection: Connection, vault: Vault, folder: Path, roots: Sequence[Certificate] = ()
+) -> Iterator[Finding]:
+    """Everything that does not add up, log by log; nothing when all is well. Without roots no stamp is looked at."""
     streams = Streams()
     heads = [Head(*row) for row in _SQL.heads(connection)]
     for head in heads:
         yield from _one_log(connection, head, streams, vault)
+        yield from _stamped(connection, head, roots) if roots else ()
         yield from _outside(connection, head, folder)
     yield from _rest(connection)
 
@@ -271,6 +276,22 @@ def _broken(connection: Connection) -> Iterator[Finding]:
     if late:
         sentence = f"{len(late)} leaves that receipts promise have no place, the first is of message {late[0]}"
         yield Finding(Check.PROMISE, "database", None, sentence)
+
+
+# ── what an authority has stamped ────────────────────────────────────────────────────────────────────────────────────
+def _stamped(connection: Connection, head: Head, roots: Sequence[Certificate]) -> Iterator[Finding]:
+    """Hold each stamp against its checkpoint, the time that is kept beside it, and whom we were told to believe."""
+    after = -1
+    while rows := list(_SQL.stamps(connection, shard=head.shard, after=after, limit=BATCH)):
+        for size, at, response, note in rows:
+            try:
+                why = None if stamp.check(response, note, roots) == at else "of another time than is kept beside it"
+            except StampInvalid as error:
+                why = error.detail
+            if why:
+                sentence = f"the time stamp of the checkpoint of {size} leaves does not hold: {why}"
+                yield Finding(Check.STAMP, head.folder, None, sentence)
+        after = rows[-1][0]
 
 
 # ── around the log ───────────────────────────────────────────────────────────────────────────────────────────────────

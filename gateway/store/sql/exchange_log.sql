@@ -103,6 +103,14 @@ from xlog_stamp s join xlog_checkpoint c using (shard, size) where s.shard = :sh
 select s.response, c.note from xlog_stamp s join xlog_checkpoint c using (shard, size)
 where s.shard = :shard and s.size > :idx and s.size <= :size order by s.size limit 1;
 
+-- name: stamps_kept$
+select count(*) from xlog_stamp;
+
+-- name: stamps
+-- The stamps of a log in order, each with the note it is over.
+select s.size, s.at, s.response, c.note from xlog_stamp s join xlog_checkpoint c using (shard, size)
+where s.shard = :shard and s.size > :after order by s.size limit :limit;
+
 -- name: add_stamp!
 insert into xlog_stamp (shard, size, response, at) values (:shard, :size, :response, :at) on conflict do nothing;
 

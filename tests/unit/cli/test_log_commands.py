@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psycopg
 import pytest
+from cryptography.x509 import load_pem_x509_certificates
 from typer.testing import CliRunner
 
 from gateway.assembly import open_books
@@ -24,6 +25,8 @@ from gateway.exchange_log.leaf import read
 from gateway.exchange_log.note import Verifier
 from gateway.journey.world import KST
 from gateway.sealing import base64url
+from gateway.store.stamps import Stamps
+from tests.fakes.authority import Authority
 
 MID = "019abd00-0000-7000-9000-000000000001"
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS", mid=MID)
@@ -89,6 +92,65 @@ def test_what_does_not_add_up_is_said_in_words(say: Say, database: str) -> None:
     plain = CliRunner().invoke(app, ["verify"])
     assert "entry 1): the act was changed after it was logged\n" in plain.stdout
     assert "12 checks, 2 findings" in plain.stdout
+
+
+# ── time stamps ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def authority(home: Path, tmp_path: Path) -> Authority:
+    """Whose stamps the log has, of two checkpoints. Nobody is told to believe them yet."""
+    made = Authority(tmp_path / "tsa")
+    with open_books(Settings()) as books:
+        roots = load_pem_x509_certificates(made.root.read_bytes())
+        stamps = Stamps(books.store, books.log.publisher.folder, roots, made.stamp, timedelta(0))
+        assert stamps.round() == 1
+        with books.store.unit() as unit:
+            unit.commit(ACT)
+        books.log.round()
+        assert stamps.round() == 1
+    return made
+
+
+def verified() -> tuple[int, list[str]]:
+    """Exit code and lines of `gateway log verify`, without those that name the logs."""
+    plain = CliRunner().invoke(app, ["verify"])
+    return plain.exit_code, [line for line in plain.stdout.splitlines() if ", root " not in line]
+
+
+@pytest.mark.rule("R-14")
+def test_stamps_are_verified_against_the_root_that_was_named(
+    say: Say, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_STAMPS_ROOT", str(authority.root))
+    assert verified() == (0, ["2 of 2 time stamps are verified", "13 checks, 0 findings"])
+    code, said = say("verify")
+    assert (code, said["stamps"], "stamp" in said["checks"]) == (0, {"kept": 2, "verified": 2}, True)
+
+
+def test_a_stamp_that_does_not_fit_is_named(
+    say: Say, authority: Authority, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    monkeypatch.setenv("GATEWAY_STAMPS_ROOT", str(authority.root))
+    with psycopg.connect(database) as attacker:
+        attacker.execute("set session_replication_role = replica")
+        attacker.execute("update xlog_stamp a set response = b.response from xlog_stamp b where b.size < a.size")
+    code, (line, *rest) = verified()
+    assert (code, rest) == (1, ["1 of 2 time stamps are verified", "13 checks, 1 findings"])
+    assert line.startswith("stamp (2")
+    assert ": the time stamp of the checkpoint of 302 leaves does not hold: " in line
+    assert say("verify")[1]["stamps"] == {"kept": 2, "verified": 1}
+
+
+@pytest.mark.usefixtures("authority")
+def test_stamps_that_nobody_is_named_for_are_said_not_to_be_verified(say: Say) -> None:
+    unbelieved = "2 time stamps are kept and were not verified: GATEWAY_STAMPS_ROOT names nobody to believe"
+    assert verified() == (0, [unbelieved, "12 checks, 0 findings"])
+    code, said = say("verify")
+    assert (code, said["stamps"], "stamp" in said["checks"]) == (0, {"kept": 2, "verified": None}, False)
+
+
+@pytest.mark.usefixtures("home")
+def test_where_there_is_no_stamp_none_is_spoken_of() -> None:
+    assert verified() == (0, ["12 checks, 0 findings"])
 
 
 def test_the_proofs_of_a_message_hold_with_the_key_alone(say: Say, home: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.x509 import Certificate
 
 from gateway import wholefile
 from gateway.assembly.clocks import uuid7
@@ -37,8 +38,8 @@ def signer(origin: str) -> Signer:
     return seeded(origin, LOG, 7)
 
 
-def a_log(store: PostgresStore, folder: Path) -> ExchangeLog:
-    return ExchangeLog(store, folder, LOG_NAME, signer, uuid7)
+def a_log(store: PostgresStore, folder: Path, roots: Sequence[Certificate] = ()) -> ExchangeLog:
+    return ExchangeLog(store, folder, LOG_NAME, signer, uuid7, roots=roots)
 
 
 @pytest.fixture

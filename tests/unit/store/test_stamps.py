@@ -17,6 +17,7 @@ from gateway.assembly import _stamps
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid, StampInvalid
 from gateway.exchange_log import stamp
+from gateway.exchange_log.findings import Check
 from gateway.store import stamps as module
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.postgres import PostgresStore
@@ -116,6 +117,44 @@ def test_what_a_process_that_died_has_kept_is_published_by_the_next(
     (log.publisher.folder / log.head().folder / "stamped.tsr").unlink()
     assert asking().round() == 0
     assert verified(log, authority)
+
+
+# ── checked again, later ─────────────────────────────────────────────────────────────────────────────────────────────
+HARM_TO_A_STAMP = {
+    "none": ("select 1", [], "ours"),
+    "no stamp any more": ("update xlog_stamp set response = 'x' where size = 1", [1], "ours"),
+    "that of another checkpoint": (
+        "update xlog_stamp a set response = b.response, at = b.at from xlog_stamp b where a.size = 1 and b.size > 1",
+        [1],
+        "ours",
+    ),
+    "put under another time": ("update xlog_stamp set at = at - interval '1 hour' where size > 1", [2], "ours"),
+    "the checkpoint changed": (
+        "update xlog_checkpoint set note = note || E'— other AAAA\\n' where size = 1",
+        [1],
+        "ours",
+    ),
+    "of another authority": ("select 1", [1, 2], "stranger"),
+    "of whoever it is": ("update xlog_stamp set response = 'x'", [], None),
+}
+
+
+@pytest.mark.parametrize(("harm", "wrong", "believed"), HARM_TO_A_STAMP.values(), ids=HARM_TO_A_STAMP)
+def test_a_stamp_that_is_kept_is_of_its_checkpoint_its_time_and_an_authority_that_is_believed(
+    harm: str, wrong: list[int], believed: str | None, asking: Made, authority: Authority, tmp_path: Path,
+    log: ExchangeLog, postgres_store: PostgresStore, owner: psycopg.Connection[Any],
+) -> None:  # fmt: skip
+    stamps = asking()
+    stamps.round()
+    grow(postgres_store, log)
+    stamps.round()
+    owner.execute("set session_replication_role = replica")
+    owner.execute(harm.encode())
+    whose = Authority(tmp_path / "stranger") if believed == "stranger" else authority
+    checking = a_log(postgres_store, tmp_path / "xlog", roots(whose) if believed else ())
+    found = [finding.sentence for finding in checking.findings() if finding.check is Check.STAMP]
+    assert [int(sentence.split()[7]) for sentence in found] == wrong
+    assert (Check.STAMP in checking.checks) is bool(believed)
 
 
 # ── not stamped ──────────────────────────────────────────────────────────────────────────────────────────────────────
