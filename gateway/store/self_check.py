@@ -58,9 +58,11 @@ def self_check(
 def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault) -> Iterator[Finding]:
     signed = _Signed(connection, head)
     edge, tiles = Edge(), _Tiles(connection, head)
+    due = 0  # the place of the next entry: further on than the tree has grown, once something is missing
     for batch in _ahead(_batches(connection, head.shard)):
-        if batch.first != edge.size:
-            yield Finding(Check.LEAF, head.folder, edge.size, f"{batch.first - edge.size} entries are missing")
+        if batch.first != due:
+            yield Finding(Check.LEAF, head.folder, due, f"{batch.first - due} entries are missing")
+        due = batch.first + len(batch.leaves)
         read, latest = [], dict[int, datetime | None]()
         for index, raw in enumerate(batch.leaves, batch.first):
             found = _read(head, index, raw)

@@ -179,6 +179,19 @@ def test_what_is_checked_part_by_part_is_checked_to_its_end(
     assert (gap.entry, gap.sentence) == (100, "201 entries are missing")
 
 
+def test_each_hole_is_named_once_however_many_parts_come_after_it(
+    log: ExchangeLog, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.self_check.BATCH", 64)
+    attacker.execute("delete from xlog_entry where idx < 2 or idx between 100 and 300 or idx between 450 and 452")
+    holes = [(finding.entry, finding.sentence) for finding in log.findings() if finding.check is Check.LEAF]
+    assert holes == [
+        (0, "2 entries are missing"),
+        (100, "201 entries are missing"),
+        (450, "3 entries are missing"),
+    ]
+
+
 def test_a_database_restored_from_yesterday_is_caught_by_what_was_published(
     log: ExchangeLog, attacker: Attacker
 ) -> None:
