@@ -87,6 +87,7 @@ ACTS = LOG_ACTS | READS | {
     "records.returned",
     "reports.missed",
     "retention.due",
+    "retention.ended",
     "work.done",
     "writeback.allocated",
     "writeback.written",

@@ -5,7 +5,8 @@ a business day, and what is destroyed is one event a batch, with class, rules an
 Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable. What was destroyed and came
 back with a backup that was too old, a key of content or rows, is found first and destroyed again, as an act of its own.
 Files from and for COMWEL are gone before the act that says so, for no act may say more than is true.
-Refuses to destroy a case with which somebody is still concerned, whatever its age.
+Retention checks that nobody will answer any more are closed first, or their cases would be kept for ever.
+Refuses to destroy a case with which somebody is still concerned, whatever its age, and one that is taken up meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from gateway.cases.retention import FILES, KEPT, RecordClass
 from gateway.errors import HoldRefused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.track import end_checks
 from gateway.journey.world import World
 from gateway.ports import HandedFile, HoldRow, Unit
 
@@ -57,6 +59,7 @@ def destroy_daily(world: World) -> int:
         if not unit.retention.take_day(ROUND, world.clock.today()):
             return 0
         unit.commit(world.event("records.reviewed", PURPOSE, subject=world.know.retention.id))
+    end_checks(world)
     return destroy(world)
 
 

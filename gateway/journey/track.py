@@ -27,6 +27,8 @@ ROW_SCHEMA = "urn:comwel:schema:rtw-row:1.0.0"
 MOST = 500
 FILE_ROWS = 5_000
 NONCES_KEPT = timedelta(minutes=15)
+UNANSWERED_FOR = timedelta(days=180)
+"""A retention check that is not answered so long after its day is closed as unknown."""
 MISSING = "report-missing"
 MISSING_AFTER = timedelta(hours=24)
 
@@ -52,6 +54,24 @@ def fall_due(world: World) -> int:
         unit.facts.save_checks([check._replace(state="due") for check in due])
         unit.commit(world.event("retention.due", PURPOSE, counts={"checks": len(due)}))
         return len(due)
+
+
+def end_checks(world: World) -> int:
+    """Close retention checks that nobody will answer: their leg ended otherwise, or nobody did for so long.
+
+    Of the dead, and of cases that are gone, nobody is asked any more. A late report still says what it says.
+    """
+    unanswered_since = world.clock.today() - UNANSWERED_FOR
+    with world.store.unit() as unit:
+        over = unit.facts.checks_over(unanswered_since)
+        if not over:
+            return 0
+        unanswered = [c._replace(state="failed", result="unknown") for c in over if c.due_on < unanswered_since]
+        cancelled = [c._replace(state="cancelled") for c in over if c.due_on >= unanswered_since]
+        unit.facts.save_checks([*unanswered, *cancelled])
+        counts = {"unanswered": len(unanswered), "cancelled": len(cancelled)}
+        unit.commit(world.event("retention.ended", PURPOSE, counts=counts))
+        return len(over)
 
 
 # ── 2 judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────

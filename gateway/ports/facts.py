@@ -62,6 +62,13 @@ class Facts(Protocol):
 
     def checks_due(self, today: date) -> Sequence[CheckRow]: ...
 
+    def checks_over(self, unanswered_since: date) -> Sequence[CheckRow]:
+        """Open checks that nobody will answer: of legs that ended otherwise, of the dead, of cases that are gone.
+
+        And those that fell due before a day and were never answered.
+        """
+        ...
+
     def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
         """The newest update of each of these legs that has one."""
         ...

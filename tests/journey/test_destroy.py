@@ -180,6 +180,24 @@ def test_the_daily_round_looks_once_a_business_day(closed: Scene) -> None:
     assert [act for act, _, _ in closed.acts(since)] == ["records.reviewed", "records.destroyed"]
 
 
+TAKEN_UP = "update case_record set version = version + 1, updated_at = now() returning case_no"
+KINDS = {"content": "select destroy_content(%s, 9)", "evidence": "select destroy_evidence(%s, 9)"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_case_that_somebody_takes_up_meanwhile_stays(real: Scene, kind: str) -> None:
+    """Somebody has the case in his hands while it is looked what may go; then he puts it back as it is now."""
+    close(real)
+    url, scope = real.store._pool.conninfo, "-c app.partner=*"
+    before = date(2090, 1, 1)  # later than anything happened
+    with psycopg.connect(url, options=scope) as intake, psycopg.connect(url, options=scope, autocommit=True) as round_:
+        assert intake.execute(TAKEN_UP).rowcount == 1
+        assert round_.execute(KINDS[kind], (before,)).fetchone() == (0,)
+        intake.commit()
+        assert round_.execute("select record is null from case_record").fetchall() == [(False,)]
+        assert round_.execute(KINDS[kind], (before,)).fetchone() == (1,)
+
+
 @pytest.mark.rule("R-30")
 def test_a_key_that_came_back_after_its_content_was_destroyed_goes_again_the_next_night(real: Scene) -> None:
     close(real)

@@ -15,6 +15,7 @@ from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners.pretend.scripts import Kind
 from gateway.config import Settings
 from gateway.documents.strict_json import reread
+from gateway.journey.track import end_checks
 from gateway.ports import LegRow
 from tests.journey.world import (
     DAY,
@@ -237,6 +238,29 @@ def test_checks_fall_due_on_their_day_and_not_before(scene: Scene) -> None:
     states = {c["milestone"]: c["state"] for c in scene.rows("retention_check")}
     assert states == {"P1M": "due", "P3M": "scheduled", "P6M": "scheduled", "P12M": "scheduled"}
     assert [(e["act"], e["counts"]) for e in scene.events(since)] == [("retention.due", {"checks": 1})]
+
+
+def test_checks_that_nobody_answers_are_closed_after_half_a_year(scene: Scene) -> None:
+    placed(scene)
+    scene.clock.day = date(2027, 6, 30)  # 180 days after the first one's day
+    scene.track()
+    assert end_checks(scene.world) == 0
+    scene.clock.day = date(2027, 7, 1)
+    since = len(scene.events())
+    assert [end_checks(scene.world) for _ in range(2)] == [1, 0]
+    found = {c["milestone"]: (c["state"], c["result"]) for c in scene.rows("retention_check")}
+    assert found == {
+        "P1M": ("failed", "unknown"), "P3M": ("due", None), "P6M": ("due", None), "P12M": ("scheduled", None)
+    }  # fmt: skip
+    ended = ("retention.ended", {"unanswered": 1, "cancelled": 0})
+    assert [(e["act"], e["counts"]) for e in scene.events(since)] == [ended]
+
+
+def test_of_the_dead_nobody_is_asked_any_more(scene: Scene) -> None:
+    placed(scene)
+    scene.hand_over(again(a_case(), dthDt=date(2026, 11, 21)), entries=())
+    assert end_checks(scene.world) == 4
+    assert {c["state"] for c in scene.rows("retention_check")} == {"cancelled"}
 
 
 def test_a_voluntary_leave_in_the_fifth_month_is_told_with_its_last_day(scene: Scene) -> None:

@@ -34,6 +34,9 @@ class Facts(Part):
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         return as_rows(CheckRow, _SQL.checks_due(self._c, today=today))
 
+    def checks_over(self, unanswered_since: date) -> Sequence[CheckRow]:
+        return as_rows(CheckRow, _SQL.checks_over(self._c, unanswered_since=unanswered_since))
+
     def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
         found = self._opened(UPDATE, UpdateRow, _SQL.last_updates(self._c, ref_nos=list(ref_nos)))
         return {row.ref_no: row for row in found}

@@ -19,6 +19,16 @@ from retention_check where ref_no = any(:ref_nos) order by due_on, ref_no for up
 select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
 
+-- name: checks_over
+-- Checks that nobody will answer any more: the leg was called back or failed, the worker died (the case is barred although
+-- a message would be permitted), the case is gone; or nobody answered for so long.
+select r.ref_no, r.milestone, r.base_kind, r.base_date, r.due_on, r.state, r.result
+from retention_check r join leg l using (ref_no) join case_record c using (case_no)
+where r.state in ('scheduled', 'due')
+  and (l.status in ('rejected', 'failed', 'cancelled', 'entered-in-error') or c.status <> 'live'
+       or (c.barred and c.verdict = 'ok') or r.due_on < :unanswered_since)
+order by r.due_on, r.ref_no for update of r;
+
 -- name: last_updates
 select distinct on (ref_no) ref_no, update_no, case_no, content, file_date, file_seq, at,
        (select k.content from vault_key k where k.case_no = rtw_update.case_no)

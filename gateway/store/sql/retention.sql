@@ -31,7 +31,10 @@ select destroy_evidence(:before, :most);
 select destroy_returned(:most);
 
 -- name: hold!
-insert into legal_hold (case_no, reason, since) values (:case_no, :reason, :since) on conflict (case_no) do nothing;
+-- Who is destroying the case just now is waited for; then there may be nothing left to hold.
+insert into legal_hold (case_no, reason, since)
+select case_no, :reason, :since from (select case_no from case_record where case_no = :case_no for update) c
+on conflict (case_no) do nothing;
 
 -- name: release_hold!
 delete from legal_hold where case_no = :case_no;

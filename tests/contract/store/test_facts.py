@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
-from gateway.ports import CheckRow, Store, UpdateRow
-from tests.contract.store.build import DAY, EVENT, NOW, about, fact, leg, met, request_row
+import pytest
+
+from gateway.ports import CaseChange, CheckRow, Store, UpdateRow
+from tests.contract.store.build import DAY, EVENT, NOW, about, case, fact, leg, met, request_row
 
 
 def test_a_correction_marks_the_earlier_fact_and_removes_nothing(store: Store) -> None:
@@ -33,6 +36,34 @@ def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
         late = check._replace(milestone="P12M", due_on=date(2027, 11, 23))
         unit.facts.save_checks([late, check._replace(state="due")])
         assert met(unit, about(leg().ref_no), about("R20261123-0000099")).checks == [check._replace(state="due"), late]
+
+
+@pytest.mark.parametrize(
+    ("of_leg", "of_case", "over"),
+    [
+        pytest.param({"status": "in-progress"}, {}, False, id="the leg is open"),
+        pytest.param({"status": "completed"}, {}, False, id="the worker was placed"),
+        pytest.param({"status": "cancelled"}, {}, True, id="the leg was called back"),
+        pytest.param({"status": "failed"}, {}, True, id="the placement came to nothing"),
+        pytest.param({"status": "completed"}, {"barred": True}, True, id="the worker has died"),
+        pytest.param(
+            {"status": "completed"}, {"barred": True, "verdict": "no-referral"}, False, id="nothing more may leave"
+        ),
+        pytest.param({"status": "completed"}, {"status": "deleted"}, True, id="the case is gone"),
+    ],
+)
+def test_checks_that_nobody_will_answer(
+    store: Store, of_leg: dict[str, Any], of_case: dict[str, Any], over: bool
+) -> None:
+    scheduled = CheckRow(leg().ref_no, "P1M", "rtw-date", DAY, date(2026, 12, 23), "scheduled", None)
+    due = scheduled._replace(milestone="P3M", due_on=date(2027, 2, 23), state="due")
+    done = scheduled._replace(milestone="P6M", due_on=date(2026, 11, 1), state="completed", result="not-employed")
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case()._replace(**of_case), "I", None)])
+        unit.legs.add([request_row()], [leg(**of_leg)])
+        unit.facts.save_checks([done, due, scheduled])
+        assert unit.facts.checks_over(date(2026, 12, 23)) == ([scheduled, due] if over else [])
+        assert unit.facts.checks_over(date(2026, 12, 24)) == ([scheduled, due] if over else [scheduled])
 
 
 def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:

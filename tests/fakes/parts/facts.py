@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from gateway.ports import CheckRow, FactRow, UpdateRow
+from gateway.ports import CheckRow, FactRow, LegRow, UpdateRow
 from tests.fakes.shelf import Part
 
 
@@ -25,6 +25,16 @@ class Facts(Part):
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         found = [c for c in self.s.checks.values() if c.state == "scheduled" and c.due_on <= today]
         return sorted(found, key=lambda c: (c.due_on, c.ref_no))
+
+    def checks_over(self, unanswered_since: date) -> Sequence[CheckRow]:
+        found = [c for c in self.s.checks.values() if c.state in ("scheduled", "due")]
+        over = (c for c in found if c.due_on < unanswered_since or self._nobody_answers(self.s.legs[c.ref_no]))
+        return sorted(over, key=lambda c: (c.due_on, c.ref_no))
+
+    def _nobody_answers(self, leg: LegRow) -> bool:
+        case = self.s.cases[leg.case_no]
+        gone = case.status != "live" or (case.barred and case.verdict == "ok")
+        return gone or leg.status in ("rejected", "failed", "cancelled", "entered-in-error")
 
     def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:
         found = sorted((u for u in self.s.updates.values() if u.ref_no in ref_nos), key=lambda u: u.update_no)
