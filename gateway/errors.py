@@ -238,7 +238,7 @@ class WrongAudience(SealRefused):
 
 class ManifestInvalid(SealRefused):
     code, status, issue = "SEAL-MANIFEST", 400, "structure"
-    sentence, remedy = "the message manifest is malformed", "build the manifest as the partner guide says"
+    sentence, remedy = "the message manifest is malformed", "build it as adapters/partners/README.md says"
 
 
 # ── the exchange log ─────────────────────────────────────────────────────────────────────────────────────────────────
