@@ -1,4 +1,5 @@
-# One image for every process of the gateway; docker-compose.yml says which process it is.
+# One image for every process of the gateway; docker-compose.yml says which process it is. The lock names the tools of
+# the tests, too, and they are installed with the rest: no process uses them.
 FROM python:3.11.10-slim-bookworm
 RUN useradd --uid 10001 --no-create-home gateway && install --directory --owner gateway --mode 0700 /data /partners /witness
 COPY requirements.lock /app/
