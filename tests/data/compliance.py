@@ -81,6 +81,12 @@ INTRODUCTION = """# What the law asks, and where it is held
 Made by `python -m tests.data.compliance` from [requirements.yaml](requirements.yaml) and from the marks in the tests.
 A requirement without `open` that no test proves fails the build, and so does a mark for one that does not exist.
 Reading the law is work of lawyers: this is our reading, for COMWEL's privacy officer to correct.
+
+* *PIPA* is 개인정보 보호법, *decree* its 시행령, *notice* 개인정보의 안전성 확보조치 기준; other laws stand by name.
+* *Comes with …* names the part of a later release that it waits for: *the console* is pages and accounts for people
+  (coordinators, auditors, the privacy officer, a worker who asks); *the partners' trust* is certificates tied to
+  partners, bodies encrypted for them, and 행정전자서명; *the measures of the programme* are figures over all cases,
+  and the duties that hang on them.
 """
 
 
