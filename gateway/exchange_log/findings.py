@@ -11,12 +11,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.exchange_log.leaf import Leaf
+from gateway.exchange_log.leaf import CLOSED, OPENED, Leaf
 
 TOLERANCE = timedelta(seconds=60)
 """Longer than a transaction may take: leaves of different streams overtake each other by less."""
 PROMISE = timedelta(seconds=60)
 """So soon a committed leaf is in a published checkpoint; receipts promise it."""
+
+
+_BORDERS = frozenset({OPENED, CLOSED})
+"""A log is opened or closed before what waits for a place in it: acts from before the sequencer came back."""
 
 
 class Check(StrEnum):
@@ -131,7 +135,8 @@ class Streams:
         if leaf.at < at or (self._latest and leaf.at < self._latest - TOLERANCE):
             yield Finding(Check.CLOCK, log, index, "it says it happened before something that stands above it")
         self._last[leaf.stream] = (leaf.seq, leaf.at)
-        self._latest = max(self._latest or leaf.at, leaf.at)
+        if leaf.act not in _BORDERS:
+            self._latest = max(self._latest or leaf.at, leaf.at)
 
     @property
     def latest(self) -> datetime | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway.errors import FolderUnusable, HandoverRefused, Place
+from gateway.errors import FolderUnusable, HandoverRefused, Place, TotalsMismatch
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.admit import PURPOSE, Taken, admit
 from gateway.journey.world import World
@@ -57,6 +57,8 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             replaced = reader.judge(head, unit.handovers.accepted(reader.way))  # 3
             file_id = world.ids()
             consents = admit(world, unit, file_id, taken, reader.records(path))  # 4
+            if reader.head(path).sha256 != head.sha256:  # or its content would stand under another's digest
+                raise TotalsMismatch("the file has changed while it was read", place=Place(head.name))
             taken.verdict = "accepted"
             file = _file(world, reader, head, file_id, taken)
             if replaced:

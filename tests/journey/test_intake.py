@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -11,7 +11,8 @@ import pytest
 
 from adapters.comwel import synthetic
 from gateway.errors import FolderUnusable
-from gateway.journey.intake import pick_up, take_in
+from gateway.journey.intake import pick_up, take_file, take_in
+from gateway.ports import EntryRecord, FactsRecord, Problem
 from gateway.worker.embedded import Runner
 from tests.journey.world import (
     TODAY,
@@ -117,6 +118,31 @@ def assert_only_its_refusal(scene: Scene, how: str) -> None:
     assert [f["status"] for f in scene.rows("handover_file")] in (["rejected"], [])
     assert scene.acts() == [("handover.taken", "refused", code)]
     assert_nothing_personal(scene, case)
+
+
+@pytest.mark.parametrize("way", ["A1", "A6"])
+def test_a_file_that_is_exchanged_while_it_is_read_is_refused(
+    scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COMWEL writes the same name again between the two readings; the second one is taken in the next time."""
+    write_night(scene.folder, [a_case(2)], entries=[a_case(2)])
+    others = {path: path.read_bytes() for path in scene.folder.iterdir()}
+    write_night(scene.folder, [a_case(1)], entries=[a_case(1)])
+    reader = next(one for one in scene.world.readers if one.way == way)
+    records = reader.records
+
+    def exchanged(path: Path) -> Iterator[FactsRecord | EntryRecord | Problem]:
+        for other, content in others.items():
+            other.write_bytes(content)
+        yield from records(path)
+
+    [path] = reader.ready(scene.folder)
+    monkeypatch.setattr(reader, "records", exchanged)
+    taken = take_file(scene.world, reader, path)
+    assert (taken.verdict, taken.reason) == ("rejected", "E-TOTALS")
+    assert all(scene.rows(table) == [] for table in A1_ROWS)
+    assert take_file(scene.world, reader, path).verdict == "accepted"
+    assert [row["case_no"] for row in scene.rows("case_record")] == [a_case(2).case_no]
 
 
 def test_after_a_refusal_the_corrected_file_with_the_same_number_is_taken(scene: Scene) -> None:

@@ -56,7 +56,8 @@ class Caseload(Part):
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         for some in in_slices(rows):
             _SQL.add_screenings(self._c, **as_arrays(ScreeningRow._fields, self._seal.shut(SCREENING, some)))
-            _SQL.mark_screened(self._c, **as_arrays(("case_nos", "revisions"), [(r.case_no, r.revision) for r in some]))
+            judged = [(r.case_no, r.revision, r.result) for r in some]
+            _SQL.mark_screened(self._c, **as_arrays(("case_nos", "revisions", "results"), judged))
 
     def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
         found = self._opened(SCREENING, ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))

@@ -89,9 +89,11 @@ select distinct on (case_no) case_no, revision, ruleset, gate, score, contributi
 from screening where case_no = any(:case_nos) order by case_no, id desc;
 
 -- name: mark_screened!
-update case_record c set screened = s.revision
-from unnest(:case_nos::text[], :revisions::int[]) as s (case_no, revision)
-where c.case_no = s.case_no and c.screened < s.revision;
+-- Whoever neither has a seat nor waits for one is not looked at again until there is a new revision.
+update case_record c set screened = greatest(c.screened, s.revision), not_to_refer = s.ends
+from (select case_no, revision, case when result in ('PRIORITY', 'WAITLIST') then 0 else revision end as ends
+      from unnest(:case_nos::text[], :revisions::int[], :results::text[]) as n (case_no, revision, result)) s
+where c.case_no = s.case_no and (c.screened < s.revision or c.not_to_refer <> s.ends);
 
 -- name: to_refer
 -- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
@@ -100,7 +102,8 @@ select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sh
        (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c
 join lateral (select x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
-where c.status = 'live' and c.referred < c.revision and c.verdict = 'ok' and c.screened = c.revision and s.result = 'PRIORITY'
+where c.status = 'live' and c.referred < c.revision and c.verdict = 'ok' and c.screened = c.revision
+  and c.not_to_refer <> c.revision and s.result = 'PRIORITY'
   and not exists (select 1 from leg g where g.case_no = c.case_no
                   and (g.case_version = c.version
                        or g.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')))

@@ -43,6 +43,20 @@ def test_only_priority_cases_that_may_leave_and_were_not_referred_are_to_be_refe
         assert [r.case_no for r in unit.cases.waiting()] == [rows[1].case_no]
 
 
+def test_whether_a_case_is_to_be_referred_is_what_its_latest_decision_says(store: Store) -> None:
+    row = case()
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        for result in ("GENERAL", "PRIORITY", "WAITLIST", "PRIORITY", "EXCLUDED"):
+            unit.cases.screened([screening(row, result)])
+            assert len(unit.cases.to_refer(9)) == (result == "PRIORITY")
+        again = row._replace(version=2, revision=row.revision + 1)
+        unit.cases.save([CaseChange(again, "U", None)])
+        assert unit.cases.to_refer(9) == []
+        unit.cases.screened([screening(again, "PRIORITY")])
+        assert [(r.case_no, r.revision) for r in unit.cases.to_refer(9)] == [(row.case_no, again.revision)]
+
+
 def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> None:
     row = case()
     with store.unit() as unit:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.exchange_log.findings import CHECKS, Check, Streams
+from gateway.exchange_log.leaf import CLOSED, HEARTBEAT, LOG, OPENED
 from tests.unit.exchange_log.test_leaf import PLAIN
 
 PAGE = (Path(__file__).resolve().parents[3] / "gateway/exchange_log/README.md").read_text("utf-8")
@@ -37,6 +38,14 @@ def test_numbers_count_one_by_one_and_time_goes_forward(told: Told, found: list[
         )
     ]
     assert findings == found
+
+
+@pytest.mark.parametrize(("act", "found"), [(OPENED, []), (CLOSED, []), (HEARTBEAT, ["clock"])])
+def test_acts_that_waited_for_the_sequencer_stand_behind_the_border_of_their_log(act: str, found: list[str]) -> None:
+    streams = Streams()
+    first = PLAIN._replace(act=act, stream=LOG, seq=1, at=PLAIN.at + timedelta(hours=2))
+    assert list(streams.take("2026", 0, first)) == []
+    assert [finding.check.value for finding in streams.take("2026", 1, PLAIN._replace(seq=1))] == found
 
 
 def test_a_finding_says_how_many_are_missing() -> None:
