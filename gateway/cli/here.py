@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from gateway.assembly import Gateway, assemble
-from gateway.cli import running
+from gateway.cli import pretend, running
 from gateway.config import read_settings
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
@@ -43,8 +43,13 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
 
 @contextmanager
 def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False) -> Iterator[Gateway]:
-    """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL."""
-    lines, now = log_from(logging.INFO), read_settings()
+    """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL.
+
+    Raises SettingsInvalid in a home that the next demo empties.
+    """
+    now = read_settings()
+    pretend.refuse_a_demos(now)
+    lines = log_from(logging.INFO)
     rounds = ("deliver", "log", "check", "witness", "stamp", RECONCILE, *ALONE, *(("wake",) if woken else ()))
     shown: Mapping[str, Any] = {
         "log_lines_lost": lambda: lines.lost,

@@ -236,6 +236,8 @@ def up(
 ) -> None:
     """Start everything on this machine: PostgreSQL, Valkey, the partners' door, workers and beat."""
     now = read_settings()
+    if not sandbox:
+        pretend.refuse_a_demos(now)
     if foreground:
         acting = pretend.sandbox(now.home, seed) if sandbox else None
         supervisor.Supervisor(now, workers, act, acting).run()

@@ -1,7 +1,8 @@
 """The sandbox of a demo: which settings pretend partners need, how they are started, and where they may be.
 
 Rules: only a home that is empty or marked as a demo's may have a business day of its own, and pretend partners get
-their keys into a database of a running server only if nobody has worked with it. Refuses to touch any other.
+their keys into a database of a running server only if nobody has worked with it. Refuses to touch any other, and real
+work in a demo's home: the next demo would delete it.
 """
 
 from __future__ import annotations
@@ -105,6 +106,17 @@ def refuse_what_is_no_demo(home: Path, *, but: tuple[str, ...] = ()) -> None:
     """Raises SettingsInvalid when a home holds something else than an earlier demo."""
     if home.exists() and not (home / DEMO).exists() and any(p.name not in but for p in home.iterdir()):
         raise SettingsInvalid("GATEWAY_HOME holds data that is not a demo's; set GATEWAY_HOME to another folder")
+
+
+def refuse_a_demos(settings: Settings) -> None:
+    """Raises SettingsInvalid when a gateway would work in a demo's home without being part of a demo.
+
+    Whoever is has a business day of its own, and only in such a home is there one.
+    """
+    if settings.business_day is None and (settings.home / DEMO).exists():
+        raise SettingsInvalid(
+            "GATEWAY_HOME is a demo's, and the next demo empties it; set GATEWAY_HOME to another folder"
+        )
 
 
 def refuse_a_database_in_use(settings: Settings) -> None:

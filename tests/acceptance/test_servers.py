@@ -6,6 +6,7 @@ They are the test session's PostgreSQL and a Valkey of the wheel, or those that 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from redis import Redis
 
+from gateway.assembly.clocks import DEMO
 from gateway.cli.partners import free_port
 from gateway.config import environment
 from gateway.store.migrate import APP_ROLE
@@ -111,9 +113,12 @@ def test_another_demo_is_refused_and_leaves_no_key_in_their_database(servers: Se
 
 
 def test_up_starts_no_server_of_its_own_and_down_stops_none(
-    servers: Servers, demo: tuple[Path, dict[str, Any]]
+    servers: Servers, demo: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    (home, _), port = demo, free_port()
+    home, port = tmp_path / "home", free_port()
+    shutil.copytree(demo[0], home, ignore=shutil.ignore_patterns(DEMO))
+    refused = servers.run(demo[0], "up", "--workers", "1", port=port)
+    assert (refused.returncode, b"GATEWAY_HOME is a demo's" in refused.stderr) == (4, True)
     up = servers.run(home, "up", "--workers", "1", port=port)
     try:
         assert up.returncode == 0, up.stderr.decode()

@@ -1,4 +1,4 @@
-"""Pretend partners get their keys only into a database that nobody has worked with."""
+"""Pretend partners get their keys only into a database that nobody has worked with, and nobody works in their home."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.assembly.clocks import DEMO
 from gateway.cli import demo, pretend
+from gateway.cli.main import app
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 from gateway.store.postgres import PostgresStore
@@ -50,3 +53,23 @@ def test_an_empty_database_and_one_that_was_only_migrated_are_taken(
         pretend.mark(settings, SANDBOX)
         assert pretend.day_file(settings.home).exists()
     run_on(postgres, f"drop database {name}")
+
+
+@pytest.mark.parametrize("words", ["up", "up --foreground", "serve", "serve --door-only", "run", "worker"])
+def test_real_work_is_refused_in_a_home_that_the_next_demo_empties(
+    words: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_HOME", str(home))
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("GATEWAY_BROKER_URL", "redis://127.0.0.1:1")
+    demo.clean_home(home)
+    refused = CliRunner().invoke(app, words.split()).exception
+    assert isinstance(refused, SettingsInvalid)
+    assert "GATEWAY_HOME is a demo's, and the next demo empties it; set GATEWAY_HOME to another folder" in str(refused)
+    assert [path.name for path in home.iterdir()] == [DEMO]
+
+
+def test_the_processes_of_a_demo_work_in_its_home(tmp_path: Path) -> None:
+    settings = Settings(home=demo.clean_home(tmp_path / "home"))
+    pretend.refuse_a_demos(pretend.pretending(settings, "http://127.0.0.1:1"))
+    pretend.refuse_a_demos(Settings(home=tmp_path / "another"))
