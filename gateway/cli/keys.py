@@ -16,6 +16,7 @@ from gateway.cli.screen import print_json
 from gateway.config import read_settings
 from gateway.errors import KeyRefused
 from gateway.journey.rotate import rotate
+from gateway.sealing.keys import gate_set
 
 app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
 By = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
@@ -26,8 +27,9 @@ MOMENT = "%Y-%m-%dT%H:%M%z"
 @app.command("add")
 def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: By = OPERATOR) -> None:
     """Register a partner's public keys from a JWK set file, through the key gate."""
+    found = _jwks(jwks)
     with gateway_here() as gateway:
-        for jwk in _jwks(jwks):
+        for jwk in found:
             gateway.shelf.add(owner, jwk, by=by)
             typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
 
@@ -82,8 +84,10 @@ def list_public(owner: str) -> None:
 
 
 def _jwks(path: Path) -> list[dict[str, Any]]:
+    """The keys of a file, all of them fit. Raises KeyRefused."""
     try:
-        found = orjson.loads(path.read_bytes())["keys"]
-    except (ValueError, KeyError, TypeError):
+        found = orjson.loads(path.read_bytes())
+    except ValueError:
         raise KeyRefused("not a JWK set") from None
-    return list(found)
+    gate_set(found)
+    return list(found["keys"])

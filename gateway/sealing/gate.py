@@ -10,7 +10,8 @@ Rules, for a key in JWK form (RFC 7517, RFC 7518 §6, RFC 8037), checked in this
        RSA: 3072 to 8192 bits (2048 if the key was in use before), e = 65537, odd, no small factor, no ROCA fingerprint
     6. `kid` is the partner's text, or else the RFC 7638 thumbprint
 
-A set is refused as a whole if one of its keys is, if it mixes symmetric with asymmetric keys, or repeats a `kid`.
+A set is refused as a whole if one of its keys is, if it mixes symmetric with asymmetric keys, or if one of its keys has
+no `kid`, by which a signature could name it, or that of another.
 joserfc, like most libraries, takes small, ROCA and e = 1 keys; therefore this gate stands in front of everything.
 
 This module refuses to fetch, to follow `x5u`, and to read certificates (`x5c` says nothing here). Keys to encrypt to
@@ -115,9 +116,12 @@ def has_roca_fingerprint(modulus: int) -> bool:
 
 def _gate_at(index: int, jwk: Any, algs: Collection[str], existing: bool) -> Material:
     try:
-        return gate(jwk, algs=algs, existing=existing)
+        found = gate(jwk, algs=algs, existing=existing)
+        if "kid" not in jwk:
+            raise _refused("a key in a set needs a kid", "kid")
     except KeyRefused as error:
         raise KeyRefused(error.detail, place=Place(field=f"keys/{index}/{error.place.field}")) from None
+    return found
 
 
 def _refused(why: str, member: str) -> KeyRefused:

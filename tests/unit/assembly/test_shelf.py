@@ -43,6 +43,14 @@ def test_the_act_names_the_key_by_its_thumbprint_whatever_its_kid(shelf: KeyShel
     assert first.startswith("keis/sha256-")
 
 
+def test_a_key_without_a_kid_is_refused_for_no_signature_could_name_it(shelf: KeyShelf) -> None:
+    nameless = {name: value for name, value in to_jwk(KEY).items() if name != "kid"}
+    with pytest.raises(KeyRefused) as refusal:
+        shelf.add("keis", nameless)
+    assert refusal.value.place.field == "keys/0/kid"
+    assert acts(shelf) == []
+
+
 @pytest.mark.rule("R-22")
 def test_a_revoked_key_is_believed_no_more_and_that_is_an_act(shelf: KeyShelf) -> None:
     shelf.add("keis", to_jwk(KEY))

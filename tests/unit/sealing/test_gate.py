@@ -238,6 +238,7 @@ BAD_SETS = [
     ("only symmetric", {"keys": [{"kty": "oct", "k": "AAAA", "alg": "HS256", "use": "sig"}]}),
     ("two keys, one kid", {"keys": [jwk(kid="1"), jwk("PS256", kid="1")]}),
     ("the same key twice", {"keys": [jwk(kid=None), jwk(kid=None)]}),
+    ("a key without kid", {"keys": [jwk("PS256"), jwk(kid=None)]}),
     ("one good, one bad", {"keys": [jwk(), jwk("PS256", e="Aw")]}),
     ("seventeen keys", {"keys": [jwk(kid=str(number)) for number in range(17)]}),
     ("null among the keys", {"keys": [jwk(), None]}),
@@ -257,10 +258,11 @@ def test_a_mixed_set_is_refused_for_being_mixed_whichever_key_comes_first() -> N
             gate_set({"keys": keys})
 
 
-def test_a_bad_key_in_a_set_is_named_by_its_place() -> None:
+@pytest.mark.parametrize(("changes", "member"), [({"e": "Aw"}, "e"), ({"kid": None}, "kid"), ({"kid": 7}, "kid")])
+def test_a_bad_key_in_a_set_is_named_by_its_place(changes: dict[str, Any], member: str) -> None:
     with pytest.raises(KeyRefused) as refusal:
-        gate_set({"keys": [jwk(), jwk("PS256", e="Aw")]})
-    assert refusal.value.place.field == "keys/1/e"
+        gate_set({"keys": [jwk(), jwk("PS256", **changes)]})
+    assert refusal.value.place.field == f"keys/1/{member}"
 
 
 def test_the_roca_fingerprint_is_found_and_is_not_found_in_honest_keys() -> None:

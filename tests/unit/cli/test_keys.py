@@ -1,0 +1,47 @@
+"""`gateway key add`: a file that is no good is refused before anything is opened, and the place in it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.keys import app
+from gateway.errors import KeyRefused
+from gateway.sealing.keys import generate, to_jwk
+
+GOOD = to_jwk(generate("keis-1"))
+NAMELESS = {name: value for name, value in to_jwk(generate()).items() if name != "kid"}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({"keys": [NAMELESS]}, "keys/0/kid"),
+        ({"keys": [GOOD, NAMELESS]}, "keys/1/kid"),
+        ({"keys": [GOOD, None]}, "keys/1/kty"),
+        ({"keys": []}, "keys"),
+        ({"keys": GOOD}, "keys"),
+        ([GOOD], "keys"),
+    ],
+)
+def test_a_file_with_a_key_that_is_no_good_is_refused_as_a_whole(
+    content: Any, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    file = tmp_path / "jwks.json"
+    file.write_bytes(orjson.dumps(content))
+    refused = CliRunner().invoke(app, ["add", "keis", str(file)]).exception
+    assert isinstance(refused, KeyRefused)
+    assert refused.place.field == place
+    assert str(refused).startswith(f"SEAL-KEY [{place}]")
+
+
+def test_what_is_no_json_is_no_key_set(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text("{")
+    assert isinstance(CliRunner().invoke(app, ["add", "keis", str(file)]).exception, KeyRefused)
