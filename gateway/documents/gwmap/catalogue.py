@@ -55,17 +55,21 @@ class Catalogue:
 
     def get(self, pin: str) -> CompiledMap:
         """The map of a pin. Raises `MapRefused` if there is none, or none that may be used."""
-        built = self._built.get(pin)
-        if built is None:
-            hint = did_you_mean(pin, self._built)
-            raise MapRefused(f"there is no map '{pin}'" + (f" ({hint})" if hint else ""))
+        built = self._find(pin)
         if built.map is None:
             raise MapsRefused(built.errors())
         return built.map
 
     def folder(self, pin: str) -> Path:
-        """The folder of a map (its tests and golden files stand there)."""
-        return self._world.mappings.parent / Path(self._built[pin].file).parent
+        """The folder of a map (its tests and golden files stand there). Raises `MapRefused` if there is none."""
+        return self._world.mappings.parent / Path(self._find(pin).file).parent
+
+    def _find(self, pin: str) -> Built:
+        built = self._built.get(pin)
+        if built is None:
+            hint = did_you_mean(pin, self._built)
+            raise MapRefused(f"there is no map '{pin}'" + (f" ({hint})" if hint else ""))
+        return built
 
     def who_uses(self, path: str) -> tuple[tuple[str, Lineage], ...]:
         """Pin and target of every element that a source path, or a part of it, decides about."""

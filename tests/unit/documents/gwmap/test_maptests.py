@@ -9,6 +9,7 @@ import pytest
 
 from gateway.documents.gwmap import run_tests
 from gateway.documents.gwmap.maptests import patched
+from gateway.errors import MapRefused
 
 TEMPLATE = "no: =caseNo\nbody: {sex: \"=sex.translate('sex')\", tels: [=phone]}\nday: =birth.ymd()"
 RECORD = {"caseNo": "1", "name": "x", "birth": "19800229", "sex": "1", "diagnoses": [{"code": "A", "role": "main"}],
@@ -73,6 +74,12 @@ def test_a_failing_test_is_an_s12_that_blocks(workshop: Any) -> None:
 
 def test_a_map_without_tests_is_warned_of(workshop: Any) -> None:
     assert any(f.code == "S12" and "has no tests" in f.text for f in workshop.findings("a: =name"))
+
+
+def test_a_map_that_is_not_there_is_said_not_to_be(workshop: Any) -> None:
+    workshop.map(TEMPLATE)
+    with pytest.raises(MapRefused, match=r"there is no map 'mini\|1\.0\.1' \(did you mean 'mini\|1\.0\.0'\?\)"):
+        run_tests(workshop.load(), "mini|1.0.1")
 
 
 def test_a_test_cannot_read_outside_its_map(workshop: Any) -> None:
