@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.journey import replay
+from gateway.journey import look, replay
 from gateway.journey.gate import Gate, Reason, turn
 from gateway.ports import DeadRow, LineRow, Unit
 
@@ -85,26 +85,28 @@ def _line_of(row: LineRow, waiting: int) -> dict[str, Any]:
 
 @dead.command("list")
 def dead_list(
-    partner: Annotated[str | None, typer.Option(help="of this partner only")] = None, as_json: AsJson = False
+    by: By,
+    partner: Annotated[str | None, typer.Option(help="of this partner only")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """A line a message that was given up, or that the partner rejected: which, about what, and why."""
-    with gateway_here() as gateway, gateway.store.unit() as unit:
-        found = unit.outbox.dead(partner.upper() if partner else None)
+    """A line a message that was given up, or that the partner rejected: which, about what, why. Looking is an act."""
+    with gateway_here() as gateway:
+        found = look.dead(gateway.world, partner.upper() if partner else None, by=by)
     _show_dead(found, as_json=as_json)
 
 
 @dead.command("show")
-def dead_show(mid: str, as_json: AsJson = False) -> None:
-    """One such message with every attempt."""
-    with gateway_here() as gateway, gateway.store.unit() as unit:
-        found = [row for row in unit.outbox.dead() if row.mid == mid]
-        attempts = unit.outbox.attempts(mid)
-    if not found:
+def dead_show(mid: str, by: By, as_json: AsJson = False) -> None:
+    """One such message with every attempt. Looking is an act."""
+    with gateway_here() as gateway:
+        found = look.dead_message(gateway.world, mid, by=by)
+    if found is None:
         raise typer.BadParameter("no such message is dead")
+    row, attempts = found
     if as_json:
-        print_json(_plain_dead(found[0]) | {"tries": [a._asdict() for a in attempts]})
+        print_json(_plain_dead(row) | {"tries": [a._asdict() for a in attempts]})
         return
-    _show_dead(found, as_json=False)
+    _show_dead([row], as_json=False)
     table = Table("began", "ended", "phase", "status", "result", "why", box=None)
     for a in attempts:
         table.add_row(*map(_cell, (a.began_at, a.ended_at, a.phase, a.http_status, a.result, a.error_class)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +11,10 @@ from gateway.cli import running, standing
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, AsLines, console, print_json, print_lines
 from gateway.config import read_settings
+from gateway.journey import look
 
 app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="what is here, and how it stands")
+By = Annotated[str | None, typer.Option(help="id of the officer who looks; unset: the gateway itself")]
 
 
 @app.callback()
@@ -29,21 +31,17 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("cases")
-def cases(ndjson: AsLines = False, as_json: AsJson = False) -> None:
-    """A line a case: record verdict with reason, screening, legs."""
+def cases(by: By = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
+    """A line a case: record verdict with reason, screening, legs. Looking is kept as an act."""
     with gateway_here() as gateway:
-        with gateway.store.unit() as unit:
-            rows = list(unit.cases.report())
-        _show(rows, ndjson=ndjson, as_json=as_json)
+        _show(look.cases(gateway.world, by=by), ndjson=ndjson, as_json=as_json)
 
 
 @app.command("exchanges")
-def exchanges(ndjson: AsLines = False, as_json: AsJson = False) -> None:
-    """A line a message, out or in."""
+def exchanges(by: By = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
+    """A line a message, out or in. Looking is kept as an act."""
     with gateway_here() as gateway:
-        with gateway.store.unit() as unit:
-            rows = list(unit.outbox.report())
-        _show(rows, ndjson=ndjson, as_json=as_json)
+        _show(look.exchanges(gateway.world, by=by), ndjson=ndjson, as_json=as_json)
 
 
 def _show(rows: Sequence[Mapping[str, Any]], *, ndjson: bool, as_json: bool) -> None:

@@ -33,9 +33,17 @@ ACCESS, SYSTEM, LOG = "access", "system", "log"
 
 OPENED, CLOSED, HEARTBEAT = "log.opened", "log.closed", "log.heartbeat"
 LOG_ACTS = frozenset({OPENED, CLOSED, HEARTBEAT})
-READS = frozenset(
-    {"message.explained", "acts.exported", "completeness.reported", "work.listed", "review.read", "bundle.made"}
-)
+READS = frozenset({
+    "message.explained",
+    "acts.exported",
+    "completeness.reported",
+    "work.listed",
+    "cases.listed",
+    "exchanges.listed",
+    "dead.listed",
+    "review.read",
+    "bundle.made",
+})  # fmt: skip
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",

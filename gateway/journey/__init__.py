@@ -29,6 +29,7 @@ What officers do:
 gate         pause a partner, stop it, let it flow again
 replay       send messages again that were given up
 work         look at what is open, and say that it is done
+look         cases, exchanges and dead messages, a line each
 explain      why a message says what it says
 review       look through who read what, once a month
 account      acts as FHIR AuditEvents

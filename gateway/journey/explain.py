@@ -1,7 +1,8 @@
 """Explain: how a message that left came to say what it says, and proof that the explanation is of that message.
 
 Rules: nothing is stored for this but the message itself; the map is run again over the record as it was then, narrowed
-to the fields that were disclosed then, and the bytes must come out the same. Every reading is logged with its purpose.
+to the fields that were disclosed then, and the bytes must come out the same. Every reading is logged, by whom and
+what for.
 Refuses to guess: where the map has changed since or the bytes differ, it says so.
 """
 
@@ -32,7 +33,7 @@ class Explanation:
     same_bytes: bool
 
 
-def explain(world: World, mid: str, *, purpose: str = PURPOSE) -> Explanation:
+def explain(world: World, mid: str, *, by: str, purpose: str = PURPOSE) -> Explanation:
     """Explain one outbound message. Raises NotYourLeg when there is none, ContentDestroyed after its time."""
     # 1 the message, its leg, and the record as it was when the message was made
     # 2 the same narrow source, the same parameters
@@ -41,7 +42,7 @@ def explain(world: World, mid: str, *, purpose: str = PURPOSE) -> Explanation:
     with world.store.unit() as unit:
         found = explained(world, unit, mid)  # 1–3
         case_no, ref_no = found.message.case_no, found.message.ref_no
-        unit.commit(world.event("message.explained", purpose, case_no=case_no, ref_no=ref_no, mid=mid))  # 4
+        unit.commit(world.event("message.explained", purpose, by=by, case_no=case_no, ref_no=ref_no, mid=mid))  # 4
         return found
 
 

@@ -173,14 +173,14 @@ def test_every_exchange_is_accounted_for(exchanges: list[dict[str, Any]]) -> Non
 @pytest.mark.rule("R-18")
 def test_a_message_explains_itself_to_its_last_byte(sample: Demo, exchanges: list[dict[str, Any]]) -> None:
     mid = next(e["mid"] for e in exchanges if (e["partner"], e["type"]) == ("KEAD", "referral.created"))
-    done = gateway(sample.home, "map", "explain", mid, "--json")
+    done = gateway(sample.home, "map", "explain", mid, "--by", "kim.0417", "--json")
     assert done.returncode == 0, done.stderr.decode()
     assert b"the same bytes come out again" in done.stderr
     assert len(orjson.loads(done.stdout)) > 10
 
 
 def test_a_command_that_cannot_ends_with_a_sentence_and_no_traceback(sample: Demo) -> None:
-    done = gateway(sample.home, "map", "explain", "no-message-of-ours")
+    done = gateway(sample.home, "map", "explain", "no-message-of-ours", "--by", "kim.0417")
     assert done.returncode == 1
     assert done.stderr.decode().startswith("LOOP-OWNER")
     assert b"Traceback" not in done.stderr

@@ -73,7 +73,7 @@ def journey(postgres: str) -> Iterator[Published]:
             with gateway.store.unit() as unit:
                 mids = [exchange["mid"] for exchange in unit.outbox.report()]
             for mid in islice(cycle(mids), 400):
-                explain(gateway.world, mid)
+                explain(gateway.world, mid, by="kim.0417")
             gateway.log.catch_up()
         with psycopg.connect(url) as books:
             leaves = [raw for (raw,) in books.execute("select leaf from xlog_entry order by idx")]
