@@ -107,7 +107,9 @@ def explain(
     pin: Annotated[str | None, typer.Option("--map", help="instead of a message: a map, with --source")] = None,
     source: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a JSON record for --map")] = None,
     param: Annotated[list[str] | None, typer.Option(help="name=value for --map")] = None,
-    by: Annotated[str | None, typer.Option(help="id of the officer who reads a message; it is logged")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="id of the officer who reads a message; it is logged; unset: the gateway itself")
+    ] = None,
     purpose: Annotated[str, typer.Option(help="why you read this; it is logged")] = "audit",
     as_json: AsJson = False,
 ) -> None:
@@ -119,8 +121,6 @@ def explain(
         return
     if not mid:
         raise typer.BadParameter("name a message, or --map with --source")
-    if not by:
-        raise typer.BadParameter("say with --by which officer reads the message")
     with gateway_here() as gateway:
         found = explain_message(gateway.world, mid, by=by, purpose=purpose)
     _show(found.explained, as_json=as_json)

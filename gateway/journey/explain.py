@@ -33,8 +33,11 @@ class Explanation:
     same_bytes: bool
 
 
-def explain(world: World, mid: str, *, by: str, purpose: str = PURPOSE) -> Explanation:
-    """Explain one outbound message. Raises NotYourLeg when there is none, ContentDestroyed after its time."""
+def explain(world: World, mid: str, *, by: str | None = None, purpose: str = PURPOSE) -> Explanation:
+    """Explain one outbound message to the officer `by`; unset: the gateway looks itself.
+
+    Raises NotYourLeg when there is none, ContentDestroyed after its time, NoOfficer.
+    """
     # 1 the message, its leg, and the record as it was when the message was made
     # 2 the same narrow source, the same parameters
     # 3 the pinned map, traced; then run, to compare bytes
