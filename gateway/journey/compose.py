@@ -37,7 +37,7 @@ def compose(
     """
     profile = world.know.profiles[leg.partner]
     mid = world.ids()
-    params = {"now": iso(now), "mid": mid, "base": world.limits.base_url, "sender": US, "receiver": profile.iss, **more}
+    params = own_params(world, leg.partner, mid, now) | more
     translated = translate(world, profile.mappings[map_name], source, **params)
     if "referral" in profile.schemas:
         world.know.schemas.require(profile.schemas["referral"], translated.document)
@@ -73,6 +73,12 @@ def compose(
         fhir=None,
         at=now,
     )
+
+
+def own_params(world: World, partner: str, mid: str, at: datetime) -> dict[str, Any]:
+    """What every message to a partner is told about itself, by the names of the maps' parameters."""
+    receiver = world.know.profiles[partner].iss
+    return {"now": iso(at), "mid": mid, "base": world.limits.base_url, "sender": US, "receiver": receiver}
 
 
 def wake_all(world: World, messages: Iterable[MessageRow]) -> None:

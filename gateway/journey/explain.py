@@ -15,8 +15,10 @@ from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import ContentDestroyed, NotYourLeg
+from gateway.journey.compose import own_params
 from gateway.journey.disclose import disclosed
-from gateway.journey.world import US, World, iso
+from gateway.journey.translate import declared
+from gateway.journey.world import World
 from gateway.ports import LegRow, MessageRow, Unit
 
 PURPOSE = "audit"
@@ -54,15 +56,7 @@ def explained(world: World, unit: Unit, mid: str) -> Explanation:
     message, leg, record = _found(unit, mid)  # 1
     source = _source(world, message, leg, record)  # 2
     compiled = world.know.catalogue.get(message.map_pin or "")
-    profile = world.know.profiles[message.partner]
-    stated = {
-        "now": iso(message.at),
-        "mid": message.mid,
-        "base": world.limits.base_url,
-        "sender": US,
-        "receiver": profile.iss,
-    }
-    params = {name: stated[name] for name in compiled.header.params if name in stated}
+    params = declared(compiled, own_params(world, message.partner, message.mid, message.at))
     document = compiled.apply(source, params).document  # 3
     return Explanation(
         message=message,

@@ -54,7 +54,7 @@ class Hearing:
 
     def pass_over(self, row: LegRow) -> None:
         """Use up the number of a refused message, or everything behind it would wait for ever."""
-        self._change(kept(row, thought(row).pass_over(row.in_seq + 1), self._world.clock.now()))
+        self._use_up(row)
         self._follow(row.ref_no)
 
     def hold(self, row: LegRow, seq: int, message: MessageRow) -> None:
@@ -73,6 +73,9 @@ class Hearing:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work(self._work)
         return places
+
+    def _use_up(self, row: LegRow) -> None:
+        self._change(kept(row, thought(row).pass_over(row.in_seq + 1), self._world.clock.now()))
 
     def _change(self, leg: LegRow) -> None:
         self._legs[leg.ref_no] = self._changed[leg.ref_no] = leg
@@ -103,11 +106,10 @@ class Hearing:
         try:
             self._apply(row, understand(self._world, row.partner, message.body), message.mid)
         except Refused as refusal:
-            now = self._world.clock.now()
-            self._change(kept(row, thought(row).pass_over(row.in_seq + 1), now))
+            self._use_up(row)
             self._settled.append((row.partner, message.mid, "refused", refusal.code))
             ids = (row.case_no, row.ref_no, row.partner, message.mid)
-            self._work.append(WorkItem("inbound-refused", refusal.code, *ids, now))
+            self._work.append(WorkItem("inbound-refused", refusal.code, *ids, self._world.clock.now()))
         else:
             self._settled.append((row.partner, message.mid, "applied", None))
 

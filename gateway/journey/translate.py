@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.documents.gwmap import CompiledMap
 from gateway.journey.world import World
 
 
@@ -19,5 +20,9 @@ class Translated(NamedTuple):
 def translate(world: World, pin: str, source: Mapping[str, Any], **params: Any) -> Translated:
     """Map `source` with the map `pin`. Raises MappingFailed with every issue of the record."""
     compiled = world.know.catalogue.get(pin)
-    declared = {name: params[name] for name in compiled.header.params if name in params}
-    return Translated(compiled.apply(source, declared).document, pin, compiled.digest)
+    return Translated(compiled.apply(source, declared(compiled, params)).document, pin, compiled.digest)
+
+
+def declared(compiled: CompiledMap, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these parameters those that a map declares."""
+    return {name: params[name] for name in compiled.header.params if name in params}
