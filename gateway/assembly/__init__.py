@@ -50,7 +50,7 @@ from gateway.journey.activate import activate
 from gateway.journey.rotate import FIRST, turn
 from gateway.journey.signing import Signing
 from gateway.journey.world import US, Knowledge, Limits, World, never
-from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Unobserved, Wake, nobody, nothing
+from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Round, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import to_jwk
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
@@ -200,33 +200,25 @@ def assemble(
 
     Raises SchemaTooOld or SchemaTooNew when database and release do not go together.
     """
+    # 1 the database, up and fit, and what this process remembers of it
+    # 2 our keys
+    # 3 what the verbs know, and a way to each partner
+    # 4 the log, and who watches it
+    # 5 the world; a gateway that lacks something does not open
     with ExitStack() as stack:
-        url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
-        if settings.database_url is None or not current(url):  # a server with data waits for `gateway migrate`
-            migrate(url)
-            seal_rest(url, _vault(settings, random))
-        require_fit(url)
-        seen = observer or Unobserved()
-        store = PostgresStore(url, _leaves(settings, random), observer=seen, idle_s=settings.unit_idle_s)
-        stack.callback(store.close)
-        used = clock or clock_of(settings)
+        seen, used, chance = observer or Unobserved(), clock or clock_of(settings), rng or Random(secrets.randbits(64))
+        store = _fit_store(settings, stack, used, seen, random)  # 1
         shelf = KeyShelf(store, used)
-        if unfit := health.ailments(store, used.now, health.START_S):
-            raise NotFit("; ".join(unfit))
-        make_key = partial(own_key, settings.home / "keys")
-        shelf.first(make_key)
-        signing = Signing(store, partial(kept_key, settings.home / "keys"), time.monotonic)
+        keys = settings.home / "keys"
+        make_key = partial(own_key, keys)
+        shelf.first(make_key)  # 2
+        signing = Signing(store, partial(kept_key, keys), time.monotonic)
         with suppress(NothingSigns):  # said below
             signing()
-        known = knowledge or know(settings)
-        opened = channels or _channels(settings, known)
-        open_channels = {partner: WatchedChannel(partner, channel, seen) for partner, channel in opened.items()}
-        for channel in open_channels.values():
-            stack.callback(channel.close)
-        crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in open_channels}
-        chance = rng or Random(secrets.randbits(64))
-        log = _log(settings, store, stack, chance)
-        public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+        known = knowledge or know(settings)  # 3
+        ways = _watched(channels or _channels(settings, known), seen, stack)
+        crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in ways}
+        log = _log(settings, store, stack, chance)  # 4
         world = World(
             store=store,
             clock=used,
@@ -237,11 +229,11 @@ def assemble(
             limits=_limits(settings),
             signing=signing,
             keys=shelf.finder,
-            secret=pairwise_secret(settings.home / "keys", random),
+            secret=pairwise_secret(keys, random),
             readers=(A1Batch(settings.schemas), A6Entries(settings.schemas)),
             register=RtwFiles(settings.schemas),
             handed=FolderFiles(settings.from_comwel(), settings.to_comwel()),
-            channels=open_channels,
+            channels=ways,
             retry=RetrySchedule().scaled(settings.retry_scale),
             stopped=Stops(store),
             unseen=_unseen(settings, log.witnesses),
@@ -249,17 +241,53 @@ def assemble(
             attempts=crews.__getitem__,
             make_key=make_key,
             wake=wake,
-            log_rounds={"log": log.round, "check": log.nightly}
-            | ({"witness": log.witnesses.round} if log.witnesses else {})
-            | ({"stamp": stamps.round} if (stamps := _stamps(settings, store)) else {}),
+            log_rounds=_log_rounds(log, _stamps(settings, store)),
             reached=_reached(settings, chance),
         )
-        gateway = Gateway(settings, world, store, shelf, public_url, seen, log, signing)
+        gateway = Gateway(settings, world, store, shelf, _public_url(settings), seen, log, signing)  # 5
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
         activate(world)
         turn(world)
         yield gateway
+
+
+def _fit_store(
+    settings: Settings, stack: ExitStack, clock: Clock, observer: Observer, random: Callable[[int], bytes]
+) -> PostgresStore:
+    """The store, whose database is migrated when it is ours or empty. Raises SchemaTooOld, SchemaTooNew, NotFit."""
+    url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
+    if settings.database_url is None or not current(url):  # a server with data waits for `gateway migrate`
+        migrate(url)
+        seal_rest(url, _vault(settings, random))
+    require_fit(url)
+    store = PostgresStore(url, _leaves(settings, random), observer=observer, idle_s=settings.unit_idle_s)
+    stack.callback(store.close)
+    if unfit := health.ailments(store, clock.now, health.START_S):
+        raise NotFit("; ".join(unfit))
+    return store
+
+
+def _watched(channels: Mapping[str, PartnerChannel], observer: Observer, stack: ExitStack) -> dict[str, PartnerChannel]:
+    """These channels under the eyes of `observer`, closed with the gateway."""
+    watched: dict[str, PartnerChannel] = {p: WatchedChannel(p, one, observer) for p, one in channels.items()}
+    for channel in watched.values():
+        stack.callback(channel.close)
+    return watched
+
+
+def _log_rounds(log: ExchangeLog, stamps: Stamps) -> dict[str, Round]:
+    """What runs beside the verbs for the exchange log; witnesses and stamps only where there are any."""
+    rounds = {"log": log.round, "check": log.nightly}
+    if log.witnesses:
+        rounds["witness"] = log.witnesses.round
+    if stamps:
+        rounds["stamp"] = stamps.round
+    return rounds
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
 class Books(NamedTuple):
