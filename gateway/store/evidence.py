@@ -18,7 +18,7 @@ from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.ports import Evidence, LogSeen, ProvenAct
 from gateway.store.publisher import newest_note
-from gateway.store.sequencer import Head, hashes_of
+from gateway.store.sequencer import Head, hashes_of, heads_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import Vault
@@ -35,7 +35,7 @@ class _Opening(NamedTuple):
 
 def evidence(connection: Connection, vault: Vault, policy: Policy, ids: Sequence[str]) -> Evidence:
     """Those of these acts that have their place; `policy` says which head has witnesses enough."""
-    heads = {row[0]: Head(*row) for row in _SQL.heads(connection)}
+    heads = {head.shard: head for head in heads_of(connection)}
     openings = dict(_openings(connection, vault, ids))
     acts: list[ProvenAct] = []
     logs: list[LogSeen] = []

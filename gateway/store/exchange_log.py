@@ -34,7 +34,7 @@ from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.postgres import PostgresStore
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
-from gateway.store.sequencer import Head, Sequencer, hashes_of, must_continue, tiles_of
+from gateway.store.sequencer import Head, Sequencer, hashes_of, heads_of, must_continue, open_of, tiles_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import Witnesses, witnessed
@@ -113,7 +113,7 @@ class ExchangeLog:
         with self._store.alone("exchange-log.check") as mine, self.reading() as connection:
             if not mine or not _SQL.check_is_due(connection, every=CHECK_EVERY):
                 return 0
-            at = _SQL.moment(connection, shard=0)[0]
+            at = _SQL.now(connection)
             found = list(self_check(connection, self._store.vault, self.publisher.folder, self._roots))
         for finding in found[:MOST_LINES]:
             log.error("log.finding", subject=f"{finding.log}/{finding.entry}", code=finding.check.value)
@@ -142,7 +142,7 @@ class ExchangeLog:
 
     def _is_witnessed(self) -> bool:
         with self.reading() as connection:
-            heads = [Head(*row) for row in _SQL.heads(connection)]
+            heads = heads_of(connection)
             newest = [witnessed(connection, head, self.witnesses.policy) or (-1, "") for head in heads]
         return all(size == head.size for head, (size, _) in zip(heads, newest, strict=True))
 
@@ -159,8 +159,8 @@ class ExchangeLog:
     def keys(self) -> list[str]:
         """The keys of all logs, this year's and the next one's before they are opened: for who is to watch them."""
         with self.reading() as connection:
-            known = {str(row[1]): str(row[2]) for row in _SQL.heads(connection)}
-            year = _SQL.moment(connection, shard=0)[0].year
+            known = {head.origin: head.vkey for head in heads_of(connection)}
+            year = _SQL.now(connection).year
         soon = (f"{self._prefix}/{one}" for one in (year, year + 1))
         return [*known.values(), *(self._signer(origin).verifier.vkey for origin in soon if origin not in known)]
 
@@ -185,7 +185,7 @@ class ExchangeLog:
         with self.reading() as connection:
             ids = [event_id for (event_id,) in _SQL.events_of_message(connection, mid=act)] or [act]
             found = (_SQL.entry_of_event(connection, event_id=event_id) for event_id in ids)
-            heads = {row[0]: Head(*row) for row in _SQL.heads(connection)}
+            heads = {head.shard: head for head in heads_of(connection)}
             return [self._prove(connection, heads[row[0]], *row[1:]) for row in found if row]
 
     def _prove(self, connection: Connection, head: Head, index: int, raw: bytes) -> Proof:
@@ -211,7 +211,7 @@ class ExchangeLog:
             _, shard, index, raw = found
             if raw is None:
                 raise NotInTheTreeYet
-            head = next(head for head in map(Head._make, _SQL.heads(connection)) if head.shard == shard)
+            head = next(head for head in heads_of(connection) if head.shard == shard)
             return proof.write(None, index, *self._path(connection, head, index))
 
     def stretch(self, stream: str, since: datetime, until: datetime) -> Stretch:
@@ -219,7 +219,7 @@ class ExchangeLog:
         with self.reading() as connection:
             asked = {"stream": stream, "since": since, "until": until, "moving": sorted(SENDS_OR_TAKES)}
             rows = list(_SQL.stretch(connection, **asked))
-            head = next((Head(*row) for row in _SQL.heads(connection) if row[-1]), None)
+            head = open_of(connection)
             note = newest_note(connection, head) if head and head.size else ""
         gaps = [(before, seq) for seq, before, *_ in rows if seq > before + 1]
         inside = [row for row in rows if row[2]]  # one more may come from behind, to show what is missing before it
@@ -257,7 +257,7 @@ class ExchangeLog:
     def export(self, folder: Path, *, entries: bool) -> list[Head]:
         """Write every log as static files, with its leaves if asked for; returns the logs."""
         with self.reading() as connection:
-            heads = [Head(*row) for row in _SQL.heads(connection)]
+            heads = heads_of(connection)
             for head in heads:
                 write_log(folder / head.folder, 0, head.size, tiles_of(connection, head.shard))
                 write_terms(folder / head.folder, head, self.witnesses.policy)
@@ -278,7 +278,7 @@ class ExchangeLog:
     def heads(self) -> list[Head]:
         """All logs, oldest first."""
         with self.reading() as connection:
-            return [Head(*row) for row in _SQL.heads(connection)]
+            return heads_of(connection)
 
     def head(self) -> Head:
         """The open log. Raises LogStopped when there is none."""

@@ -23,7 +23,7 @@ from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.ports import Reached, nothing
-from gateway.store.sequencer import OLDER, Head, TilesOf, hashes_of, must_continue, tiles_of
+from gateway.store.sequencer import OLDER, Head, TilesOf, hashes_of, heads_of, must_continue, tiles_of
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import witnessed
@@ -48,7 +48,7 @@ class Publisher:
         """Publish what is new; returns how many checkpoints. Raises LogStopped. 0 while another one publishes."""
         if not _SQL.alone(connection, what="publish"):
             return 0
-        return sum(self._publish(connection, Head(*row)) for row in list(_SQL.heads(connection)))
+        return sum(self._publish(connection, head) for head in heads_of(connection))
 
     def _publish(self, connection: Connection, head: Head) -> bool:
         signed, folder = newest_note(connection, head), self.folder / head.folder

@@ -31,7 +31,7 @@ from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, promised
 from gateway.store.leaves import SENDS_OR_TAKES, leaf_of
 from gateway.store.publisher import published
-from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
+from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, Vault
@@ -47,7 +47,7 @@ def self_check(
 ) -> Iterator[Finding]:
     """Everything that does not add up, log by log; nothing when all is well. Without roots no stamp is looked at."""
     streams = Streams()
-    heads = [Head(*row) for row in _SQL.heads(connection)]
+    heads = heads_of(connection)
     for head in heads:
         yield from _one_log(connection, head, streams, vault)
         yield from _stamped(connection, head, roots) if roots else ()
@@ -272,7 +272,7 @@ def _promise(jws: str) -> Promise | None:
 
 def _broken(connection: Connection) -> Iterator[Finding]:
     """Promises whose time is over, and whose leaf has no place."""
-    now = _SQL.moment(connection, shard=0)[0]
+    now = _SQL.now(connection)
     unplaced = ((mid, _promise(jws)) for _, mid, jws in _SQL.receipts_unplaced(connection))
     late = [mid for mid, said in unplaced if said and datetime.fromisoformat(said.at) < now - PROMISE]
     if late:

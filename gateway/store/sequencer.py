@@ -49,6 +49,16 @@ class Head(NamedTuple):
         return self.origin.rpartition("/")[2]
 
 
+def heads_of(connection: Connection) -> list[Head]:
+    """All logs, oldest first."""
+    return [Head(*row) for row in _SQL.heads(connection)]
+
+
+def open_of(connection: Connection) -> Head | None:
+    """The log that still grows; none before the first."""
+    return next((head for head in heads_of(connection) if head.open), None)
+
+
 TilesOf = Callable[[Sequence[Tile]], dict[Tile, bytes]]
 
 
@@ -91,7 +101,7 @@ class Sequencer:
             return 0
         row = _SQL.open_head(connection)
         if row is None:
-            return self._open(connection, f"{_SQL.moment(connection, shard=0)[0]:%Y}", None)
+            return self._open(connection, f"{_SQL.now(connection):%Y}", None)
         head = Head(*row)
         now, signed_at = _SQL.moment(connection, shard=head.shard)
         if head.folder[:4] != f"{now:%Y}":

@@ -25,7 +25,7 @@ from gateway.exchange_log import stamp
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.ports import WorkItem
 from gateway.store.postgres import PostgresStore
-from gateway.store.sequencer import Head
+from gateway.store.sequencer import Head, open_of
 from gateway.store.statements import STATEMENTS as _SQL
 
 PURPOSE, DOUBTED = "log-integrity", "stamp-doubted"
@@ -74,8 +74,8 @@ class Stamps:
 
     def _due(self) -> _Due | None:
         with self._store.transaction() as connection:
-            now = _SQL.moment(connection, shard=0)[0]
-            head = next((h for h in (Head(*row) for row in _SQL.heads(connection)) if h.open), None)
+            now = _SQL.now(connection)
+            head = open_of(connection)
             newest = _SQL.newest_checkpoint(connection, shard=head.shard) if head else None
             last = _SQL.newest_stamp(connection, shard=head.shard) if head else None
         if head is None or newest is None or (last and (last[0] == newest[0] or now - last[1] < self._every)):
@@ -92,7 +92,7 @@ class Stamps:
         try:
             seen = stamp.check(answer, due.note, self._roots, request.nonce)
             with self._store.transaction() as connection:
-                if abs(seen - _SQL.moment(connection, shard=0)[0]) > stamp.APART:
+                if abs(seen - _SQL.now(connection)) > stamp.APART:
                     raise StampInvalid("of another time than ours")
                 _SQL.add_stamp(connection, shard=due.head.shard, size=due.size, response=answer, at=seen)
         except StampInvalid as refused:
@@ -105,7 +105,7 @@ class Stamps:
     def _publish(self) -> None:
         """Write the newest stamp of the open log, unless it is there."""
         with self._store.transaction() as connection:
-            head = next((h for h in (Head(*row) for row in _SQL.heads(connection)) if h.open), None)
+            head = open_of(connection)
             last = _SQL.newest_stamp(connection, shard=head.shard) if head else None
         if head is None or last is None or self._published == (head.origin, last[0]):
             return
@@ -117,7 +117,7 @@ class Stamps:
         """Work for a person, and an act; once as long as that person is not done with it."""
         with self._store.transaction("*") as connection:
             known = _SQL.work_is_open(connection, kind=DOUBTED, code=refused.code)
-            at = _SQL.moment(connection, shard=0)[0]
+            at = _SQL.now(connection)
         if not known:
             with self._store.unit() as unit:
                 unit.add_work([WorkItem(DOUBTED, refused.code, None, None, None, None, at)])

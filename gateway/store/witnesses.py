@@ -33,7 +33,7 @@ from gateway.exchange_log.policy import NOBODY, Policy, Witness
 from gateway.exchange_log.witnessing import Submission
 from gateway.ports import Reached, WitnessAnswer, WitnessChannel, WorkItem, nothing
 from gateway.store.postgres import PostgresStore
-from gateway.store.sequencer import Head, hashes_of, must_continue, quoted
+from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
@@ -95,8 +95,8 @@ class Witnesses:
     def silence(self) -> timedelta:
         """For how long too few witnesses have cosigned the open log; from its first checkpoint on if they never did."""
         with self._reading() as connection:
-            now: datetime = _SQL.moment(connection, shard=0)[0]
-            for head in [Head(*row) for row in _SQL.heads(connection)]:
+            now: datetime = _SQL.now(connection)
+            for head in heads_of(connection):
                 if head.open:
                     since = self._enough_at(connection, head) or _SQL.first_signed(connection, shard=head.shard)
                     return now - (since or now)
@@ -131,8 +131,8 @@ class Witnesses:
     def _due(self) -> Iterator[Asked]:
         """One checkpoint for all: a quorum is of one head."""
         with self._reading() as connection:
-            now = _SQL.moment(connection, shard=0)[0]
-            for head in [Head(*row) for row in _SQL.heads(connection)]:
+            now = _SQL.now(connection)
+            for head in heads_of(connection):
                 before = quoted(connection, head)
                 if before and before != (head.origin, head.size, head.root):
                     continue  # replaced after a restore: its witnesses have seen more of it than we have
@@ -196,7 +196,7 @@ class Witnesses:
         if not said or said[0].at is None:
             raise Doubt("unsigned")
         with self._store.transaction() as connection:
-            if abs(said[0].at - _SQL.moment(connection, shard=0)[0]) > TOLERANCE:
+            if abs(said[0].at - _SQL.now(connection)) > TOLERANCE:
                 raise Doubt("clock")
             [line, *_] = note.lines_of(signed, one.witness.key)
             _SQL.add_cosignature(
@@ -220,7 +220,7 @@ class Witnesses:
         except NoteInvalid:
             raise Doubt("unproven") from None
         with self._reading() as connection:
-            head = next(h for h in (Head(*row) for row in _SQL.heads(connection)) if h.shard == one.head.shard)
+            head = next(h for h in heads_of(connection) if h.shard == one.head.shard)
             try:
                 must_continue(head, seen, hashes_of(connection, head))
             except LogStopped as error:
@@ -244,7 +244,7 @@ class Witnesses:
         """Work for a person, and an act; once as long as that person is not done with it."""
         with self._store.transaction("*") as connection:
             known = _SQL.work_is_open(connection, kind=kind, code=code)
-            at = _SQL.moment(connection, shard=0)[0]
+            at = _SQL.now(connection)
         if not known:
             with self._store.unit() as unit:
                 unit.add_work([WorkItem(kind, code, None, None, None, None, at)])

@@ -26,7 +26,7 @@ class Keys(Part):
         return bool(_SQL.revoke_key(self._c, owner=owner, kid=kid, at=at))
 
     def moment(self) -> datetime:
-        found: datetime = _SQL.key_moment(self._c)
+        found: datetime = _SQL.now(self._c)
         return found
 
     def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:

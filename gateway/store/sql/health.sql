@@ -1,4 +1,7 @@
--- Whether the database would let us work.
+-- Whether the database would let us work, and its clock.
+
+-- name: now$
+select clock_timestamp();
 
 -- name: health^
 select pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean, clock_timestamp(),

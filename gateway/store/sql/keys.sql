@@ -12,9 +12,6 @@ from partner_key where owner = :owner order by not_before, kid;
 -- name: revoke_key!
 update partner_key set revoked_at = :at where owner = :owner and kid = :kid and revoked_at is null;
 
--- name: key_moment$
-select clock_timestamp();
-
 -- name: schedule_key!
 update partner_key set signs_from = :signs_from where owner = :owner and kid = :kid and begun_at is null;
 
