@@ -44,6 +44,10 @@ READS = frozenset({
     "review.read",
     "bundle.made",
 })  # fmt: skip
+SENDS = frozenset({"referral.prepared", "referral.withdrawn"})
+TAKES = "message.received"
+BRINGS_A_MESSAGE = SENDS | {TAKES}
+"""Acts that bring a message into being here; their leaves commit to its bytes too."""
 ACTS = LOG_ACTS | READS | {
     "log.checked",
     "witness.doubted",

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from gateway.cases import rrn
 from gateway.errors import NothingProven, Refused, TooMuchAsked
 from gateway.exchange_log.bundle import bundle, json
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE
 from gateway.exchange_log.named import named
 from gateway.journey import activate
 from gateway.journey.explain import explained
@@ -41,8 +42,6 @@ from gateway.sealing import base64url, heads
 from gateway.sealing.keys import from_jwk, thumbprint
 
 MOST = 10_000
-BRING = frozenset({"referral.prepared", "referral.withdrawn", "message.received"})
-"""Acts that bring a message into being here."""
 ENDS = ("records.", "erasure.")
 """Acts by which content ends."""
 KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
@@ -105,7 +104,9 @@ def _unproven(found: _Found, proven: Evidence) -> None:
     for kept in found.acts:
         if kept.id and kept.id not in opened:
             found.lacks("act", kept.id, "not-in-the-tree-yet")
-    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRING and opened.get(kept.id or "")}
+    brought = {
+        kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and opened.get(kept.id or "")
+    }
     for sent in found.messages:
         if sent.row.mid not in brought:
             found.lacks("leaf", sent.row.mid, "not-open")
@@ -116,7 +117,7 @@ def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
     found = _Found(_acts(unit, asked))
     if len(found.acts) > MOST:
         raise TooMuchAsked(f"{len(found.acts)} acts, and a bundle holds up to {MOST}")
-    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRING and kept.event.mid}
+    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
     rows = [row for mid in sorted(brought) if (row := unit.outbox.find_message(mid))]
     found.messages = [_sent(world, unit, row, found) for row in rows]
     if any(not row.body for row in rows):

@@ -14,12 +14,13 @@ from typing import Any
 
 from gateway.documents.strict_json import reread
 from gateway.exchange_log.audit import Verdict, moment
+from gateway.exchange_log.leaf import SENDS, TAKES
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World
 from gateway.ports import ActsAsked, KeptEvent, MessageRow
 
 MAP = "provenance-to-fhir|1.0.0"
-MADE, TAKEN, APPLIED = frozenset({"referral.prepared", "referral.withdrawn"}), "message.received", "applied"
+APPLIED = "applied"
 
 
 def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterator[dict[str, Any]]:
@@ -36,7 +37,7 @@ def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iter
 def _brings_about(kept: KeptEvent) -> bool:
     event = kept.event
     done = event.verdict is Verdict.DONE and event.ref_no is not None and event.mid is not None
-    return done and (event.act in MADE or (event.act == TAKEN and event.subject == APPLIED))
+    return done and (event.act in SENDS or (event.act == TAKES and event.subject == APPLIED))
 
 
 def _message(world: World, kept: KeptEvent) -> MessageRow | None:

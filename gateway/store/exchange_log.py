@@ -23,14 +23,13 @@ from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.findings import CHECKS, Check, Finding
-from gateway.exchange_log.leaf import Leaf, read
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
 from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
 from gateway.sealing.receipts import promised
 from gateway.store.connections import WHOLE_JOURNEY
 from gateway.store.evidence import evidence
-from gateway.store.leaves import SENDS_OR_TAKES
 from gateway.store.postgres import PostgresStore
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
@@ -217,7 +216,7 @@ class ExchangeLog:
     def stretch(self, stream: str, since: datetime, until: datetime) -> Stretch:
         """What the log holds of one stream in a period, those leaves among it that still wait for their place."""
         with self.reading() as connection:
-            asked = {"stream": stream, "since": since, "until": until, "moving": sorted(SENDS_OR_TAKES)}
+            asked = {"stream": stream, "since": since, "until": until, "moving": sorted(BRINGS_A_MESSAGE)}
             rows = list(_SQL.stretch(connection, **asked))
             head = open_of(connection)
             note = newest_note(connection, head) if head and head.size else ""

@@ -17,17 +17,13 @@ import orjson
 
 from gateway.exchange_log import tree
 from gateway.exchange_log.audit import AuditEvent, moment
-from gateway.exchange_log.leaf import Leaf, commit_body, commit_event, event_key, stream_of
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, Leaf, commit_body, commit_event, event_key, stream_of
 from gateway.ports import Ids
 from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, CaseKeys, Vault
-
-SENDS_OR_TAKES = frozenset({"referral.prepared", "referral.withdrawn", "message.received"})
-"""Acts that bring a message into being here; their leaves commit to its bytes too."""
-
 
 TOGETHER = 64
 """Acts that are written in one trip with their commit: some 50 kB, and as much for their receipts."""
@@ -61,7 +57,7 @@ class Leaves:
         for event in events:
             seq, at = places[stream_of(event)].take()
             key = of_acts[event.case_no] if event.case_no else self.vault.of_no_case
-            body = made.get(event.mid or "") if event.act in SENDS_OR_TAKES else None
+            body = made.get(event.mid or "") if event.act in BRINGS_A_MESSAGE else None
             leaf = leaf_of(event, self._ids(), seq, at, key, body)
             numbered.append(Numbered(leaf, leaf.to_bytes(), _row(event, leaf)))
         return numbered

@@ -24,12 +24,12 @@ from gateway.exchange_log import leaf, stamp, tree
 from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
-from gateway.exchange_log.leaf import Leaf
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, TAKES, Leaf
 from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
 from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, promised
-from gateway.store.leaves import SENDS_OR_TAKES, leaf_of
+from gateway.store.leaves import leaf_of
 from gateway.store.publisher import published
 from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
@@ -37,7 +37,6 @@ from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, Vault
 
 BATCH = 2048
-TAKEN = "message.received"
 _SUBJ = 12
 """Where the name of its case stands in an act."""
 
@@ -99,7 +98,7 @@ def _batches(connection: Connection, shard: int) -> Iterator[_Batch]:
     while rows := list(_SQL.entries(connection, shard=shard, first=first, limit=BATCH)):
         start, last = rows[0][0], rows[-1][0]
         run = [raw for n, (idx, raw) in enumerate(rows) if idx == start + n]
-        acts = _SQL.events_behind(connection, shard=shard, first=start, last=last, moving=sorted(SENDS_OR_TAKES))
+        acts = _SQL.events_behind(connection, shard=shard, first=start, last=last, moving=sorted(BRINGS_A_MESSAGE))
         yield _Batch(start, run, {row[0]: row[1:] for row in acts})
         first = start + len(run)
 
@@ -253,7 +252,7 @@ def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> L
 # ── what receipts promise ────────────────────────────────────────────────────────────────────────────────────────────
 def _promised(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf]]) -> Iterator[Finding]:
     """Hold the leaves of messages that came in against what our receipts promise of them."""
-    taken = {(one.stream, one.mid): (index, one) for index, one in read if one.act == TAKEN and one.mid}
+    taken = {(one.stream, one.mid): (index, one) for index, one in read if one.act == TAKES and one.mid}
     partners, mids = map(list, zip(*taken, strict=True)) if taken else ([], [])
     for partner, mid, jws in _SQL.receipts_of(connection, partners=partners, mids=mids) if taken else ():
         index, one = taken[partner, mid]
