@@ -7,16 +7,16 @@ A leaf is opened with the key of its own act, which opens no other. Refuses to o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.exchange_log import proof, tree
-from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.leaf import event_key, read
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.ports import Evidence, LogSeen, ProvenAct
+from gateway.store.leaves import event_of
 from gateway.store.publisher import newest_note
 from gateway.store.sequencer import Head, hashes_of, heads_of
 from gateway.store.statements import STATEMENTS as _SQL
@@ -77,20 +77,6 @@ def _opened(leaf: bytes, opening: _Opening | None) -> tuple[bytes | None, bytes 
 
 
 def _openings(connection: Connection, vault: Vault, ids: Sequence[str]) -> Iterator[tuple[str, _Opening]]:
-    for row in _SQL.acts_with_keys(connection, event_ids=list(ids)):
-        event_id, said = row[0], dict(zip(_COLUMNS, row[1:], strict=True))
-        if said["wrapped"] is not None or said["case_no"] is None:
-            key = vault.unwrap(said["wrapped"]) if said["wrapped"] else vault.of_no_case.key
-            yield event_id, _Opening(_event(said).statement(said["at"]), event_key(key, event_id), said["subj"])
-
-
-_ABOUT = ("case_no", "ref_no", "partner", "mid", "subject")
-_COLUMNS = ("at", "act", "actor", "purpose", "verdict", "code", *_ABOUT, "counts", "subj", "wrapped")
-
-
-def _event(said: Mapping[str, Any]) -> AuditEvent:
-    about = {name: said[name] for name in _ABOUT}
-    verdict = Verdict(said["verdict"])
-    return AuditEvent(
-        said["act"], said["actor"], said["purpose"], verdict, said["code"], **about, counts=said["counts"] or {}
-    )
+    for event_id, at, *said, subj, wrapped in _SQL.acts_with_keys(connection, event_ids=list(ids)):
+        key = vault.unwrap(wrapped) if wrapped else vault.of_no_case.key
+        yield event_id, _Opening(event_of(said).statement(at), event_key(key, event_id), subj)

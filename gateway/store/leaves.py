@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway.exchange_log import tree
-from gateway.exchange_log.audit import AuditEvent, moment
+from gateway.exchange_log.audit import AuditEvent, Verdict, moment
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, Leaf, commit_body, commit_event, event_key, stream_of
 from gateway.ports import Ids
 from gateway.sealing import base64url
@@ -126,12 +126,21 @@ def leaf_of(event: AuditEvent, event_id: str, seq: int, at: datetime, case: Case
     )
 
 
+_TEXTS = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")
+EVENT_COLUMNS = (*_TEXTS, "counts")
+"""What `audit_event` holds of an act beside its time and its id, in the order in which every statement selects it."""
+
+
+def event_of(columns: Sequence[Any]) -> AuditEvent:
+    """The act in `EVENT_COLUMNS`. Raises ValueError when they hold what no act may hold."""
+    act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts = columns
+    about = (code, case_no, ref_no, partner, mid, subject)
+    return AuditEvent(act, actor, purpose, Verdict(verdict), *about, counts or {})
+
+
 def _row(event: AuditEvent, leaf: Leaf) -> dict[str, Any]:
     """The columns of `audit_event`; what is left out is null."""
-    said = {name: value for name in _COLUMNS if (value := getattr(event, name)) is not None}
+    said = {name: value for name in _TEXTS if (value := getattr(event, name)) is not None}
     if event.counts:
         said["counts"] = dict(event.counts)
     return {**said, "event_id": leaf.id, "at": leaf.at}
-
-
-_COLUMNS = ("act", "actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject")

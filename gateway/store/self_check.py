@@ -21,7 +21,6 @@ from cryptography.x509 import Certificate
 
 from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid, StampInvalid
 from gateway.exchange_log import leaf, stamp, tree
-from gateway.exchange_log.audit import AuditEvent, Verdict
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, TAKES, Leaf
@@ -29,7 +28,7 @@ from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
 from gateway.exchange_log.tiles import WIDTH, Edge, Tile
 from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, promised
-from gateway.store.leaves import leaf_of
+from gateway.store.leaves import event_of, leaf_of
 from gateway.store.publisher import published
 from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
@@ -37,8 +36,6 @@ from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, Vault
 
 BATCH = 2048
-_SUBJ = 12
-"""Where the name of its case stands in an act."""
 
 
 def self_check(
@@ -85,12 +82,28 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
         yield Finding(Check.ROOT, head.folder, None, "the leaves do not give the root at the head of the log")
 
 
+class _Act(NamedTuple):
+    """An act as auditors read it, the name and the key of its case, and what is left of a message that it brought."""
+
+    at: datetime
+    said: Sequence[Any]  # EVENT_COLUMNS
+    subj: str | None
+    wrapped: bytes | None
+    body: bytes | None
+    destroyed: bool
+
+
+def _act(at: datetime, *columns: Any) -> _Act:
+    *said, subj, wrapped, body, destroyed = columns
+    return _Act(at, said, subj, wrapped, body, destroyed)
+
+
 class _Batch(NamedTuple):
     """Entries in a run without a hole, the place of the first, and the acts behind them by their ids."""
 
     first: int
     leaves: list[bytes]
-    acts: dict[str, tuple[Any, ...]]
+    acts: dict[str, _Act]
 
 
 def _batches(connection: Connection, shard: int) -> Iterator[_Batch]:
@@ -99,7 +112,7 @@ def _batches(connection: Connection, shard: int) -> Iterator[_Batch]:
         start, last = rows[0][0], rows[-1][0]
         run = [raw for n, (idx, raw) in enumerate(rows) if idx == start + n]
         acts = _SQL.events_behind(connection, shard=shard, first=start, last=last, moving=sorted(BRINGS_A_MESSAGE))
-        yield _Batch(start, run, {row[0]: row[1:] for row in acts})
+        yield _Batch(start, run, {event_id: _act(*columns) for event_id, *columns in acts})
         first = start + len(run)
 
 
@@ -211,42 +224,39 @@ def _behind(
     connection: Connection,
     head: Head,
     read: Sequence[tuple[int, Leaf]],
-    acts: Mapping[str, tuple[Any, ...]],
+    acts: Mapping[str, _Act],
     vault: Vault,
 ) -> Iterator[Finding]:
     committed = [(index, one, acts.get(one.id)) for index, one in read if one.event]
-    unclear = {one.subj for _, one, act in committed if one.subj and not (act and act[_SUBJ] == one.subj)}
+    unclear = {one.subj for _, one, act in committed if one.subj and not (act and act.subj == one.subj)}
     gone = unclear - {subj for (subj,) in _SQL.subjs_alive(connection, subjs=list(unclear))} if unclear else unclear
     for index, one, act in committed:
         if one.subj not in gone:  # a key that was destroyed takes what it opened with it
             yield from _compare(head, index, one, act, vault)
 
 
-def _compare(head: Head, index: int, one: Leaf, act: tuple[Any, ...] | None, vault: Vault) -> Iterator[Finding]:
+def _compare(head: Head, index: int, one: Leaf, act: _Act | None, vault: Vault) -> Iterator[Finding]:
     """Make the leaf anew from what auditors read, and hold it against the one in the log."""
     if act is None:
         yield Finding(Check.EVENT, head.folder, index, "the act that it commits to is gone")
         return
-    *said, subj, wrapped, body, destroyed = act
-    key = CaseKey(vault.acts(wrapped), subj) if wrapped else vault.of_no_case
-    made = _made(said, one, key, body if one.body else None)
+    key = CaseKey(vault.acts(act.wrapped), act.subj) if act.wrapped else vault.of_no_case
+    made = _made(act, one, key, act.body if one.body else None)
     if made == one:
         return
     if made is None or made._replace(body=one.body) != one:
         yield Finding(Check.EVENT, head.folder, index, "the act was changed after it was logged")
-    elif not (body is None and destroyed):  # of a case that was destroyed whole, the acts remain
+    elif not (act.body is None and act.destroyed):  # of a case that was destroyed whole, the acts remain
         yield Finding(Check.BODY, head.folder, index, "the message was changed or taken away after it was logged")
 
 
-def _made(said: Sequence[Any], one: Leaf, key: CaseKey, body: bytes | None) -> Leaf | None:
+def _made(act: _Act, one: Leaf, key: CaseKey, body: bytes | None) -> Leaf | None:
     """None when the row holds what no act may hold."""
-    at, act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts = said
-    ids = (code, case_no, ref_no, partner, mid, subject)
     try:
-        event = AuditEvent(act, actor, purpose, Verdict(verdict), *ids, counts or {})
+        event = event_of(act.said)
     except ValueError:
         return None
-    return leaf_of(event, one.id, one.seq, at, key, body)
+    return leaf_of(event, one.id, one.seq, act.at, key, body)
 
 
 # ── what receipts promise ────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,11 +15,11 @@ import orjson
 import structlog
 
 from gateway import ports
-from gateway.exchange_log.audit import AuditEvent, Verdict
+from gateway.exchange_log.audit import AuditEvent
 from gateway.exchange_log.leaf import READS
 from gateway.ports import ActsAsked, KeptEvent, OpenWork, ReadsRow, ReceiptRow, WorkItem
 from gateway.sealing.receipts import Promise
-from gateway.store.leaves import Leaves, Numbered
+from gateway.store.leaves import EVENT_COLUMNS, Leaves, Numbered, event_of
 from gateway.store.parts.cases import Caseload
 from gateway.store.parts.facts import Facts
 from gateway.store.parts.handovers import Handovers
@@ -143,16 +143,9 @@ class PostgresUnit:
 
 
 def _kept(rows: Iterable[tuple[Any, ...]]) -> list[KeptEvent]:
-    return [KeptEvent(number, at, _event(*columns), id_) for number, at, id_, *columns in rows]
-
-
-def _event(act: str, actor: str, purpose: str, verdict: str, *rest: Any) -> AuditEvent:
-    code, case_no, ref_no, partner, mid, subject, counts = rest
-    ids = (code, case_no, ref_no, partner, mid, subject)
-    return AuditEvent(act, actor, purpose, Verdict(verdict), *ids, counts or {})
+    return [KeptEvent(number, at, event_of(columns), id_) for number, at, id_, *columns in rows]
 
 
 def _line(event: AuditEvent) -> dict[str, Any]:
     """One wide log line an act: ids and codes only, nothing that is empty."""
-    names = ("actor", "purpose", "verdict", "code", "case_no", "ref_no", "partner", "mid", "subject", "counts")
-    return {name: value for name in names if (value := getattr(event, name))}
+    return {name: value for name in EVENT_COLUMNS if name != "act" and (value := getattr(event, name))}

@@ -183,11 +183,11 @@ from xlog_entry x join audit_event e using (event_id) left join vault_key k usin
 where x.shard = :shard and x.idx between :first and :last;
 
 -- name: acts_with_keys
--- These acts with the keys of their cases.
+-- These acts with the keys of their cases, but for those whose key was destroyed.
 select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
        e.subject, e.counts, k.subj::text, k.wrapped
 from audit_event e left join vault_key k using (case_no)
-where e.event_id = any(:event_ids::uuid[]);
+where e.event_id = any(:event_ids::uuid[]) and (k.wrapped is not null or e.case_no is null);
 
 -- name: subjs_alive
 select subj::text from vault_key where subj = any(:subjs::uuid[]);
