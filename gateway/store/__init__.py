@@ -26,6 +26,7 @@ sequencer     leaves get their places in the tree, and the new head is signed
 publisher     the log as files that any web server can serve
 witnesses     others keep our newest checkpoint, and sign that they do
 stamps        time stamps of checkpoints by an authority outside
+work          what a person is told of it, once
 self_check    everything that the database and the files say about the log, held against each other
 evidence      what the log proves of some acts
 exchange_log  all of it, as engines, doors and commands ask for it

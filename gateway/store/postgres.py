@@ -23,10 +23,10 @@ from gateway.store.vault import Vault
 
 IDLE_S = 60.0
 """Twice a lease; between two statements of a unit lie milliseconds, in the largest file a second."""
-ALONE = "30min"
+ALONE_IDLE = "30min"
 """Whoever does an act alone says nothing for as long as that takes, which in a large night is minutes."""
 
-_MAY_BE_SILENT = f"set local idle_in_transaction_session_timeout = '{ALONE}'".encode()
+_MAY_BE_SILENT = f"set local idle_in_transaction_session_timeout = '{ALONE_IDLE}'".encode()
 
 
 class PostgresStore:

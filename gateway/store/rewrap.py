@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from gateway.errors import SecretRefused
 from gateway.exchange_log.audit import AuditEvent, actor
+from gateway.store.connections import WHOLE_JOURNEY
 from gateway.store.postgres import PostgresStore
 from gateway.store.statements import STATEMENTS as _SQL
 
@@ -67,7 +68,7 @@ def _replace(store: PostgresStore, number: int, by: str) -> None:
 
 
 def _batch(store: PostgresStore, number: int) -> int:
-    with store.transaction("*") as connection:
+    with store.transaction(WHOLE_JOURNEY) as connection:
         found = list(_SQL.keys_of_older_secrets(connection, secret=number, most=BATCH))
         anew = [
             (case_no, *(store.vault.rewrap(key, number) if key else None for key in (wrapped, content)))

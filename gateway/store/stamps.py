@@ -23,10 +23,10 @@ from gateway import wholefile
 from gateway.errors import StampInvalid
 from gateway.exchange_log import stamp
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
-from gateway.ports import WorkItem
 from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head, open_of
 from gateway.store.statements import STATEMENTS as _SQL
+from gateway.store.work import tell_once
 
 PURPOSE, DOUBTED = "log-integrity", "stamp-doubted"
 STAMPED, TSR = "stamped", "stamped.tsr"
@@ -98,7 +98,7 @@ class Stamps:
         except StampInvalid as refused:
             log.warning("stamp.doubted", subject=due.head.folder, code=refused.code)
             self._not_before = time.monotonic() + LEFT_ALONE_S
-            self._tell(refused)
+            tell_once(self._store, DOUBTED, AuditEvent("stamp.doubted", GATEWAY, PURPOSE), refused.code)
             return 0
         return 1
 
@@ -112,13 +112,3 @@ class Stamps:
         wholefile.write(self._folder / head.folder / STAMPED, last[3].encode())
         wholefile.write(self._folder / head.folder / TSR, last[2])
         self._published = (head.origin, last[0])
-
-    def _tell(self, refused: StampInvalid) -> None:
-        """Work for a person, and an act; once as long as that person is not done with it."""
-        with self._store.transaction("*") as connection:
-            known = _SQL.work_is_open(connection, kind=DOUBTED, code=refused.code)
-            at = _SQL.now(connection)
-        if not known:
-            with self._store.unit() as unit:
-                unit.add_work([WorkItem(DOUBTED, refused.code, None, None, None, None, at)])
-                unit.commit(AuditEvent("stamp.doubted", GATEWAY, PURPOSE).refused(refused.code))

@@ -31,16 +31,19 @@ from gateway.exchange_log.findings import TOLERANCE
 from gateway.exchange_log.note import COSIGNATURE, Verifier
 from gateway.exchange_log.policy import NOBODY, Policy, Witness
 from gateway.exchange_log.witnessing import Submission
-from gateway.ports import Reached, WitnessAnswer, WitnessChannel, WorkItem, nothing
+from gateway.ports import Reached, WitnessAnswer, WitnessChannel, nothing
 from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
+from gateway.store.work import tell_once
 
 PURPOSE = "log-integrity"
 AGAIN_AFTER = timedelta(hours=1)
 LEFT_ALONE_S, CLOSED_LEFT_ALONE_S = 30.0, 3600.0
 """A witness that came later may never have been told of a log that is closed."""
+LOOKED_BACK = 64
+"""How many cosigned checkpoints are looked through, from the newest on, for one that enough witnesses have cosigned."""
 DOUBTED, NOT_OURS = "witness-doubted", "log-does-not-add-up"
 log = structlog.get_logger()
 
@@ -161,7 +164,8 @@ class Witnesses:
         except Doubt as doubt:
             log.warning("witness.doubted", subject=one.witness.name, code=doubt.code)
             self._leave_alone(one)
-            self._tell(DOUBTED, AuditEvent("witness.doubted", GATEWAY, PURPOSE, subject=one.witness.name), doubt.code)
+            event = AuditEvent("witness.doubted", GATEWAY, PURPOSE, subject=one.witness.name)
+            tell_once(self._store, DOUBTED, event, doubt.code)
             return 0
 
     def _converse(self, one: Asked) -> int:
@@ -238,17 +242,8 @@ class Witnesses:
         with self._store.transaction() as connection:
             _SQL.add_outside(connection, shard=one.head.shard, witness=one.witness.key.vkey, note=shown)
         self._leave_alone(one)
-        self._tell(NOT_OURS, AuditEvent("log.checked", GATEWAY, PURPOSE, subject=one.witness.name), "outside")
-
-    def _tell(self, kind: str, event: AuditEvent, code: str) -> None:
-        """Work for a person, and an act; once as long as that person is not done with it."""
-        with self._store.transaction("*") as connection:
-            known = _SQL.work_is_open(connection, kind=kind, code=code)
-            at = _SQL.now(connection)
-        if not known:
-            with self._store.unit() as unit:
-                unit.add_work([WorkItem(kind, code, None, None, None, None, at)])
-                unit.commit(event.refused(code))
+        event = AuditEvent("log.checked", GATEWAY, PURPOSE, subject=one.witness.name)
+        tell_once(self._store, NOT_OURS, event, "outside")
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -273,7 +268,7 @@ def witnessed(connection: Connection, head: Head, policy: Policy) -> tuple[int, 
     """The newest checkpoint of a log that enough witnesses have cosigned, with its size; None when there is none."""
     if not policy.witnesses:
         return None
-    for size, vkeys in _SQL.cosigned_sizes(connection, shard=head.shard, limit=64):
+    for size, vkeys in _SQL.cosigned_sizes(connection, shard=head.shard, limit=LOOKED_BACK):
         if policy.enough({Verifier.parse(vkey) for vkey in vkeys}):
             signed: str = _SQL.note_of_size(connection, shard=head.shard, size=size)
             return size, signed + "".join(
