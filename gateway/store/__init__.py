@@ -1,6 +1,8 @@
 """Where the gateway remembers: PostgreSQL, and files beside it.
 
-What is SQL stands in `sql/*.sql`; what is Python makes rows and transactions of it, and decides nothing.
+What is SQL stands in `sql/*.sql`; what is Python makes rows and transactions of it. Of cases and messages it decides
+nothing. Of its own keeping it does: whom to ask for a cosignature or a stamp and whether to believe it, when a secret
+is everywhere, and whether the log adds up.
 
 Units of work:
 

@@ -12,13 +12,13 @@ checkpoint that somebody else has kept. Refuses to stop at the first finding.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.x509 import Certificate
 
+from gateway.ahead import ahead
 from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid, StampInvalid
 from gateway.exchange_log import leaf, stamp, tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
@@ -55,7 +55,7 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
     signed = _Signed(connection, head)
     edge, tiles = Edge(), _Tiles(connection, head)
     due = 0  # the place of the next entry: further on than the tree has grown, once something is missing
-    for batch in _ahead(_batches(connection, head.shard)):
+    for batch in ahead(_batches(connection, head.shard)):  # the database reads the next one meanwhile
         if batch.first != due:
             yield Finding(Check.LEAF, head.folder, due, f"{batch.first - due} entries are missing")
         due = batch.first + len(batch.leaves)
@@ -114,15 +114,6 @@ def _batches(connection: Connection, shard: int) -> Iterator[_Batch]:
         acts = _SQL.events_behind(connection, shard=shard, first=start, last=last, moving=sorted(BRINGS_A_MESSAGE))
         yield _Batch(start, run, {event_id: _act(*columns) for event_id, *columns in acts})
         first = start + len(run)
-
-
-def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
-    """Each batch; the database gets the next one ready while it is looked at."""
-    with ThreadPoolExecutor(1, "self-check") as beside:
-        following = beside.submit(next, batches, None)
-        while batch := following.result():
-            following = beside.submit(next, batches, None)
-            yield batch
 
 
 def _read(head: Head, index: int, raw: bytes) -> Leaf | Finding:

@@ -1,7 +1,8 @@
 """A unit of work on PostgreSQL: one transaction, its parts, and the acts that are committed with it.
 
 Rules: `commit` writes the acts with their leaves and commits all of it together; whoever leaves without it has done
-nothing. What says something of a person is shut and opened on the way (`Seal`). Nothing here decides anything.
+nothing. What says something of a person is shut and opened on the way (`Seal`). What is written, the verbs decide.
+Refuses to commit twice, and without an act.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ log = structlog.get_logger()
 
 
 class _Said(NamedTuple):
-    """A fact, and what was said."""
+    """A fact by which a partner declined, as the columns that `DECLINED` names; its content is sealed, then open."""
 
     fact_id: str
     content: bytes

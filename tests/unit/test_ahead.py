@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.journey.ahead import ahead
+from gateway.ahead import ahead
 
 
 def test_what_is_made_ahead_keeps_its_order_and_its_faults_their_place() -> None:
