@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import rfc8785
 
@@ -49,8 +49,17 @@ class Entry(NamedTuple):
     valid_until: str  # ISO date, "9999-12-31" = open
 
 
+Unlisted = Literal[False]
+UNLISTED: Unlisted = False
+"""What a table says of a code that stands nowhere in it."""
+
+
 class TableError(Exception):
-    """The ConceptMap cannot be used; the text says why."""
+    """The ConceptMap cannot be used; the text says why, `file` where it stands if that is known by then."""
+
+    def __init__(self, text: str, file: str = "") -> None:
+        super().__init__(text)
+        self.file = file
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,8 @@ class Table:
         """Whether the code is listed, or caught by `unmapped`."""
         return code in self.entries or self.total or (self.other is not None and self.other.knows(code))
 
-    def find(self, code: str, on: str | None = None) -> Translation | bool | None:
-        """The translation; None for "do not send"; False when the code is not listed (on that ISO date)."""
+    def find(self, code: str, on: str | None = None) -> Translation | Unlisted | None:
+        """The translation; None for "do not send"; UNLISTED when the code is not listed (on that ISO date)."""
         for entry in self.entries.get(code, ()):
             if on is None or entry.valid_from <= on <= entry.valid_until:
                 return entry.to
@@ -91,7 +100,7 @@ class Table:
             return Translation(code, None, None)
         if self.fixed is not None:
             return self.fixed
-        return self.other.find(code, on) if self.other is not None else False
+        return self.other.find(code, on) if self.other is not None else UNLISTED
 
     def targets(self) -> Iterator[Translation]:
         """Every concept the table can yield (`provided` codes aside)."""
@@ -137,7 +146,7 @@ class Tables:
                 resource.get("resourceType") != "ConceptMap"
                 or f"{resource.get('url')}|{resource.get('version')}" != pin
             ):
-                raise TableError(f"{where}:1: must be the ConceptMap {pin}")
+                raise TableError(f"must be the ConceptMap {pin}", where)
             files[pin] = (where, resource)
         return cls(files)
 
@@ -160,7 +169,7 @@ class Tables:
             try:
                 self._built[pin] = self._build(pin, resource, trail)
             except TableError as error:
-                raise TableError(f"{error} ({where})") from None
+                raise TableError(f"{error} ({where})", where) from None
         return self._built[pin]
 
     def _build(self, pin: str, resource: dict[str, Any], trail: tuple[str, ...]) -> Table:
@@ -177,21 +186,19 @@ class Tables:
         name = pin.removeprefix(URL).split("|")[0]
         system = groups[0].get("source") if groups else None
         table = Table(name, pin, digest, entries, displays, system)
-        for group in groups:
-            if "unmapped" in group:
-                table = self._unmapped(table, group, trail)
-        return table
+        unmapped = [group for group in groups if "unmapped" in group]
+        made = [self._unmapped(table, group, trail) for group in unmapped]
+        return made[-1] if made else table
 
     def _unmapped(self, table: Table, group: dict[str, Any], trail: tuple[str, ...]) -> Table:
         rule = group["unmapped"]
-        base = (table.name, table.pin, table.digest, table.entries, table.displays, table.source_system)
         match rule.get("mode"):
             case "provided":
-                return Table(*base, provided=True)
+                return replace(table, provided=True)
             case "fixed":
-                return Table(*base, fixed=Translation(rule["code"], rule.get("display"), group.get("target")))
+                return replace(table, fixed=Translation(rule["code"], rule.get("display"), group.get("target")))
             case "other-map":
-                return Table(*base, other=self.get(rule.get("url", ""), (*trail, table.pin)))
+                return replace(table, other=self.get(rule.get("url", ""), (*trail, table.pin)))
         raise TableError(f"unmapped mode '{rule.get('mode')}' is unknown")
 
 

@@ -66,8 +66,7 @@ def _tables(mappings: Path, findings: list[Finding]) -> Tables:
     try:
         return Tables.load(mappings / "conceptmaps", f"{mappings.name}/conceptmaps")
     except TableError as error:
-        where, _, said = str(error).partition(":1: ")
-        findings.append(Finding(where, 1, "S8", Severity.ERROR, said))
+        findings.append(Finding(error.file, 1, "S8", Severity.ERROR, str(error)))
         return Tables({})
 
 

@@ -120,8 +120,9 @@ def test_an_ambiguous_table_is_refused(bad: dict[str, Any], why: str) -> None:
 def test_a_table_must_stand_where_its_name_and_version_say(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "1.0.0.json").write_bytes(strict_json.dumps(resource("t")))
-    with pytest.raises(TableError, match="must be the ConceptMap"):
+    with pytest.raises(TableError, match="must be the ConceptMap") as refused:
         Tables.load(tmp_path, "mappings/conceptmaps")
+    assert refused.value.file == "mappings/conceptmaps/other/1.0.0.json"
 
 
 def test_a_dated_table_is_asked_with_a_day(workshop: Any, record: dict[str, Any]) -> None:
