@@ -15,7 +15,18 @@ from typing import Any
 
 from gateway.documents.gwmap import access, calls, operators
 from gateway.documents.gwmap.concept_maps import Table
-from gateway.documents.gwmap.frame import FIRST_SLOT, NOTHING, SOURCE, Expr, Frame, Held, Report, constant, derived
+from gateway.documents.gwmap.frame import (
+    FIRST_SLOT,
+    NOTHING,
+    SOURCE,
+    Expr,
+    Frame,
+    Held,
+    Report,
+    as_list,
+    constant,
+    derived,
+)
 from gateway.documents.gwmap.functions import DATES, NUMBER, TEXT
 from gateway.documents.gwmap.model import a, did_you_mean
 from gateway.documents.gwmap.shapes import Type, Walk, kind_of_constant
@@ -181,7 +192,7 @@ class Expressions:
         if left.type.many:
             self.single(left, "in", TEXT)
         if not right.type.many:
-            right = replace(right, run=_listed(right), type=replace(right.type, many=True))
+            right = replace(right, run=as_list(right), type=replace(right.type, many=True))
         self._comparable("in", left, right)
         return derived(replace(_BOOLEAN, sure=left.type.sure), operators.member(left.run, right.run), left, right)
 
@@ -227,11 +238,3 @@ class Expressions:
 
 def _source(frame: Frame) -> Any:
     return frame[SOURCE]
-
-
-def _listed(expr: Expr) -> Callable[[Frame], Any]:
-    def run(frame: Frame) -> Any:
-        value = expr.run(frame)
-        return () if value is None else (value,)
-
-    return run

@@ -15,7 +15,10 @@ from gateway.documents.gwmap.plan import PChoice, PConstant, Plan, PLeaf, PList,
 
 
 class Quiet(list[Any]):
-    """A list of constants only, although it has expressions: written, but no reason to keep what holds it."""
+    """What a list of constants and expressions becomes when every expression is empty: the constants alone.
+
+    It is written where something else keeps the object that holds it; by itself it is no reason to keep that object.
+    """
 
 
 def program(plan: Plan) -> Run:
@@ -354,14 +357,7 @@ def _choice(plan: PChoice) -> Run:
 def _branch(plan: PChoice, branch: Plan) -> Run:
     """A branch; made a list when the other one is."""
     run = program(branch)
-    if not plan.listed or branch.listed:
-        return run
-
-    def wrapped(frame: Frame) -> list[Any] | None:
-        value = run(frame)
-        return None if value is None else [value]
-
-    return wrapped
+    return run if not plan.listed or branch.listed else _in_list(run)
 
 
 def _loop(plan: PLoop) -> Run:

@@ -346,14 +346,11 @@ class Planner:
             if isinstance(child, Items):
                 self.ex.report.at, self.ex.report.target = child.at, place
                 self.ex.report.add("S5", "a list directly inside a list")
-            listed = replace(item, many=isinstance(child, Leaf | Loop | Choice) and self._splices(child))
+            listed = replace(item, many=isinstance(child, Loop))  # a loop makes many
             made.append(self._in_list(child, listed, place, scope))
         dynamic = any(p.dynamic for p in made)
         sure = any(p.sure for p in made)
         return PList(tuple(made), target, dynamic, sure)
-
-    def _splices(self, child: Rule) -> bool:
-        return isinstance(child, Loop)
 
     def _in_list(self, child: Rule, shape: Shape, place: str, scope: Scope) -> Plan:
         """An item of a list: an expression that is itself a list is put in one by one."""

@@ -115,7 +115,7 @@ class Trace:
         return out
 
     def _left_out(self, said: int) -> None:
-        """What was written since then goes with the object that holds it: it has nothing but constants."""
+        """Lines after the first `said` tell of an object that is left out: what they call written was omitted."""
         self.explained[said:] = [
             replace(e, status="omitted-empty") if e.status == "written" else e for e in self.explained[said:]
         ]
