@@ -15,7 +15,6 @@ from gateway.documents.fhir import primitives
 from gateway.errors import DataFileInvalid, Place
 
 Json = dict[str, Any]
-_HOLES = ("Resource",)
 
 
 class Element(NamedTuple):

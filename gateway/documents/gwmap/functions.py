@@ -1,8 +1,8 @@
 """The function library: the simple functions, as a table. Values in, value out; pure, bounded, never random.
 
-A row is: name, kinds it takes, kinds of its arguments, kind it gives, the function, whether it is one of ours, its
-inverse. FHIRPath functions (hl7.org/fhirpath/N1) want one value; ours go over lists item by item. Empty in, empty out
-is the engine's business: no function here ever sees None.
+A row is: name, kinds it takes, kinds of its arguments, kind it gives, the function, whether it is one of ours.
+FHIRPath functions (hl7.org/fhirpath/N1) want one value; ours go over lists item by item. Empty in, empty out is the
+engine's business: no function here ever sees None.
 
 Where FHIRPath would answer "empty" to text that cannot be converted (`toInteger`, `toDecimal`, `toBoolean`), we refuse,
 because a value that vanishes in silence is the fault this engine exists to prevent.
@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gateway.documents.gwmap.model import UnfitError
 
 TEXT = frozenset({"string", "date", "dateTime", "instant"})
-DATES = frozenset({"date", "dateTime", "instant", "string"})
+DATES = TEXT  # the same kinds: a string may hold a date, and is refused when it holds none
 NUMBER = frozenset({"integer", "decimal"})
 SCALAR = TEXT | NUMBER | {"boolean"}
 _S = frozenset({"string"})
@@ -42,7 +42,6 @@ class Function(NamedTuple):
     gives: str
     run: Callable[..., Any]
     ours: bool = False
-    inverse: str = ""
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,19 +142,24 @@ def _ymdhm(text: str, tz: str) -> str:
 
 
 _PATTERN = re.compile(r"yyyy|MM|dd|HH|mm|ss|XXX|'([^']*)'|[^A-Za-z']")
-_FORMATS = {"yyyy": "\1", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+_YEAR, _OFFSET = "\1", "\2"
+"""Stand in a format for what strftime writes in another way: the year in four digits, and the offset as +09:00."""
+_FORMATS = {"yyyy": _YEAR, "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "XXX": _OFFSET}
 
 
 @lru_cache(maxsize=64)
 def date_format(pattern: str) -> str:
-    """A strftime format of `yyyy MM dd HH mm ss XXX`, 'quoted' text and punctuation. Raises `UnfitError`."""
+    """A strftime format of `yyyy MM dd HH mm ss XXX`, 'quoted' text and punctuation, with `_YEAR` and `_OFFSET`.
+
+    Raises `UnfitError`.
+    """
     at, made = 0, ""
     while at < len(pattern):
         match = _PATTERN.match(pattern, at)
         if match is None:
             raise UnfitError(f"'{pattern}' is not a date pattern (yyyy MM dd HH mm ss XXX)")
         piece = match[1] if match[1] is not None else match[0]
-        made += _FORMATS.get(match[0], "\2" if match[0] == "XXX" else piece.replace("%", "%%"))
+        made += _FORMATS.get(match[0], piece.replace("%", "%%"))
         at = match.end()
     return made
 
@@ -164,12 +168,12 @@ def _date(text: str, pattern: str, tz: str | None = None) -> str:
     form = date_format(pattern)
     if len(text) == 10:
         found_day = day(text)
-        return found_day.strftime(form).replace("\1", f"{found_day.year:04d}")
+        return found_day.strftime(form).replace(_YEAR, f"{found_day.year:04d}")
     found = moment(text)
     found = found.astimezone(zone(tz)) if tz else found
     offset = found.strftime("%z")
-    made = found.strftime(form).replace("\1", f"{found.year:04d}")
-    return made.replace("\2", f"{offset[:3]}:{offset[3:]}")
+    made = found.strftime(form).replace(_YEAR, f"{found.year:04d}")
+    return made.replace(_OFFSET, f"{offset[:3]}:{offset[3:]}")
 
 
 def months_between(start: str, end: str) -> int:
@@ -294,17 +298,17 @@ FUNCTIONS: dict[str, Function] = {
         Function("toInteger", SCALAR, (), 0, "integer", _to_integer),
         Function("toDecimal", SCALAR, (), 0, "decimal", _to_decimal),
         Function("toBoolean", SCALAR, (), 0, "boolean", _to_boolean),
-        Function("ymd", _S, (), 0, "date", _ymd, ours=True, inverse="toYmd"),
-        Function("toYmd", DATES, (), 0, "string", _to_ymd, ours=True, inverse="ymd"),
+        Function("ymd", _S, (), 0, "date", _ymd, ours=True),
+        Function("toYmd", DATES, (), 0, "string", _to_ymd, ours=True),
         Function("ymdhm", _S, (_S,), 1, "dateTime", _ymdhm, ours=True),
         Function("date", DATES, (_S, _S), 1, "string", _date, ours=True),
-        Function("phone", _S, (), 0, "string", _phone, ours=True, inverse="krPhone"),
-        Function("krPhone", _S, (), 0, "string", _kr_phone, ours=True, inverse="phone"),
+        Function("phone", _S, (), 0, "string", _phone, ours=True),
+        Function("krPhone", _S, (), 0, "string", _kr_phone, ours=True),
         Function("digits", TEXT, (), 0, "string", _digits, ours=True),
         Function("pad", _S, (_I,), 1, "string", _pad, ours=True),
         Function("bizNo", _S, (), 0, "string", _biz_no, ours=True),
         Function("uuid5", _S, (_S,), 1, "string", _uuid5, ours=True),
-        Function("key", _S, (), 0, "string", _key, ours=True, inverse="ref"),
+        Function("key", _S, (), 0, "string", _key, ours=True),
         Function("plusDays", frozenset({"date"}), (_I,), 1, "date", _plus_days, ours=True),
         Function("age", DATES, (DATES,), 1, "integer", _age, ours=True),
     )

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from gateway.errors import MappingFailed, Place
 
 FNLIB = 1  # version of the function library; part of every digest
-ENGINE = "gwmap/1"
 
 
 class Severity(StrEnum):
@@ -77,19 +76,6 @@ class Issue(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.at} rule {self.rule}: {self.text}" + (f" (needed for {self.target})" if self.target else "")
-
-    def outcome(self) -> dict[str, Any]:
-        """As one `OperationOutcome.issue` (FHIR R4)."""
-        sid = "https://gateway.example/fhir/StructureDefinition/map-"
-        facts = {"rule": self.rule, "version": self.map, "line": self.at, "source": self.source}
-        return {
-            "extension": [{"url": sid + name, "valueString": value} for name, value in facts.items() if value],
-            "severity": str(self.severity),
-            "code": self.code,
-            "details": {"coding": [{"system": "urn:comwel:gw-issue", "code": self.detail}]},
-            "diagnostics": str(self),
-            "expression": [self.target],
-        }
 
 
 class Mapped(NamedTuple):
@@ -180,7 +166,7 @@ class RecordNotMapped(MappingFailed):
         super().__init__("; ".join(map(str, worst[:20])), place=Place(field=worst[0].target if worst else None))
 
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,11}\Z")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,5}\Z")
 
 
 def masked(value: Any, known: Iterable[str] | None = None) -> str:
@@ -196,7 +182,7 @@ def masked(value: Any, known: Iterable[str] | None = None) -> str:
 def printable_code(value: Any, known: Iterable[str]) -> str:
     """A code may be printed if it is listed, or short enough that it can hardly be anything else."""
     text = str(value)
-    return text if text in known or (_CODE.match(text) and len(text) <= 6) else masked(text)
+    return text if text in known or _CODE.match(text) else masked(text)
 
 
 def a(kind: object) -> str:

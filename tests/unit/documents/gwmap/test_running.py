@@ -54,16 +54,6 @@ def test_every_fault_of_a_record_is_said_in_one_pass(workshop: Any, record: dict
     assert issues[3].target == "Bundle.entry[0].resource.telecom[1].value"
 
 
-def test_an_issue_becomes_an_operation_outcome_issue(workshop: Any, record: dict[str, Any]) -> None:
-    record["birth"] = "1979"
-    (issue,) = failures(workshop, PATIENT, record, target=BUNDLE)
-    outcome = issue.outcome()
-    assert outcome["code"] == "value"
-    assert outcome["details"]["coding"] == [{"system": "urn:comwel:gw-issue", "code": "MAP-VALUE"}]
-    assert outcome["expression"] == ["Bundle.entry[0].resource.birthDate"]
-    assert {e["valueString"] for e in outcome["extension"]} >= {"mini|1.0.0", "birth"}
-
-
 @pytest.mark.parametrize("field", ["name", "birth", "caseNo", "phone", "coordinator"])
 def test_no_value_of_a_person_gets_into_a_text(workshop: Any, record: dict[str, Any], field: str) -> None:
     secret = "홍길동900101"
