@@ -33,6 +33,7 @@ from adapters.comwel.layout import CRLF, Field, Layout
 from gateway.cases import rrn
 from gateway.cases.reading import dotted
 from gateway.documents import strict_json
+from gateway.korea import business_number
 from gateway.ports import FactsRecord, Problem
 
 ORDER = ("E-LEN", "E-ENC", "E-RRN", "E-DATE", "E-CODE", "E-MERGE")
@@ -172,15 +173,6 @@ class Records:
             pieces += [line[at : field.start], rrn.mask(line[field.place])]
             at = field.end
         return b"".join([*pieces, line[at:]])
-
-
-def business_number(text: str) -> bool:
-    """Whether ten digits are a 사업자등록번호: weights 1,3,7,1,3,7,1,3,5, and the ninth's tens, close to a ten."""
-    if len(text) != 10 or not (text.isascii() and text.isdigit()):
-        return False
-    digits = [int(c) for c in text]
-    total = sum(d * w for d, w in zip(digits, (1, 3, 7, 1, 3, 7, 1, 3, 5), strict=False)) + digits[8] * 5 // 10
-    return (total + digits[9]) % 10 == 0
 
 
 def _stops(finding: Finding, values: Mapping[str, str]) -> bool:

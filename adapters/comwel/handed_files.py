@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from adapters.comwel.files import DONE, ERR
 from gateway.errors import FolderUnusable, Place
+from gateway.korea import KST
 from gateway.ports import HandedFile
 
 _NAME = re.compile(r"RHB_[A-Z]+_(\d{8})_(\d{1,9})(?:\.[0-9a-f]{12})?\.(?:dat|ndjson)")
-_KST = ZoneInfo("Asia/Seoul")
 
 
 class FolderFiles:
@@ -59,4 +58,4 @@ def _day(text: str) -> date | None:
 
 
 def _written(path: Path) -> date:
-    return datetime.fromtimestamp(path.stat().st_mtime, _KST).date()
+    return datetime.fromtimestamp(path.stat().st_mtime, KST).date()

@@ -11,14 +11,13 @@ It refuses to complete, to extend, or to infer a consent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any
 
 from gateway.cases.facts import completed_years
 from gateway.cases.legal_basis import ConsentTerms
 from gateway.errors import ConsentMissing, Place
-
-KST = timezone(timedelta(hours=9), "KST")
+from gateway.korea import KST
 
 _ELEMENTS = ("no", "recipients", "purpose", "items", "from", "until", "method", "textVersion", "signer")
 

@@ -30,6 +30,7 @@ from gateway.errors import (
     PermissionRefused,
     Place,
 )
+from gateway.korea import KST
 
 __all__ = ["Decision", "EntryState", "PartnerTerms", "Permission", "may_refer", "narrow", "permit", "verdict"]
 
@@ -96,7 +97,7 @@ def permit(
     if _needs_consent(bases, partner):
         consent = consents.find(record, partner.id, bases.consent, at, a1_consent)
     basis = bases.ground(partner.legal_basis_out, partner.kind)
-    day = at.astimezone(consents.KST).date()
+    day = at.astimezone(KST).date()
     if basis.needs_approval and not _approved(record, day):
         raise LegalBasisMissing("the claim is not approved", place=Place(field="approvalDate"))
     covered = bases.consent.covered(consent["items"]) if consent else None

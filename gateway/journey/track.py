@@ -15,6 +15,7 @@ from typing import Any
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.translate import translate
 from gateway.journey.world import World
+from gateway.korea import SEVERE
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.outcomes.judgement import Judgement, Original, judge
 from gateway.outcomes.update import About, Written, next_update
@@ -133,7 +134,7 @@ def _judged(world: World, leg: LegRow, told: Sequence[FactRow], record: Mapping[
         observed_on=max((f.happened_on for f in facts), default=today),
         care_end=date.fromisoformat(care_end) if care_end else None,
         original=Original(brn=next(iter(record.get("employerBrn", ())), None), occupation=record.get("occupationKeco")),
-        severe=record.get("disabDegree") == "심한 장애" if "disabDegree" in record else None,
+        severe=record.get("disabDegree") == SEVERE if "disabDegree" in record else None,
         closed=Status(leg.status) in TERMINAL,
     )
 

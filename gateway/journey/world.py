@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from gateway import korea
 from gateway.cases.caseload import Caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.retention import Retention
@@ -47,8 +47,7 @@ from gateway.sealing.keys import KeyFinder, SigningKey
 US = "comwel"
 """Our own name in manifests (iss, aud)."""
 
-KST = ZoneInfo("Asia/Seoul")
-"""Whose days and months ours are."""
+KST = korea.KST
 
 Signing = Callable[[], SigningKey]
 """The key of ours that signs now. Raises NothingSigns."""
@@ -100,7 +99,7 @@ class Limits:
 
 
 def never() -> bool:
-    """Nobody asked us to stop, or stopped us."""
+    """What `stopping` and `unseen` say where nobody can stop us and nobody has to see us."""
     return False
 
 

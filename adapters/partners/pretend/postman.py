@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 import httpx2
@@ -27,11 +27,11 @@ from adapters.partners.pretend.keyring import Seals
 from adapters.partners.pretend.scripts import Mishap
 from gateway.documents.schemas import Schemas
 from gateway.errors import SealRefused
+from gateway.korea import KST
 from gateway.sealing import http, receipts
 from gateway.sealing.manifest import Manifest, digest_part, seal
 from gateway.sealing.receipts import Decision, Receipt
 
-KST = timezone(timedelta(hours=9), "KST")
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 _TIMEOUTS = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 15.0)}
 _MESSAGE = "outcome.reported"

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.documents.gwmap.model import UnfitError
+from gateway.korea import business_number
 
 TEXT = frozenset({"string", "date", "dateTime", "instant"})
 DATES = TEXT  # the same kinds: a string may hold a date, and is refused when it holds none
@@ -238,9 +239,7 @@ def _biz_no(text: str) -> str:
     found = _digits(text)
     if len(found) != 10:
         raise UnfitError("is not a business registration number (10 digits)")
-    weights = (1, 3, 7, 1, 3, 7, 1, 3, 5)
-    total = sum(int(c) * w for c, w in zip(found, weights, strict=False)) + int(found[8]) * 5 // 10
-    if (10 - total % 10) % 10 != int(found[9]):
+    if not business_number(found):
         raise UnfitError("is not a business registration number (check digit)")
     return found
 

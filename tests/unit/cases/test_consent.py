@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from gateway.cases.consent import KST, find, flaw
+from gateway.cases.consent import find, flaw
 from gateway.errors import ConsentMissing
 from tests.unit.cases.build import BASES, consent, record
 
@@ -166,7 +166,3 @@ def test_a_refusal_names_no_person_and_no_number() -> None:
         find(record(consent=[consent(thirdParty=False)]), "KEIS", TERMS, AT)
     for value in ("남궁", "C2026-0001", "1980", "20260000000123"):
         assert value not in str(refused.value)
-
-
-def test_korea_is_nine_hours_ahead() -> None:
-    assert KST.utcoffset(None) == timedelta(hours=9)

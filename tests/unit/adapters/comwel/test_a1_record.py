@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.comwel.a1_record import Records, business_number
+from adapters.comwel.a1_record import Records
 from gateway.cases import record as case_record
 from gateway.cases import rrn
 from gateway.documents.schemas import Schemas
@@ -204,20 +204,6 @@ def test_site_characters_are_read_when_the_site_has_published_them(records: Reco
     with_site = Records(records.layout, records.tables, {b"\xa2\xe8": "㉾"})
     assert isinstance(_read(records, line(addr=b"\xa2\xe8 1")), Problem)
     assert _facts(with_site, line(addr=b"\xa2\xe8 1"))["addrText"] == "㉾ 1"
-
-
-@pytest.mark.parametrize(
-    ("number", "good"),
-    [
-        ("1248100998", True),
-        ("1234567890", False),
-        ("124810099", False),
-        ("124-81-009", False),
-        ("１２４８１００９９８", False),
-    ],
-)
-def test_business_numbers_have_a_check_digit(number: str, good: bool) -> None:
-    assert business_number(number) is good
 
 
 def test_every_change_of_one_good_field_still_makes_a_valid_case(records: Records, line: Any) -> None:

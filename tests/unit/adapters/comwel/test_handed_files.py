@@ -11,8 +11,8 @@ import pytest
 
 from adapters.comwel import files
 from adapters.comwel.handed_files import FolderFiles
-from gateway.cases.consent import KST
 from gateway.errors import FolderUnusable
+from gateway.korea import KST
 
 Lay = Callable[[str, datetime], Path]
 OLD, DAY = datetime(2026, 12, 31, 23, 59, tzinfo=KST), date(2027, 1, 1)
