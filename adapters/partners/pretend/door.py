@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from adapters.partners.pretend.desk import Desk
+from adapters.partners.pretend.desk import Desk, Heard
 from adapters.partners.pretend.dialects import Dialect, Purpose, Referral, Reply, Verdict
 from adapters.partners.pretend.keyring import GATEWAY, Seals
 from adapters.partners.pretend.scripts import Mishap
@@ -96,7 +96,7 @@ class Door:
         # 2.
         heard = self._desk.heard(manifest.mid)
         if heard is not None:
-            return self._again(manifest, jws, same=heard.mjws_s256 == digest_jws(jws))
+            return self._again(manifest, jws, heard)
         # 3.
         referral = self._read(request.body)
         mishap = Mishap.NONE
@@ -141,9 +141,8 @@ class Door:
         self._nonces.use(attempt.nonce, now)
         return manifest, attempt.jws
 
-    def _again(self, manifest: Manifest, jws: str, *, same: bool) -> Judged:
-        heard = self._desk.heard(manifest.mid)
-        if heard is None or not same:
+    def _again(self, manifest: Manifest, jws: str, heard: Heard) -> Judged:
+        if heard.mjws_s256 != digest_jws(jws):
             self._desk.record("reused", mid=manifest.mid)
             receipt = self._receipt(manifest, jws, Verdict.REUSED_ID)
             return Judged(self._dialect.reply(Verdict.REUSED_ID, receipt, ""), receipt)

@@ -88,20 +88,20 @@ class Partner:
         self.writer = Writer(self.dialect, self.desk, schemas, seals)
         self.postman = Postman(self.dialect, self.desk, seals, options.gateway, options.threads, ours)
         self._to_report: queue.Queue[str | None] = queue.Queue()
-        self._clerk = threading.Thread(target=self._report_at_once, daemon=True)
+        self._reporter = threading.Thread(target=self._report_at_once, daemon=True)
         self._clock = threading.Lock()
 
     def start(self) -> None:
         """Begin to deliver, and take up what an earlier life should have said at once."""
         self.postman.start()
-        self._clerk.start()
+        self._reporter.start()
         for ref_no in filter(self._speaks_at_once, self.desk.cases_due()):
             self._to_report.put(ref_no)
 
     def close(self) -> None:
         """Stop delivering; what is undelivered stays in the journal."""
         self._to_report.put(None)
-        self._clerk.join()
+        self._reporter.join()
         self.postman.close()
 
     def judge(self, request: door.Request) -> door.Judged:
