@@ -48,7 +48,7 @@ KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
 RESTS_ON = (KEY_ADDED, KEY_REVOKED, *activate.ACTS.values())
 
 
-class Sent(NamedTuple):
+class Bundled(NamedTuple):
     """A message with what was kept of its way: receipt, attempts, and why it says what it says.
 
     `heads` by the number of the attempt, from 1; an inbound message has one.
@@ -66,7 +66,7 @@ class _Found:
     """What a bundle will hold, before it is proven."""
 
     acts: list[KeptEvent]
-    messages: list[Sent] = field(default_factory=list)
+    messages: list[Bundled] = field(default_factory=list)
     keys: list[KeyRow] = field(default_factory=list)
     absent: list[dict[str, str]] = field(default_factory=list)
 
@@ -107,9 +107,9 @@ def _unproven(found: _Found, proven: Evidence) -> None:
     brought = {
         kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and opened.get(kept.id or "")
     }
-    for sent in found.messages:
-        if sent.row.mid not in brought:
-            found.lacks("leaf", sent.row.mid, "not-open")
+    for bundled in found.messages:
+        if bundled.row.mid not in brought:
+            found.lacks("leaf", bundled.row.mid, "not-open")
 
 
 # ── 1 what belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +119,7 @@ def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
         raise TooMuchAsked(f"{len(found.acts)} acts, and a bundle holds up to {MOST}")
     brought = {kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
     rows = [row for mid in sorted(brought) if (row := unit.outbox.find_message(mid))]
-    found.messages = [_sent(world, unit, row, found) for row in rows]
+    found.messages = [_bundled(world, unit, row, found) for row in rows]
     if any(not row.body for row in rows):
         found.acts += _destructions(unit, min(row.at for row in rows), found.acts)
     found.keys = list(_keys(unit, rows))
@@ -145,7 +145,7 @@ def _destructions(unit: Unit, since: datetime, known: Iterable[KeptEvent]) -> It
             yield kept
 
 
-def _sent(world: World, unit: Unit, row: MessageRow, found: _Found) -> Sent:
+def _bundled(world: World, unit: Unit, row: MessageRow, found: _Found) -> Bundled:
     receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.mid)
     if receipt is None:
         found.lacks("receipt", row.mid, "none-kept")
@@ -158,7 +158,7 @@ def _sent(world: World, unit: Unit, row: MessageRow, found: _Found) -> Sent:
     elif row.map_pin:
         found.lacks("explanation", row.mid, "destroyed" if not row.body else "ids-only")
     attempts = unit.outbox.attempts(row.mid) if row.direction == "out" else ()
-    return Sent(row, receipt, attempts, explanation, _heads(row, attempts, found))
+    return Bundled(row, receipt, attempts, explanation, _heads(row, attempts, found))
 
 
 def _heads(row: MessageRow, attempts: Sequence[AttemptRow], found: _Found) -> dict[int, bytes]:
@@ -228,8 +228,8 @@ def _files(found: _Found, proven: Evidence, *, content: bool) -> Iterator[tuple[
         yield from _act_files(act, found)
     for log in proven.logs:
         yield from _log_files(log)
-    for sent in found.messages:
-        yield from _message_files(sent, found, content=content)
+    for bundled in found.messages:
+        yield from _message_files(bundled, found, content=content)
     for n, key in enumerate(found.keys):
         terms = {"notBefore": key.not_before, "notAfter": key.not_after, "revokedAt": key.revoked_at}
         yield _key_path(key, n), json({"jwk": dict(key.jwk), **terms})
@@ -259,14 +259,14 @@ def _log_files(log: LogSeen) -> Iterator[tuple[str, bytes]]:
         yield f"{path}/stamped.tsr", stamp
 
 
-def _message_files(sent: Sent, found: _Found, *, content: bool) -> Iterator[tuple[str, bytes]]:
-    path, row = f"messages/{sent.row.mid}", sent.row
+def _message_files(bundled: Bundled, found: _Found, *, content: bool) -> Iterator[tuple[str, bytes]]:
+    path, row = f"messages/{bundled.row.mid}", bundled.row
     yield f"{path}/manifest.jws", row.jws.encode()
-    if sent.receipt:
-        yield f"{path}/receipt.jws", sent.receipt.jws.encode()
-    if sent.explanation:
-        yield f"{path}/explanation.json", sent.explanation
-    for n, head in sent.heads.items():
+    if bundled.receipt:
+        yield f"{path}/receipt.jws", bundled.receipt.jws.encode()
+    if bundled.explanation:
+        yield f"{path}/explanation.json", bundled.explanation
+    for n, head in bundled.heads.items():
         told = heads.told(head, body_sha256=row.body_sha256, mid=row.mid, jws=row.jws)
         yield _head_path(row.mid, n), json(told)
     if reason := _withheld(row, content=content):
@@ -298,14 +298,14 @@ def _list(asked: ActsAsked, found: _Found, proven: Evidence, *, content: bool) -
             {"id": act.id, "log": act.log, "entry": act.entry, "open": act.statement is not None}
             for act in proven.acts
         ],
-        "messages": [_message(sent, content=sent.row.mid not in withheld) for sent in found.messages],
+        "messages": [_message(bundled, content=bundled.row.mid not in withheld) for bundled in found.messages],
         "keys": [{"owner": k.owner, "kid": k.kid, "file": _key_path(k, n)} for n, k in enumerate(found.keys)],
         "absent": sorted(found.absent, key=lambda one: (one["what"], one["of"])),
     }  # fmt: skip
 
 
-def _message(sent: Sent, *, content: bool) -> dict[str, Any]:
-    row, them = sent.row, sent.row.partner.lower()
+def _message(bundled: Bundled, *, content: bool) -> dict[str, Any]:
+    row, them = bundled.row, bundled.row.partner.lower()
     return {
         "mid": row.mid,
         "type": row.type,
@@ -314,15 +314,15 @@ def _message(sent: Sent, *, content: bool) -> dict[str, Any]:
         "contentType": row.content_type,
         "sha256": row.body_sha256.hex(),
         "content": content,
-        "receipt": sent.receipt is not None,
+        "receipt": bundled.receipt is not None,
         "map": row.map_pin,
         "mapDigest": (row.map_digest or "").removeprefix("sha256:") or None,
         "fields": list(row.fields),
-        "requests": [_head_path(row.mid, n) for n in sent.heads],
+        "requests": [_head_path(row.mid, n) for n in bundled.heads],
         "attempts": [
             {"phase": one.phase, "status": one.http_status, "result": one.result, "began": one.began_at,
              "ended": one.ended_at}
-            for one in sent.attempts
+            for one in bundled.attempts
         ],
     }  # fmt: skip
 

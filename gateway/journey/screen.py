@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import NamedTuple
 
-from gateway.cases.allotment import Allotment, Holding, allot
+from gateway.cases.allotment import Allotment, Holding, Result, allot
 from gateway.cases.caseload import in_force
 from gateway.cases.screening import Screening, screen
 from gateway.documents.strict_json import dumps, reread
@@ -66,20 +66,25 @@ def _decisions(
 ) -> list[ScreeningRow]:
     """What to append: every fresh case, and of those who waited the ones that wait no longer."""
     return [
-        ScreeningRow(
-            case_no=a.case_no,
-            revision=judged[a.case_no].revision,
-            ruleset=judged[a.case_no].screening.ruleset,
-            gate=str(judged[a.case_no].screening.gate),
-            score=judged[a.case_no].screening.score,
-            contributions=dumps([*[c._asdict() for c in judged[a.case_no].screening.contributions], *a.reasons]),
-            inputs_hash=judged[a.case_no].screening.inputs_hash,
-            result=str(a.result),
-            position=a.position,
-            capacity=a.capacity,
-            business_date=today,
-            decided_at=now,
-        )
+        _decision(a, judged[a.case_no], today, now)
         for a in allotments
-        if a.case_no in fresh or str(a.result) != "WAITLIST"
+        if a.case_no in fresh or a.result is not Result.WAITLIST
     ]
+
+
+def _decision(a: Allotment, judged: _Judged, today: date, now: datetime) -> ScreeningRow:
+    screening = judged.screening
+    return ScreeningRow(
+        case_no=a.case_no,
+        revision=judged.revision,
+        ruleset=screening.ruleset,
+        gate=str(screening.gate),
+        score=screening.score,
+        contributions=dumps([*[c._asdict() for c in screening.contributions], *a.reasons]),
+        inputs_hash=screening.inputs_hash,
+        result=str(a.result),
+        position=a.position,
+        capacity=a.capacity,
+        business_date=today,
+        decided_at=now,
+    )
