@@ -66,7 +66,7 @@ class Layout:
         return self._named[kind][name]
 
     def texts(self, kind: str, record: bytes) -> dict[str, str]:
-        """Every field of a record as text without padding. Raises `Undecodable`-free: bytes that are no text are ''."""
+        """Every field of a record as text without padding; bytes that are no CP949 become ''. Raises nothing."""
         return {f.name: cp949.decode(record[f.place]) or "" for f in self.kinds[kind]}
 
     def pack(self, kind: str, values: Mapping[str, Any]) -> bytes:

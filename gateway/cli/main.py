@@ -51,7 +51,7 @@ from gateway.errors import (
 from gateway.journey.intake import pick_up, take_in
 from gateway.journey.world import Knowledge
 from gateway.telemetry.logs import log_from
-from gateway.worker import app as engine
+from gateway.worker import app as tasks
 from gateway.worker.embedded import Runner
 
 log = structlog.get_logger()
@@ -193,14 +193,14 @@ def worker(
             raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")
         touch = alive.touch if alive else lambda: None
         broker, observer = _broker(gateway.settings), gateway.observer
-        engine.work(broker, gateway.world, names, concurrency=concurrency, alive=touch, observer=observer)
+        tasks.work(broker, gateway.world, names, concurrency=concurrency, alive=touch, observer=observer)
 
 
 @app.command()
 def beat() -> None:
     """Tell the workers every second to look at the journey, until stopped (Ctrl-C). One is enough."""
     now = read_settings()
-    engine.beat(_broker(now), now.partner_urls)
+    tasks.beat(_broker(now), now.partner_urls)
 
 
 def _broker(now: Settings) -> str:

@@ -87,9 +87,12 @@ class ProvenAct(NamedTuple):
 
 
 class LogSeen(NamedTuple):
-    """A log as strangers see it: a checkpoint, and that it continues the first one that held some acts.
+    """A log as strangers see it, and the proof that it has only grown since it held the first of some acts.
 
-    `stamped`: the first checkpoint with all of them that was time stamped, and its stamp (RFC 3161).
+    `name`: the folder of the log; `vkey`: its key; `policy`: which witnesses to believe, and how many are enough.
+    `checkpoint`: the head that the proofs of all the acts lead to; `earlier`: the first that held any of them. Both
+    come with their cosignatures. `consistency`: the hashes that prove that `checkpoint` continues `earlier`.
+    `stamped`: the first checkpoint with all the acts that was time stamped, and its stamp (RFC 3161).
     """
 
     name: str
