@@ -26,7 +26,7 @@ from gateway.journey.destroy import destroy
 from gateway.ports import ActsAsked
 from gateway.store.stamps import Stamps
 from tests.conftest import ROOT
-from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, packed, place, unpacked
+from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, forged, packed, place, unpacked
 from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
 from tests.journey.world import HEAD, Scene, a_case, words_of
@@ -34,17 +34,6 @@ from tests.journey.world import HEAD, Scene, a_case, words_of
 AUDITOR = ROOT / ".venv" / "auditor" / "bin" / "python"
 SCRIPT = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.py"
 UNKNOWN = "019abd00-0000-7000-9000-00000000ffff"
-
-
-@pytest.fixture(scope="module")
-def here(postgres: str) -> Iterator[Place]:
-    with place(postgres, "evidence") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def bundle(here: Place) -> Clean:
-    return clean(here)
 
 
 @pytest.fixture

@@ -16,21 +16,10 @@ from gateway.exchange_log.evidence import verify
 from gateway.ports import ActsAsked
 from tests.conftest import ROOT
 from tests.contract.browser import Page, browser
-from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, clean, forged, place
+from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, forged
 
 PAGE = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.html"
 ENGLISH, KOREAN = 0, 1
-
-
-@pytest.fixture(scope="module")
-def here(postgres: str) -> Iterator[Place]:
-    with place(postgres, "evidence_page") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def bundle(here: Place) -> Clean:
-    return clean(here)
 
 
 @pytest.fixture(scope="module")

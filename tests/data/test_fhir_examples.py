@@ -44,7 +44,9 @@ def test_a_bad_example_is_refused_for_what_its_folder_says_and_no_value_is_told(
 
 
 def test_every_code_system_has_korean_displays_and_no_code_twice() -> None:
-    for path in sorted((FHIR / "code-systems").glob("*.json")):
+    systems = sorted((FHIR / "code-systems").glob("*.json"))
+    assert systems
+    for path in systems:
         system = orjson.loads(path.read_bytes())
         codes = [c["code"] for c in system["concept"]]
         assert system["url"] == f"https://gateway.example/fhir/CodeSystem/{path.stem}"

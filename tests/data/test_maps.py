@@ -20,18 +20,10 @@ from gateway.documents import strict_json
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue, MapsRefused, Severity, check, run_tests
 from gateway.documents.schemas import Schemas
+from tests.data.maps import HOST, MAPPINGS, SCHEMAS
 
-ROOT = Path(__file__).resolve().parents[2]
-MAPPINGS, SCHEMAS = ROOT / "mappings", ROOT / "schemas"
 BAD = sorted(p.parent for p in (MAPPINGS / "bad").glob("*/map.yaml"))
 PARTNERS = ("keis", "kead", "trn")
-HOST = {
-    "now": "2026-11-23T00:30:00Z",
-    "mid": "0b6f3f0e-6f6e-4a52-9c0b-0d6f5f7d1a11",
-    "base": "https://gateway.example",
-    "sender": "B490001",
-    "receiver": "X",
-}
 PINS = (
     "audit-to-fhir|1.0.0",
     "case-to-fhir|1.0.0",
@@ -101,7 +93,9 @@ def test_every_golden_document_is_what_its_target_demands(
     pin: str, catalogue: Catalogue, schemas: Schemas, fhir: FhirRules
 ) -> None:
     target = catalogue.get(pin).header.target_schema
-    for path in sorted((catalogue.folder(pin) / "golden").glob("*.json")):
+    golden = sorted((catalogue.folder(pin) / "golden").glob("*.json"))
+    assert golden
+    for path in golden:
         found = schemas.check(target, read(path)) if target else fhir.check(read(path))
         assert [f"{path.name}{f}" for f in found] == []
 
@@ -110,13 +104,17 @@ def test_every_golden_document_is_what_its_target_demands(
 def test_every_golden_document_is_named_by_a_test(pin: str, catalogue: Catalogue) -> None:
     folder = catalogue.folder(pin)
     named = "".join(p.read_text() for p in (folder / "tests").glob("*.yaml"))
-    assert [p.name for p in (folder / "golden").glob("*.json") if f"golden/{p.name}" not in named] == []
+    golden = [p.name for p in (folder / "golden").glob("*.json")]
+    assert golden
+    assert [name for name in golden if f"golden/{name}" not in named] == []
 
 
 @pytest.mark.parametrize("pin", [p for p in PINS if "cancel" not in p and "referral" not in p])
 def test_every_input_is_what_its_source_demands(pin: str, catalogue: Catalogue, schemas: Schemas) -> None:
     source = catalogue.get(pin).header.source
-    for path in sorted((catalogue.folder(pin) / "fixtures").glob("*.json")):
+    inputs = sorted((catalogue.folder(pin) / "fixtures").glob("*.json"))
+    assert inputs
+    for path in inputs:
         assert [str(f) for f in schemas.check(source, read(path))] == []
 
 

@@ -13,7 +13,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -25,22 +24,15 @@ from gateway.documents.gwmap import Catalogue, CompiledMap, Issue, RecordNotMapp
 from gateway.documents.gwmap.maptests import at
 from gateway.documents.schemas import Schemas
 from gateway.partners.profile import Profile, load_all
+from tests.data import maps
+from tests.data.maps import MAPPINGS, SCHEMAS
 
-ROOT = Path(__file__).resolve().parents[2]
-MAPPINGS, SCHEMAS = ROOT / "mappings", ROOT / "schemas"
 CATALOGUE = Catalogue.load(MAPPINGS, SCHEMAS)
 KNOWN = Schemas.load(SCHEMAS)
 FHIR = FhirRules.load(SCHEMAS / "fhir")
 PROFILES = load_all(MAPPINGS / "partners", SCHEMAS)
 CASE = KNOWN.raw("urn:comwel:schema:case:1.0.0")
-HOST = {
-    "now": "2026-11-23T00:30:00Z",
-    "mid": "0b6f3f0e-6f6e-4a52-9c0b-0d6f5f7d1a11",
-    "base": "https://gateway.example",
-    "sender": "B490001",
-    "receiver": "X",
-    "reason": "WDR",
-}
+HOST = maps.HOST | {"reason": "WDR"}
 
 
 # ── records of a schema ──────────────────────────────────────────────────────────────────────────────────────────────
