@@ -8,7 +8,6 @@ The way of a case, in the order to read it:
 world        what the verbs hold in their hands
 intake       a file from COMWEL is taken in, or refused whole
 admit        its records become revisions of cases
-ahead        the next chunk of records is read while somebody works on the last
 screen       every new revision is judged, and seats are allotted
 refer        a priority case becomes a request, and a sealed message for each partner that is asked
 disclose     what may leave to one partner now, and how that partner sees it

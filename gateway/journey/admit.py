@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from gateway.ahead import ahead, chunks
 from gateway.cases import consent_change
 from gateway.cases import record as case_record
 from gateway.cases.consent_change import Change
@@ -21,7 +22,6 @@ from gateway.cases.permission import EntryState, verdict
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import EntryHoldsResidentNumber, MergeRefused, Refused, UnknownCode
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.ahead import ahead, chunks
 from gateway.journey.world import CASE_SCHEMA, KST, World
 from gateway.ports import CaseChange, CaseRow, EntryRecord, FactsRecord, ParkedRow, Problem, Unit
 
