@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from adapters.partners.pretend.scripts import Kind
 from gateway.assembly.clocks import RealClock, uuid7
 from gateway.assembly.shelf import KeyShelf
-from gateway.exchange_log import note
-from gateway.exchange_log.note import COSIGNATURE, LOG, Signer
+from gateway.exchange_log import leaf, note, proof, tree
+from gateway.exchange_log.checkpoint import Checkpoint
+from gateway.exchange_log.note import COSIGNATURE, LOG, Signer, Verifier
 from gateway.exchange_log.policy import parse
 from gateway.journey.activate import activate
 from gateway.journey.evidence import evidence
@@ -41,6 +42,27 @@ from tests.conftest import LOG_NAME, TEMPLATE, home_folder, in_database, leaves
 from tests.journey.world import PARTNERS, Scene, a_case, key_of, make_scene
 
 WITNESS = Signer("witness.example/w1", COSIGNATURE, Ed25519PrivateKey.generate())
+POLICY = f"witness w1 {WITNESS.verifier.vkey}\nquorum w1\n"
+"""Whom to believe, as an auditor has it from the witness himself."""
+W1, W2 = (Signer(f"w{n}", COSIGNATURE, Ed25519PrivateKey.generate()).verifier.vkey for n in (1, 2))
+UNMEANT = {
+    "nothing": "",
+    "no quorum": f"witness w1 {W1}\n",
+    "a word misspelt": f"witness w1 {W1}\nqourum w1\n",
+    "nobody by that name": "quorum w1\n",
+    "two quorums": f"witness w1 {W1}\nquorum w1\nquorum none\n",
+    "a key that is not whole": f"witness w1 {W1[:-4]}AAA=\nquorum w1\n",
+    "one key under two names": f"witness w1 {W1}\nwitness w2 {W1}\ngroup g 2 w1 w2\nquorum g\n",
+    "one name for two keys": f"witness w1 {W1}\nwitness w1 {W2}\nquorum w1\n",
+    "a member twice in a group": f"witness w1 {W1}\ngroup g 2 w1 w1\nquorum g\n",
+    "a member of two groups": f"witness w1 {W1}\ngroup g any w1\ngroup h any w1\nquorum h\n",
+    "a group of none": f"witness w1 {W1}\ngroup g 0 w1\nquorum g\n",
+    "a number that is none": f"witness w1 {W1}\ngroup g most w1\nquorum g\n",
+    "a group in itself": f"witness w1 {W1}\ngroup g 1 g w1\nquorum g\n",
+    "a group of nobody": "group g all\nquorum g\n",
+    "the key of a log": f"witness log {Verifier('log', LOG, bytes(range(32))).vkey}\nquorum log\n",
+}
+"""Policies that say nothing, or something that nobody can mean."""
 SOME_TIME = datetime.fromisoformat("2026-11-25T12:00:00+09:00")
 Files = dict[str, bytes]
 
@@ -78,7 +100,7 @@ def place(postgres: str, name: str, *, witnessed: bool = True) -> Iterator[Place
         server.execute(f"create database {database} template {TEMPLATE}")
         store = PostgresStore(in_database(postgres, database), leaves())
         found = Place(make_scene(store, home), None, home / "keys")  # type: ignore[arg-type]
-        asks = parse(f"witness w1 {WITNESS.verifier.vkey}\nquorum w1\n")
+        asks = parse(POLICY)
         log = ExchangeLog(
             store, home / "xlog", LOG_NAME, found.signer, uuid7, Witnesses(store, asks if witnessed else None)
         )
@@ -341,3 +363,38 @@ def forged(one: Forgery, bundle: Clean) -> bytes:
     files = one.forge(bundle.files)
     assert files != bundle.files
     return packed(relisted(files, bundle.signer) if one.with_key else files)
+
+
+def rewritten(bundle: Clean) -> bytes:
+    """History made anew with the stolen key of the log: another act, another tree, and a witness who saw only that."""
+    files = edited(bundle.files, act_of(bundle.files, b"delivery.attempted"), b'"gateway"', b'"mallory"')
+    acts = [act["id"] for act in orjson.loads(files["manifest.json"])["acts"]]
+    files |= {f"acts/{act}.leaf.json": _committed_anew(files, act) for act in acts if f"acts/{act}.key" in files}
+    leaves_ = [files[f"acts/{act}.leaf.json"] for act in acts]
+    hashes = _hashes([tree.leaf_hash(one) for one in leaves_])
+    earlier, now = (Checkpoint(bundle.signer.name, n, tree.root(n, hashes)) for n in (1, len(acts)))
+    accomplice = Signer(WITNESS.name, COSIGNATURE, Ed25519PrivateKey.generate())
+    signed = now.sign(bundle.signer) + accomplice.sign(now.text, SOME_TIME)
+    joined = tree.prove_consistency(1, len(acts), hashes)
+    log = some(files, "/checkpoint").removesuffix("/checkpoint")
+    files |= {
+        f"{log}/checkpoint": signed.encode(),
+        f"{log}/earlier": earlier.sign(bundle.signer).encode(),
+        f"{log}/consistency": "".join(f"{b64encode(one).decode()}\n" for one in joined).encode(),
+        f"{log}/policy": POLICY.replace(WITNESS.verifier.vkey, accomplice.verifier.vkey).encode(),
+    }
+    for n, act in enumerate(acts):
+        path = tree.prove_inclusion(n, len(acts), hashes)
+        files[f"acts/{act}.tlog-proof"] = proof.write(leaves_[n], n, path, signed).encode()
+    return packed(relisted(files, bundle.signer))
+
+
+def _committed_anew(files: Files, act: str) -> bytes:
+    """The leaf of an act as it would have been, had the act been the one in the bundle."""
+    commitment = leaf.commit_event(b64decode(files[f"acts/{act}.key"]), files[f"acts/{act}.act.json"])
+    return leaf.read(files[f"acts/{act}.leaf.json"])._replace(event=commitment).to_bytes()
+
+
+def _hashes(leaf_hashes: list[bytes]) -> tree.Hashes:
+    """The hashes of a tree that is kept nowhere."""
+    return lambda level, index: tree.fold(leaf_hashes[index << level : (index + 1) << level])

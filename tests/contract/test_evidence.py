@@ -6,7 +6,7 @@ What is in a bundle, what is not, and that making one is an act; then forgers, a
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -26,7 +26,21 @@ from gateway.journey.destroy import destroy
 from gateway.ports import ActsAsked
 from gateway.store.stamps import Stamps
 from tests.conftest import ROOT
-from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, forged, packed, place, unpacked
+from tests.contract.bundles import (
+    FORGERIES,
+    POLICY,
+    UNMEANT,
+    W2,
+    Clean,
+    Forgery,
+    Place,
+    forged,
+    packed,
+    place,
+    relisted,
+    rewritten,
+    unpacked,
+)
 from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
 from tests.journey.world import HEAD, Scene, a_case, words_of
@@ -53,6 +67,12 @@ def judged(raw: bytes, folder: Path, *words: str) -> tuple[int, dict[str, str]]:
     return said.returncode, {name.rstrip(":"): mark for mark, name, _ in lines}
 
 
+def with_all(bundle: Clean, folder: Path, policy: str = POLICY) -> tuple[str, ...]:
+    """What an auditor was given from elsewhere: the key of the log, and whom to believe as a witness."""
+    (folder / "policy").write_text(policy)
+    return "--vkey", bundle.vkey, "--policy", str(folder / "policy")
+
+
 def listed(raw: bytes) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(unpacked(raw)["manifest.json"])
     return found
@@ -62,8 +82,8 @@ def lacking(raw: bytes) -> set[tuple[str, str]]:
     return {(one["what"], one["why"]) for one in listed(raw)["absent"]}
 
 
-def failed(raw: bytes, vkey: str) -> set[str]:
-    return {said.check for said in verify.verify(raw, [vkey]) if said.state == "no"}
+def failed(raw: bytes, vkey: str, policy: str | None = None) -> set[str]:
+    return {said.check for said in verify.verify(raw, [vkey], policy) if said.state == "no"}
 
 
 # ── the auditor ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,7 +95,7 @@ def test_the_auditor_has_nothing_of_ours() -> None:
 
 @pytest.mark.rule("R-14", "R-18")
 def test_a_bundle_in_order_is_said_to_be_in_order(bundle: Clean, tmp_path: Path) -> None:
-    code, said = judged(bundle.raw, tmp_path, "--vkey", bundle.vkey)
+    code, said = judged(bundle.raw, tmp_path, *with_all(bundle, tmp_path))
     assert (code, said) == (0, dict.fromkeys(verify.CHECK, "ok"))
 
 
@@ -99,9 +119,47 @@ def test_a_log_of_somebody_else_is_noticed_with_the_key_one_was_given(bundle: Cl
 
 @pytest.mark.parametrize("one", FORGERIES, ids=lambda one: one.name)
 def test_what_a_forger_did_is_noticed_by_the_check_that_should(one: Forgery, bundle: Clean, tmp_path: Path) -> None:
-    code, said = judged(forged(one, bundle), tmp_path, "--vkey", bundle.vkey)
+    code, said = judged(forged(one, bundle), tmp_path, *with_all(bundle, tmp_path))
     assert code == 1
     assert {check for check, mark in said.items() if mark == "NO"} == one.noticed
+
+
+def test_a_history_made_anew_and_cosigned_by_an_accomplice_is_noticed_with_the_witnesses_one_was_given(
+    bundle: Clean, tmp_path: Path
+) -> None:
+    code, said = judged(rewritten(bundle), tmp_path, *with_all(bundle, tmp_path))
+    assert (code, said) == (1, dict.fromkeys(verify.CHECK, "ok") | {"witnesses": "NO"})
+
+
+@pytest.mark.parametrize("made", [lambda b: b.raw, rewritten], ids=["in order", "made anew"])
+def test_without_witnesses_from_elsewhere_those_of_the_bundle_are_never_enough(
+    bundle: Clean, made: Callable[[Clean], bytes], tmp_path: Path
+) -> None:
+    code, said = judged(made(bundle), tmp_path, "--vkey", bundle.vkey)
+    assert (code, said) == (0, dict.fromkeys(verify.CHECK, "ok") | {"witnesses": "--"})
+
+
+def test_a_bundle_of_no_log_has_no_witnesses_and_not_the_key_one_was_given(bundle: Clean, tmp_path: Path) -> None:
+    code, said = judged(packed(relisted(bundle.files, bundle.signer, logs=[])), tmp_path, *with_all(bundle, tmp_path))
+    assert said["witnesses"] == "--"
+    stranger = Verifier(bundle.signer.name, LOG, bytes(range(32)))
+    raw = packed(relisted(bundle.files, bundle.signer, logs=[], acts=[]))
+    code, said = judged(raw, tmp_path, "--vkey", stranger.vkey)
+    assert (code, said["log-key"]) == (1, "NO")
+
+
+@pytest.mark.parametrize("policy", UNMEANT.values(), ids=UNMEANT)
+def test_a_policy_that_nobody_can_mean_is_refused(bundle: Clean, policy: str) -> None:
+    [said] = [one for one in verify.verify(bundle.raw, [bundle.vkey], policy) if one.check == "witnesses"]
+    assert (said.state, said.why) == ("no", "form")
+
+
+def test_of_a_group_as_many_must_have_signed_as_the_policy_says(bundle: Clean) -> None:
+    ours, stranger = POLICY.split()[2], W2
+    keys = f"log {bundle.vkey}\n# whom we asked\nwitness ours {ours} https://w1.example\nwitness other {stranger}\n"
+    assert failed(bundle.raw, bundle.vkey, f"{keys}\ngroup one any ours other\nquorum one\n") == set()
+    assert failed(bundle.raw, bundle.vkey, f"{keys}\ngroup both all ours other\nquorum both\n") == {"witnesses"}
+    assert failed(bundle.raw, bundle.vkey, f"{keys}\ngroup two 2 ours other\nquorum two\n") == {"witnesses"}
 
 
 @pytest.mark.parametrize("raw", [b"", b"PK", b"\0" * 100], ids=["nothing", "a beginning", "zeros"])
@@ -110,12 +168,12 @@ def test_what_is_no_bundle_is_refused(raw: bytes, tmp_path: Path) -> None:
 
 
 def test_a_bundle_with_any_byte_changed_is_refused_or_says_the_same(bundle: Clean) -> None:
-    random, said = Random(1), list(verify.verify(bundle.raw, [bundle.vkey]))
+    random, said = Random(1), list(verify.verify(bundle.raw, [bundle.vkey], POLICY))
     for at in random.sample(range(len(bundle.raw)), 60):
         changed = bundle.raw[:at] + bytes([bundle.raw[at] ^ 1 << random.randrange(8)]) + bundle.raw[at + 1 :]
-        if not failed(changed, bundle.vkey):  # the date of an entry, say
+        if not failed(changed, bundle.vkey, POLICY):  # the date of an entry, say
             assert unpacked(changed) == bundle.files
-            assert list(verify.verify(changed, [bundle.vkey])) == said
+            assert list(verify.verify(changed, [bundle.vkey], POLICY)) == said
 
 
 def test_files_that_say_nonsense_are_refused_not_stumbled_over(bundle: Clean) -> None:
@@ -190,7 +248,7 @@ def test_without_content_nothing_in_it_is_personal(here: Place, bundle: Clean) -
     everything = b"\n".join(unpacked(raw).values()).decode("utf-8", "replace")
     assert [word for word in words_of(case) if word in everything] == []
     assert lacking(raw) - {("act", "not-in-the-tree-yet")} == {("body", "not-asked-for")}
-    assert [said.check for said in verify.verify(raw, [bundle.vkey]) if said.state == "note"] == ["bytes"]
+    assert [said.check for said in verify.verify(raw, [bundle.vkey], POLICY) if said.state == "note"] == ["bytes"]
     with_it = b"\n".join(bundle.files.values()).decode("utf-8", "replace")
     assert str(case.values["korNm"]) in with_it
 
@@ -239,9 +297,11 @@ def test_proofs_lead_to_the_head_that_was_witnessed_while_it_holds_the_acts(here
     [head] = [path for path in before if path.endswith("/checkpoint")]
     assert here.log.head().size > int(after[head].split(b"\n")[1])
     assert after[head] == before[head]
-    assert failed(here.make(ActsAsked()), bundle.vkey) == {"witnesses"}  # the newest acts are under a head of our own
+    assert failed(here.make(ActsAsked()), bundle.vkey, POLICY) == {
+        "witnesses"
+    }  # the newest acts are under a head of our own
     here.cosign()
-    assert failed(here.make(ActsAsked(mid=mid)), bundle.vkey) == set()
+    assert failed(here.make(ActsAsked(mid=mid)), bundle.vkey, POLICY) == set()
 
 
 # ── what may not or can no longer be in it ───────────────────────────────────────────────────────────────────────────

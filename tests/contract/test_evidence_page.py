@@ -16,7 +16,7 @@ from gateway.exchange_log.evidence import verify
 from gateway.ports import ActsAsked
 from tests.conftest import ROOT
 from tests.contract.browser import Page, browser
-from tests.contract.bundles import FORGERIES, Clean, Forgery, Place, forged
+from tests.contract.bundles import FORGERIES, POLICY, UNMEANT, Clean, Forgery, Place, forged, rewritten
 
 PAGE = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.html"
 ENGLISH, KOREAN = 0, 1
@@ -29,11 +29,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield found
 
 
-def shown(page: Page, raw: bytes, folder: Path, *vkeys: str, lang: int = KOREAN) -> list[str]:
+def shown(
+    page: Page, raw: bytes, folder: Path, *vkeys: str, policy: str | None = None, lang: int = KOREAN
+) -> list[str]:
     """The lines on the page after somebody chose this bundle, and what stands below them."""
     file = folder / f"RX-{sha256(raw).hexdigest()[:8]}.zip"
     file.write_bytes(raw)
     page.evaluate(f"document.getElementById('vkey').value = {orjson.dumps(chr(10).join(vkeys)).decode()}")
+    page.evaluate(f"document.getElementById('policy').value = {orjson.dumps(policy or '').decode()}")
     page.evaluate("document.getElementById('end').textContent = ''")
     page.choose("#file", file)
     page.until("document.getElementById('end').textContent !== ''")
@@ -42,18 +45,18 @@ def shown(page: Page, raw: bytes, folder: Path, *vkeys: str, lang: int = KOREAN)
     return list(page.evaluate("[...document.querySelectorAll('#said li, #end')].map(e => e.textContent)"))
 
 
-def said(raw: bytes, *vkeys: str, lang: int = KOREAN) -> list[str]:
+def said(raw: bytes, *vkeys: str, policy: str | None = None, lang: int = KOREAN) -> list[str]:
     """What the script says."""
-    found = list(verify.verify(raw, list(vkeys)))
+    found = list(verify.verify(raw, list(vkeys), policy))
     return [*(one.line(lang) for one in found), verify.ENDS[all(one.state != "no" for one in found)][lang]]
 
 
 @pytest.mark.rule("R-14")
 @pytest.mark.parametrize("lang", [ENGLISH, KOREAN], ids=["in English", "in Korean"])
 def test_a_bundle_in_order_is_said_to_be_in_order(page: Page, bundle: Clean, tmp_path: Path, lang: int) -> None:
-    lines = shown(page, bundle.raw, tmp_path, bundle.vkey, lang=lang)
+    lines = shown(page, bundle.raw, tmp_path, bundle.vkey, policy=POLICY, lang=lang)
     assert [line[:2] for line in lines[:-1]] == ["ok"] * len(verify.CHECK)
-    assert lines == said(bundle.raw, bundle.vkey, lang=lang)
+    assert lines == said(bundle.raw, bundle.vkey, policy=POLICY, lang=lang)
 
 
 @pytest.mark.parametrize("one", FORGERIES, ids=lambda one: one.name)
@@ -61,9 +64,30 @@ def test_what_a_forger_did_is_said_in_the_words_of_the_script(
     page: Page, bundle: Clean, tmp_path: Path, one: Forgery
 ) -> None:
     raw = forged(one, bundle)
-    lines = shown(page, raw, tmp_path, bundle.vkey)
+    lines = shown(page, raw, tmp_path, bundle.vkey, policy=POLICY)
     assert {line.split()[1].rstrip(":") for line in lines if line.startswith("NO")} == one.noticed
-    assert lines == said(raw, bundle.vkey)
+    assert lines == said(raw, bundle.vkey, policy=POLICY)
+
+
+@pytest.mark.parametrize("policy", [POLICY, None, "quorum none"], ids=["given", "not given", "asks for nobody"])
+@pytest.mark.parametrize("lang", [ENGLISH, KOREAN], ids=["in English", "in Korean"])
+def test_a_history_made_anew_and_cosigned_by_an_accomplice_is_never_said_to_be_witnessed(
+    page: Page, bundle: Clean, tmp_path: Path, policy: str | None, lang: int
+) -> None:
+    raw = rewritten(bundle)
+    lines = shown(page, raw, tmp_path, bundle.vkey, policy=policy, lang=lang)
+    marks = {line.split()[1]: line[:2] for line in lines[:-1]}
+    assert [check for check, mark in marks.items() if mark != "ok"] == ["witnesses:"]
+    assert lines == said(raw, bundle.vkey, policy=policy, lang=lang)
+
+
+@pytest.mark.parametrize("name", [*UNMEANT][1:])
+def test_a_policy_that_nobody_can_mean_is_refused_in_the_words_of_the_script(
+    page: Page, bundle: Clean, tmp_path: Path, name: str
+) -> None:
+    lines = shown(page, bundle.raw, tmp_path, bundle.vkey, policy=UNMEANT[name])
+    assert [line.split()[1] for line in lines if line.startswith("NO")] == ["witnesses:"]
+    assert lines == said(bundle.raw, bundle.vkey, policy=UNMEANT[name])
 
 
 def test_what_is_missing_for_a_reason_is_said_in_the_words_of_the_script(

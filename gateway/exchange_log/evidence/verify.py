@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """증거 묶음 검증 · verify an evidence bundle of the COMWEL referral gateway, without the gateway.
 
-    python3 verify.py BUNDLE.zip [--vkey KEY]… [--lang ko|en]
+    python3 verify.py BUNDLE.zip [--vkey KEY]… [--policy FILE] [--lang ko|en]
 
 It needs Python 3.11 and the package `cryptography`, no network, and nothing of the gateway: hashes are RFC 6962, heads
 of the log are C2SP signed notes and checkpoints, proofs C2SP tlog-proof, messages and receipts compact JWS (RFC 7515),
 heads of requests HTTP signatures (RFC 9421, RFC 9530).
 One line a check; exit 0 when every check holds, 1 when one does not. `--vkey` is the key of the log as you were given
 it, on paper or by somebody else: without it you learn that the bundle holds together, not that it is of our log.
+`--policy` says which witnesses you believe, and how many of them are enough (C2SP tlog-policy): their keys as you have
+them from themselves. Whoever holds the key of the log can name witnesses of his own in a bundle, so without it the
+check `witnesses` is never more than a note.
 Refuses to believe anything because the bundle says so, except what its list is a list of.
 """
 
@@ -24,6 +27,7 @@ import zipfile
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -84,6 +88,8 @@ REASONS = {
 }  # fmt: skip
 NOTES = {
     "not-compared": ("not compared: you gave no key; it is {}", "비교하지 않음: 받은 키를 주지 않았다; 묶음의 키는 {}"),
+    "own-witnesses": ("the bundle's own list of witnesses: {}; give yours with --policy",
+                      "묶음 자신이 적은 증인 목록이다: {}; 따로 받은 목록을 --policy로 준다"),
     "no-quorum": ("the policy asks for none; {} have signed", "정책이 증인을 요구하지 않는다; 서명한 증인 {}"),
     "nothing": ("there is none in this bundle", "이 묶음에는 없다"),
     "absent": ("{}, and {} that the list says are not there", "{}, 목록이 없다고 밝힌 것 {}"),
@@ -95,8 +101,11 @@ ENDS = {
 MARKS = {"yes": "ok", "no": "NO", "note": "--"}
 
 
-Keys = list[str]
-"""The keys of logs that whoever checks was given from elsewhere."""
+class Given(NamedTuple):
+    """What whoever checks was given from elsewhere: keys of logs, and a policy that names the witnesses believed."""
+
+    vkeys: list[str]
+    policy: str | None
 
 
 class Said(NamedTuple):
@@ -438,7 +447,7 @@ def request_headers(bundle: Bundle, path: str, by: str) -> dict[str, str]:
 
 
 # ── the checks ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def check_files(bundle: Bundle, _: Keys) -> str:
+def check_files(bundle: Bundle, _: Given) -> str:
     listed = bundle.list["files"]
     for path in sorted(bundle.files):
         if path not in listed and path not in ("manifest.json", "manifest.sig"):
@@ -449,7 +458,7 @@ def check_files(bundle: Bundle, _: Keys) -> str:
     return str(len(listed))
 
 
-def check_list(bundle: Bundle, _: Keys) -> str:
+def check_list(bundle: Bundle, _: Given) -> str:
     key = log_key(bundle, bundle.list["signedBy"])
     digest = b64encode(hashlib.sha256(bundle.raw("manifest.json")).digest()).decode()
     if opened(bundle.text("manifest.sig"), key, "manifest.sig") != f"evidence-bundle/v1\n{key.name}\n{digest}\n":
@@ -462,16 +471,17 @@ def log_key(bundle: Bundle, log: str) -> NoteKey:
     return note_key(bundle.text(path), path)
 
 
-def check_log_key(bundle: Bundle, given: Keys) -> str:
-    mine = [bundle.text(f"logs/{log}/log.vkey").strip() for log in bundle.list["logs"]]
-    if not given:
+def check_log_key(bundle: Bundle, given: Given) -> str:
+    logs = dict.fromkeys([*bundle.list["logs"], bundle.list["signedBy"]])
+    mine = [bundle.text(f"logs/{log}/log.vkey").strip() for log in logs]
+    if not given.vkeys:
         raise Note("not-compared", ", ".join(mine))
-    if other := [key for key in mine if key not in given]:
+    if other := [key for key in mine if key not in given.vkeys]:
         raise No("other-key", ", ".join(other))
     return ""
 
 
-def check_checkpoint(bundle: Bundle, _: Keys) -> str:
+def check_checkpoint(bundle: Bundle, _: Given) -> str:
     return ", ".join(f"{newest(bundle, log).origin} {newest(bundle, log).size}" for log in bundle.list["logs"])
 
 
@@ -480,12 +490,13 @@ def newest(bundle: Bundle, log: str) -> Head:
     return head(bundle.text(path), log_key(bundle, log), path)
 
 
-def check_witnesses(bundle: Bundle, _: Keys) -> str:
+def check_witnesses(bundle: Bundle, given: Given) -> str:
+    """Whom the bundle itself names is nobody whom anybody has asked."""
     enough, names = True, []
-    for log in bundle.list["logs"]:
+    for log in some(bundle, "logs"):
         path = f"logs/{log}/checkpoint"
         text, lines = signatures(bundle.text(path), path)
-        witnesses, groups, quorum = policy(bundle, log)
+        witnesses, groups, quorum = whom_to_believe(bundle, log, given)
         signed = {
             name
             for name, key in witnesses.items()
@@ -493,12 +504,25 @@ def check_witnesses(bundle: Bundle, _: Keys) -> str:
             if (who, number) == (key.name, key.id) and must_hold(key, text, raw)
         }
         names += sorted(signed)
-        enough = enough and quorum is not None
-        if quorum is not None and not stands(quorum, signed, groups):
+        enough = enough and quorum != "none"
+        if quorum != "none" and not stands(quorum, signed, groups):
             raise No("quorum", ", ".join(sorted(signed)) or "0")
     if not enough:
         raise Note("no-quorum", str(len(names)))
+    if given.policy is None:
+        raise Note("own-witnesses", ", ".join(names))
     return ", ".join(names)
+
+
+def whom_to_believe(bundle: Bundle, log: str, given: Given) -> Policy:
+    if given.policy is not None:
+        return policy(given.policy, "--policy")
+    return policy(bundle.text(f"logs/{log}/policy"), f"logs/{log}/policy")
+
+
+Groups = dict[str, tuple[int, list[str]]]
+Policy = tuple[dict[str, NoteKey], Groups, str]
+NUMBER = re.compile("[1-9][0-9]{0,3}", re.ASCII)
 
 
 def must_hold(key: NoteKey, text: str, signed: bytes) -> bool:
@@ -507,31 +531,47 @@ def must_hold(key: NoteKey, text: str, signed: bytes) -> bool:
     return True
 
 
-def stands(name: str, signed: set[str], groups: dict[str, tuple[int, list[str]]]) -> bool:
+def stands(name: str, signed: set[str], groups: Groups) -> bool:
     if name not in groups:
         return name in signed
     needed, members = groups[name]
     return sum(stands(member, signed, groups) for member in members) >= needed
 
 
-def policy(bundle: Bundle, log: str) -> tuple[dict[str, NoteKey], dict[str, tuple[int, list[str]]], str | None]:
-    """Whom to believe about a log (C2SP tlog-policy): witnesses, groups of them, and who is enough."""
-    path = f"logs/{log}/policy"
+def policy(text: str, what: str) -> Policy:
+    """Whom to believe (C2SP tlog-policy): witnesses, groups of them, and who is enough. Nobody counts twice."""
     witnesses: dict[str, NoteKey] = {}
-    groups: dict[str, tuple[int, list[str]]] = {}
-    quorum: str | None = None
-    for line in bundle.text(path).split("\n"):
+    groups: Groups = {}
+    free: set[str] = set()
+    quorum = ""
+    for line in text.split("\n"):
         match line.split():
-            case ["witness", name, vkey, *_]:
-                witnesses[name] = note_key(vkey, path)
-            case ["group", name, needed, *members]:
-                groups[name] = ({"any": 1, "all": len(members)}.get(needed) or int(needed), members)
-            case ["quorum", name]:
-                quorum = None if name == "none" else name
+            case []:
+                continue
+            case [word, *rest] if word.startswith("#") or (word == "log" and rest):
+                continue
+            case ["witness", name, vkey, *_] if name not in {*witnesses, *groups}:
+                key = note_key(vkey, what)
+                if key.kind != 4 or any(key.public == other.public for other in witnesses.values()):
+                    raise No("form", what)
+                witnesses[name] = key
+                free.add(name)
+            case ["group", name, needed, *members] if name not in {*witnesses, *groups} and members:
+                number = {"any": "1", "all": str(len(members))}.get(needed, needed)
+                if len(set(members)) < len(members) or not free.issuperset(members) or not NUMBER.fullmatch(number):
+                    raise No("form", what)
+                groups[name] = int(number), members
+                free = free.difference(members) | {name}
+            case ["quorum", name] if not quorum and name in {"none", *witnesses, *groups}:
+                quorum = name
+            case _:
+                raise No("form", what)
+    if not quorum:
+        raise No("form", what)
     return witnesses, groups, quorum
 
 
-def check_growth(bundle: Bundle, _: Keys) -> str:
+def check_growth(bundle: Bundle, _: Given) -> str:
     grown = []
     for log in bundle.list["logs"]:
         path = f"logs/{log}/earlier"
@@ -546,7 +586,7 @@ def check_growth(bundle: Bundle, _: Keys) -> str:
     return ", ".join(grown)
 
 
-def check_leaves(bundle: Bundle, _: Keys) -> str:
+def check_leaves(bundle: Bundle, _: Given) -> str:
     for act in bundle.list["acts"]:
         path = f"acts/{act['id']}.tlog-proof"
         first, gap, note = bundle.text(path).partition("\n\n")
@@ -569,7 +609,7 @@ def check_leaves(bundle: Bundle, _: Keys) -> str:
     return str(len(bundle.list["acts"]))
 
 
-def check_acts(bundle: Bundle, _: Keys) -> str:
+def check_acts(bundle: Bundle, _: Given) -> str:
     closed, wrong = 0, []
     for act in bundle.list["acts"]:
         if not act["open"]:
@@ -594,7 +634,7 @@ def keyed(bundle: Bundle, act: str, said: bytes) -> bytes:
     return hmac.digest(un64(bundle.text(path).strip(), path), said, "sha256")
 
 
-def check_keys(bundle: Bundle, _: Keys) -> str:
+def check_keys(bundle: Bundle, _: Given) -> str:
     if not bundle.list["keys"]:
         raise Note("nothing")
     added = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "key.added"}
@@ -617,18 +657,18 @@ def counted(bundle: Bundle, kind: str, act: str) -> str:
     return str(len(bundle.list[kind]))
 
 
-def check_messages(bundle: Bundle, _: Keys) -> str:
-    for message in some(bundle):
+def check_messages(bundle: Bundle, _: Given) -> str:
+    for message in some(bundle, "messages"):
         said = jws_payload(bundle, f"messages/{message['mid']}/manifest.jws", "comwel-msg+jwt", message["from"])
         if said.get("mid") != message["mid"] or said.get("aud") != message["to"]:
             raise No("other-message", f"messages/{message['mid']}/manifest.jws")
     return str(len(bundle.list["messages"]))
 
 
-def some(bundle: Bundle) -> Iterator[dict[str, Any]]:
-    if not bundle.list["messages"]:
+def some(bundle: Bundle, kind: str) -> Iterator[Any]:
+    if not bundle.list[kind]:
         raise Note("nothing")
-    yield from bundle.list["messages"]
+    yield from bundle.list[kind]
 
 
 def sealed(bundle: Bundle, mid: str) -> dict[str, Any]:
@@ -643,9 +683,9 @@ def stated(bundle: Bundle, path: str) -> dict[str, Any]:
         raise No("form", path) from None
 
 
-def check_bytes(bundle: Bundle, _: Keys) -> str:
+def check_bytes(bundle: Bundle, _: Given) -> str:
     gone = 0
-    for message in some(bundle):
+    for message in some(bundle, "messages"):
         mid, digest = message["mid"], bytes.fromhex(message["sha256"])
         part = next((p for p in sealed(bundle, mid)["parts"] if p["name"] == "body"), None)
         if part is None or part["s256"] != url64(digest):
@@ -673,10 +713,10 @@ def committed(bundle: Bundle, mid: str, digest: bytes) -> bool:
     return False
 
 
-def check_requests(bundle: Bundle, _: Keys) -> str:
+def check_requests(bundle: Bundle, _: Given) -> str:
     """What came back stands beside it: the sender heard it, nobody signed it, and so it is not checked."""
     many, gone = 0, 0
-    for message in some(bundle):
+    for message in some(bundle, "messages"):
         mid, paths = message["mid"], message.get("requests", [])
         digest = f"sha-256=:{b64encode(bytes.fromhex(message['sha256'])).decode()}:"
         for path in paths:
@@ -699,7 +739,7 @@ def check_requests(bundle: Bundle, _: Keys) -> str:
     return str(many)
 
 
-def check_receipts(bundle: Bundle, _: Keys) -> str:
+def check_receipts(bundle: Bundle, _: Given) -> str:
     many = 0
     for message in bundle.list["messages"]:
         if not message["receipt"]:
@@ -718,7 +758,7 @@ def check_receipts(bundle: Bundle, _: Keys) -> str:
     return str(many)
 
 
-def check_promises(bundle: Bundle, _: Keys) -> str:
+def check_promises(bundle: Bundle, _: Given) -> str:
     """The receiver of what comes in keeps this log, and promises the leaf of the message in his receipt."""
     kept, waiting = 0, 0
     acts = {url64(leaf_hash(bundle.raw(f"acts/{act['id']}.leaf.json"))): act for act in bundle.list["acts"]}
@@ -745,7 +785,7 @@ def check_promises(bundle: Bundle, _: Keys) -> str:
     return str(kept)
 
 
-def check_maps(bundle: Bundle, _: Keys) -> str:
+def check_maps(bundle: Bundle, _: Given) -> str:
     active = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "map.activated"}
     made = [message for message in bundle.list["messages"] if message["map"]]
     if not made:
@@ -762,7 +802,7 @@ def check_maps(bundle: Bundle, _: Keys) -> str:
     return str(len(made))
 
 
-CHECK: dict[str, Callable[[Bundle, Keys], str]] = {
+CHECK: dict[str, Callable[[Bundle, Given], str]] = {
     "files": check_files, "list": check_list, "log-key": check_log_key, "checkpoint": check_checkpoint,
     "witnesses": check_witnesses, "growth": check_growth, "leaves": check_leaves, "acts": check_acts,
     "keys": check_keys, "messages": check_messages, "bytes": check_bytes, "requests": check_requests,
@@ -770,8 +810,9 @@ CHECK: dict[str, Callable[[Bundle, Keys], str]] = {
 }  # fmt: skip
 
 
-def verify(raw: bytes, vkeys: Keys) -> Iterator[Said]:
+def verify(raw: bytes, vkeys: list[str], policy: str | None = None) -> Iterator[Said]:
     """What each check says, in order."""
+    given = Given(vkeys, policy)
     try:
         bundle = Bundle(raw)
     except No as error:
@@ -779,7 +820,7 @@ def verify(raw: bytes, vkeys: Keys) -> Iterator[Said]:
         return
     for name, check in CHECK.items():
         try:
-            yield Said(name, "yes", "", (check(bundle, vkeys),))
+            yield Said(name, "yes", "", (check(bundle, given),))
         except No as error:
             yield Said(name, "no", error.why, error.of)
         except Note as note:
@@ -795,11 +836,12 @@ def main() -> int:
     parser.add_argument(
         "--vkey", action="append", default=[], help="the key of the log as you were given it (not from this bundle)"
     )
+    parser.add_argument("--policy", help="a file: the witnesses that you believe, and how many (not from this bundle)")
     parser.add_argument("--lang", choices=("en", "ko"), default="en")
     asked = parser.parse_args()
     lang = ("en", "ko").index(asked.lang)
-    with open(asked.bundle, "rb") as file:
-        said = list(verify(file.read(), asked.vkey))
+    policy = None if asked.policy is None else Path(asked.policy).read_text("utf-8", errors="replace")
+    said = list(verify(Path(asked.bundle).read_bytes(), asked.vkey, policy))
     good = all(one.state != "no" for one in said)
     lines = [*(one.line(lang) for one in said), "", ENDS[good][lang], ""]
     sys.stdout.buffer.write("\n".join(lines).encode())
