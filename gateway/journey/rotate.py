@@ -3,7 +3,8 @@
 Rules: all moments are of the store's clock, which all processes share. The private half is a file before anybody hears
 of the key. Partners are shown the key before the first signature is made with it, for longer than they may keep a set
 that they fetched; the key before it ends a day after that moment, and is shown for as long as a message that it sealed
-may come again. That a key is there, from when it signs, that it does and that it ended are acts of their own.
+may come again. A key is valid before it signs, also when that moment is brought forward. That a key is there, from when
+it signs, that it does and that it ended are acts of their own.
 Refuses a second rotation while one is pending, a moment that is too soon, and more keys than a partner takes in one set
 (`gateway.sealing.gate`). When no key of ours can sign any more, there is nothing to wait for, and any moment is right.
 """
@@ -82,7 +83,7 @@ def rotate(world: World, begins: datetime | None = None, *, by: str) -> Rotation
         row = KeyRow(US, kid, public, begins - EARLY, begins + LIFETIME, None, begins)  # 3
         acts = [] if pending else [_event("key.added", row, by)]
         if not unit.keys.add(row):
-            unit.keys.schedule(US, kid, begins)
+            unit.keys.schedule(US, kid, begins, not_before=row.not_before)
         if before:
             unit.keys.end(US, before.kid, begins + OVERLAP)
         scheduled = AuditEvent("key.scheduled", by, PURPOSE, subject=f"{kid}/{moment(begins)}")

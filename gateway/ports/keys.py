@@ -44,8 +44,8 @@ class Keys(Protocol):
         """Now, by the clock that all processes share: the store's."""
         ...
 
-    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
-        """Let a key that has not begun to sign begin at another moment."""
+    def schedule(self, owner: str, kid: str, signs_from: datetime, *, not_before: datetime) -> None:
+        """Let a key that has not begun to sign begin at another moment, valid from `not_before` at the latest."""
         ...
 
     def end(self, owner: str, kid: str, not_after: datetime) -> None:

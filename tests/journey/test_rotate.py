@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gateway.errors import NothingSigns, RotationRefused, StoreUnavailable
-from gateway.journey.rotate import DAY, OVERLAP, SHOWN, USUALLY, rotate, shown, signer, turn
+from gateway.journey.rotate import DAY, EARLY, OVERLAP, SHOWN, USUALLY, rotate, shown, signer, turn
 from gateway.journey.signing import AT_MOST_S, KNOWN_FOR_S, Signing
 from gateway.ports import KeyRow
 from gateway.sealing.gate import MAX_KEYS
@@ -220,6 +220,9 @@ def test_a_pending_key_is_brought_forward_when_the_one_before_is_revoked(keys: K
     found = rotate(keys.scene.world, keys.now(), by=OFFICER)
     assert (found.kid, found.before) == ("comwel-2", None)
     assert keys.signs() == "comwel-2"
+    assert (
+        keys.rows()["comwel-2"].not_before == found.signs_from - EARLY
+    )  # or what it signs now would count for nothing
     assert keys.acts()[-2:] == ["key.revoked", "key.scheduled"]
     assert [r.kid for r in shown(list(keys.rows().values()), keys.now())] == ["comwel-2"]
 

@@ -29,8 +29,8 @@ class Keys(Part):
         found: datetime = _SQL.now(self._c)
         return found
 
-    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
-        _SQL.schedule_key(self._c, owner=owner, kid=kid, signs_from=signs_from)
+    def schedule(self, owner: str, kid: str, signs_from: datetime, *, not_before: datetime) -> None:
+        _SQL.schedule_key(self._c, owner=owner, kid=kid, signs_from=signs_from, not_before=not_before)
 
     def end(self, owner: str, kid: str, not_after: datetime) -> None:
         _SQL.end_key(self._c, owner=owner, kid=kid, not_after=not_after)

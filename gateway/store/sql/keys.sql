@@ -13,7 +13,9 @@ from partner_key where owner = :owner order by not_before, kid;
 update partner_key set revoked_at = :at where owner = :owner and kid = :kid and revoked_at is null;
 
 -- name: schedule_key!
-update partner_key set signs_from = :signs_from where owner = :owner and kid = :kid and begun_at is null;
+-- Whoever begins sooner is valid sooner, or what he signs before the old moment would count for nothing.
+update partner_key set signs_from = :signs_from, not_before = least(not_before, :not_before)
+where owner = :owner and kid = :kid and begun_at is null;
 
 -- name: end_key!
 update partner_key set not_after = least(not_after, :not_after) where owner = :owner and kid = :kid;

@@ -26,9 +26,10 @@ class Keys(Part):
     def moment(self) -> datetime:
         return right_now()
 
-    def schedule(self, owner: str, kid: str, signs_from: datetime) -> None:
+    def schedule(self, owner: str, kid: str, signs_from: datetime, *, not_before: datetime) -> None:
         if (owner, kid) not in self.s.begun:
-            self.s.keys[owner, kid] = self.s.keys[owner, kid]._replace(signs_from=signs_from)
+            row = self.s.keys[owner, kid]
+            self.s.keys[owner, kid] = row._replace(signs_from=signs_from, not_before=min(row.not_before, not_before))
 
     def end(self, owner: str, kid: str, not_after: datetime) -> None:
         row = self.s.keys[owner, kid]
