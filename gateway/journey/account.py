@@ -2,12 +2,13 @@
 
 Rules: the reading is an act itself, with officer and purpose, and is kept before the first act is given out; acts are
 given in their order, in ids and codes as they were kept. What an act becomes in FHIR says a map (`audit-to-fhir`).
+However many acts there are, they are read part by part; of all of them at once only the numbers are known.
 Refuses to read without officer and purpose, and to show anything that no event holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.exchange_log.audit import moment
@@ -16,17 +17,32 @@ from gateway.journey.world import World
 from gateway.ports import ActsAsked, KeptEvent
 
 MAP = "audit-to-fhir|1.0.0"
+PART = 500
+"""Acts that are read at once: half a megabyte."""
 
 
 def account(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterator[dict[str, Any]]:
     """The acts asked for, one FHIR AuditEvent each. The list is as long as it was when this was called."""
-    # 1 find them, and keep that they were read
-    # 2 each as the schema names it, mapped and held against R4
+    # 1 find which they are, and keep that they were read
+    # 2 part by part, each as the schema names it, mapped and held against R4
     with world.store.unit() as unit:
-        found = unit.events(asked)  # 1
+        found = unit.numbers(asked)  # 1
         ids, counts = {"case_no": asked.case_no, "partner": asked.partner}, {"acts": len(found)}
         unit.commit(world.event("acts.exported", purpose, by=by, counts=counts, **ids))
-    return (_as_fhir(world, one) for one in found)  # 2
+    return (_as_fhir(world, one) for one in in_parts(world, found))  # 2
+
+
+def in_parts(world: World, numbers: Sequence[int]) -> Iterator[KeptEvent]:
+    """The acts of these numbers, of which no more than one part is in memory."""
+    for part in parts(numbers):
+        with world.store.unit() as unit:
+            kept = unit.events_of(part)
+        yield from kept
+
+
+def parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Numbers of acts, as many at a time as are read at once."""
+    return (numbers[at : at + PART] for at in range(0, len(numbers), PART))
 
 
 def _as_fhir(world: World, kept: KeptEvent) -> dict[str, Any]:

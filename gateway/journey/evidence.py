@@ -5,8 +5,8 @@ go in only when they are asked for; without them their digests, seals, receipts 
 Each act can be opened with a key of its own. What a message rests on — keys, maps, rules — comes with the acts that
 introduced it. The head of every request that brought one goes in as it was signed, with what came back; the manifest of
 digests stands in it too. What is not there is said, with the reason.
-Refuses: without officer and purpose; more than `MOST` acts; a body or a head that holds a resident registration number;
-what was destroyed, of which the act of destruction is given instead.
+Refuses: without officer and purpose; more than `MOST` acts, reading no more than one too many; a body or a head that
+holds a resident registration number; what was destroyed, of which the act of destruction is given instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from gateway.cases import rrn
 from gateway.errors import NothingProven, Refused, TooMuchAsked
 from gateway.exchange_log.bundle import bundle, json
-from gateway.exchange_log.leaf import BRINGS_A_MESSAGE
+from gateway.exchange_log.leaf import ACTS, BRINGS_A_MESSAGE
 from gateway.exchange_log.named import named
 from gateway.journey import activate
 from gateway.journey.explain import explained
@@ -42,7 +42,7 @@ from gateway.sealing import base64url, heads
 from gateway.sealing.keys import from_jwk, thumbprint
 
 MOST = 10_000
-ENDS = ("records.", "erasure.")
+ENDS = sorted(act for act in ACTS if act.startswith(("records.", "erasure.")))
 """Acts by which content ends."""
 KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
 RESTS_ON = (KEY_ADDED, KEY_REVOKED, *activate.ACTS.values())
@@ -114,14 +114,12 @@ def _unproven(found: _Found, proven: Evidence) -> None:
 
 # ── 1 what belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────
 def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
-    found = _Found(_acts(unit, asked))
-    if len(found.acts) > MOST:
-        raise TooMuchAsked(f"{len(found.acts)} acts, and a bundle holds up to {MOST}")
+    found = _Found(_no_more(_acts(unit, asked)))
     brought = {kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
     rows = [row for mid in sorted(brought) if (row := unit.outbox.find_message(mid))]
     found.messages = [_bundled(world, unit, row, found) for row in rows]
     if any(not row.body for row in rows):
-        found.acts += _destructions(unit, min(row.at for row in rows), found.acts)
+        found.acts = _no_more([*found.acts, *_destructions(unit, min(row.at for row in rows), found.acts)])
     found.keys = list(_keys(unit, rows))
     found.acts += _rests_on(unit, rows, found)
     found.acts.sort(key=lambda kept: kept.number)
@@ -132,17 +130,23 @@ def _acts(unit: Unit, asked: ActsAsked) -> list[KeptEvent]:
     """The acts asked for. Of a message those about it, and those by which the content of its case ends."""
     message = unit.outbox.find_message(asked.mid) if asked.mid else None
     if message is None or message.case_no is None:
-        return list(unit.events(asked))
-    of_case = unit.events(ActsAsked(case_no=message.case_no))
-    return [one for one in of_case if one.event.mid == asked.mid or one.event.act.startswith(ENDS)]
+        return list(unit.events(asked, limit=MOST + 1))
+    of_case = ActsAsked(case_no=message.case_no)
+    about = unit.events(of_case._replace(mid=asked.mid), limit=MOST + 1)
+    ends = unit.events(of_case._replace(acts=ENDS), limit=MOST + 1)
+    return sorted({one.number: one for one in (*about, *ends)}.values(), key=lambda one: one.number)
+
+
+def _no_more(acts: list[KeptEvent]) -> list[KeptEvent]:
+    if len(acts) > MOST:
+        raise TooMuchAsked(f"a bundle holds up to {MOST} acts")
+    return acts
 
 
 def _destructions(unit: Unit, since: datetime, known: Iterable[KeptEvent]) -> Iterator[KeptEvent]:
     """Batches in which content was destroyed since a message was made: one of them is its own."""
     numbers = {kept.number for kept in known}
-    for kept in unit.events(ActsAsked(since=since)):
-        if kept.event.act == "records.destroyed" and kept.number not in numbers:
-            yield kept
+    yield from (kept for kept in unit.destructions(since, limit=MOST + 1) if kept.number not in numbers)
 
 
 def _bundled(world: World, unit: Unit, row: MessageRow, found: _Found) -> Bundled:

@@ -1,20 +1,23 @@
 """Provenance: from what each message was made, by what and by whom, as FHIR Provenance resources for an auditor.
 
 Rules: as with acts (`gateway.journey.account`), the reading is an act itself and is kept before the first resource is
-given out. One resource for each message that was made here, and for each that came in and was applied, in their order.
-What a message becomes in FHIR says a map (`provenance-to-fhir`); its digests and its seal outlive its content.
+given out, and acts are read part by part. One resource for each message that was made here, and for each that came in
+and was applied, in their order. What a message becomes in FHIR says a map (`provenance-to-fhir`); its digests and its
+seal outlive its content.
 Refuses to tell of messages that were refused, held or out of date: nothing was made of them.
 """
 
 from __future__ import annotations
 
+from array import array
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 from gateway.documents.strict_json import reread
 from gateway.exchange_log.audit import Verdict, moment
-from gateway.exchange_log.leaf import SENDS, TAKES
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, SENDS, TAKES
+from gateway.journey.account import in_parts, parts
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World
 from gateway.ports import ActsAsked, KeptEvent, MessageRow
@@ -28,10 +31,11 @@ def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iter
     # 1 find the acts that brought messages about, and keep that they were read
     # 2 each with its message as the schema names it, mapped and held against R4
     with world.store.unit() as unit:
-        found = [kept for kept in unit.events(asked) if _brings_about(kept)]  # 1
+        acts = parts(unit.numbers(asked._replace(acts=sorted(BRINGS_A_MESSAGE))))  # 1
+        found = array("q", (kept.number for part in acts for kept in unit.events_of(part) if _brings_about(kept)))
         ids = {"case_no": asked.case_no, "partner": asked.partner, "subject": "provenance"}
         unit.commit(world.event("acts.exported", purpose, by=by, counts={"acts": len(found)}, **ids))
-    return (_as_fhir(world, kept, row) for kept in found if (row := _message(world, kept)))  # 2
+    return (_as_fhir(world, kept, row) for kept in in_parts(world, found) if (row := _message(world, kept)))  # 2
 
 
 def _brings_about(kept: KeptEvent) -> bool:

@@ -10,7 +10,7 @@ from gateway.exchange_log.audit import AuditEvent
 
 
 class ActsAsked(NamedTuple):
-    """Which acts: of a case, with a partner, from `since` to before `until` (aware), about a message.
+    """Which acts: of a case, with a partner, from `since` to before `until` (aware), about a message, of these kinds.
 
     What is None does not matter.
     """
@@ -20,6 +20,7 @@ class ActsAsked(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     mid: str | None = None
+    acts: Sequence[str] | None = None
 
 
 class KeptEvent(NamedTuple):

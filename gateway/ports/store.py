@@ -74,8 +74,20 @@ class Unit(Protocol):
         """End one item; None when none that is open has this number."""
         ...
 
-    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
-        """The acts asked for, in their order."""
+    def events(self, asked: ActsAsked, *, limit: int | None = None) -> Sequence[KeptEvent]:
+        """The acts asked for, in their order; with a limit the first so many."""
+        ...
+
+    def numbers(self, asked: ActsAsked) -> Sequence[int]:
+        """The numbers of the acts asked for, in their order: eight bytes each, so that all of a log can be listed."""
+        ...
+
+    def events_of(self, numbers: Sequence[int]) -> Sequence[KeptEvent]:
+        """The acts of these numbers, in their order."""
+        ...
+
+    def destructions(self, since: datetime, *, limit: int) -> Sequence[KeptEvent]:
+        """The first batches in which records were destroyed since a moment, in their order."""
         ...
 
     def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:

@@ -7,6 +7,7 @@ Refuses to commit twice, and without an act.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -97,8 +98,29 @@ class PostgresUnit:
         found = _SQL.do_work(self._c, number=number, at=at)
         return WorkItem(*found) if found else None
 
-    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
-        return _kept((_SQL.events_of_case if asked.case_no else _SQL.events)(self._c, **asked._asdict()))
+    def events(self, asked: ActsAsked, *, limit: int | None = None) -> Sequence[KeptEvent]:
+        return self.events_of(self._numbers(asked, limit))
+
+    def numbers(self, asked: ActsAsked) -> Sequence[int]:
+        return array("q", self._numbers(asked, None))
+
+    def _numbers(self, asked: ActsAsked, limit: int | None) -> Sequence[int]:
+        """By whatever bounds the question most; each has an index."""
+        if asked.case_no:
+            ask = _SQL.numbers_of_case
+        elif asked.mid:
+            ask = _SQL.numbers_of_message
+        else:
+            ask = _SQL.numbers_with_partner if asked.partner else _SQL.numbers_in_period
+        acts = None if asked.acts is None else list(asked.acts)
+        found: Sequence[int] = ask(self._c, **(asked._asdict() | {"acts": acts, "limit": limit}))
+        return found
+
+    def events_of(self, numbers: Sequence[int]) -> Sequence[KeptEvent]:
+        return _kept(_SQL.events_of_numbers(self._c, numbers=list(numbers)))
+
+    def destructions(self, since: datetime, *, limit: int) -> Sequence[KeptEvent]:
+        return self.events_of(_SQL.numbers_of_destructions(self._c, since=since, limit=limit))
 
     def named(self, acts: Sequence[str]) -> Sequence[KeptEvent]:
         return _kept(_SQL.events_named(self._c, acts=list(acts)))

@@ -6,6 +6,7 @@ What is in a bundle, what is not, and that making one is an act; then forgers, a
 from __future__ import annotations
 
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -278,6 +279,44 @@ def test_more_than_a_bundle_holds_is_refused_and_nothing_is_kept(
     with pytest.raises(TooMuchAsked):
         here.make(ActsAsked())
     assert len(here.scene.events()) == before
+
+
+MANY = """
+    insert into audit_event (event_id, at, act, actor, purpose, verdict, partner)
+    select gen_random_uuid(), now(), 'line.opened', 'gateway', 'operation', 'done', 'KEIS'
+    from generate_series(1, 20000)"""
+
+
+def test_of_more_than_a_bundle_holds_and_of_acts_it_is_not_about_few_are_read(
+    alone: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = close(alone.scene)
+    scene.clock.day = DUE_FROM
+    destroy(scene.world)
+    alone.log.catch_up()
+    mid = scene.rows("message")[0]["mid"]
+    alone.make(ActsAsked(mid=mid))
+    with _attacker(scene) as books:
+        books.execute(MANY)
+    assert _needed(lambda: alone.make(ActsAsked(mid=mid))) < 3_000_000  # destroyed: its act is looked for since then
+    monkeypatch.setattr(evidence, "MOST", 100)
+    for asked in (ActsAsked(), ActsAsked(partner="KEIS")):
+        assert _needed(lambda: _refused(alone, asked)) < 1_000_000  # noqa: B023 - it is called here
+
+
+def _refused(place: Place, asked: ActsAsked) -> None:
+    with pytest.raises(TooMuchAsked):
+        place.make(asked)
+
+
+def _needed(do: Callable[[], object]) -> int:
+    """The bytes that were in use at once."""
+    tracemalloc.start()
+    try:
+        do()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_act_that_has_no_place_yet_is_said_to_be_missing(alone: Place) -> None:

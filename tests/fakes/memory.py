@@ -65,7 +65,20 @@ class MemoryUnit:
         self.shelf.work[number - 1] = self.shelf.work[number - 1]._replace(done_at=at)
         return self.shelf.work[number - 1]
 
-    def events(self, asked: ActsAsked) -> Sequence[KeptEvent]:
+    def events(self, asked: ActsAsked, *, limit: int | None = None) -> Sequence[KeptEvent]:
+        return self._asked_for(asked)[:limit]
+
+    def numbers(self, asked: ActsAsked) -> Sequence[int]:
+        return [one.number for one in self._asked_for(asked)]
+
+    def events_of(self, numbers: Sequence[int]) -> Sequence[KeptEvent]:
+        wanted = set(numbers)
+        return [one for one in self.shelf.events if one.number in wanted]
+
+    def destructions(self, since: datetime, *, limit: int) -> Sequence[KeptEvent]:
+        return self._asked_for(ActsAsked(since=since, acts=("records.destroyed",)))[:limit]
+
+    def _asked_for(self, asked: ActsAsked) -> list[KeptEvent]:
         return [
             one
             for one in self.shelf.events
@@ -74,6 +87,7 @@ class MemoryUnit:
             and asked.mid in (None, one.event.mid)
             and (asked.since is None or one.at >= asked.since)
             and (asked.until is None or one.at < asked.until)
+            and (asked.acts is None or one.event.act in asked.acts)
         ]
 
     def reads(self, since: datetime, until: datetime) -> Sequence[ReadsRow]:

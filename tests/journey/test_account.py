@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import islice
 
+import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
-from gateway.journey.account import account
+from gateway.journey.account import PART, account, in_parts
+from gateway.journey.provenance import provenance
 from gateway.ports import ActsAsked
 from tests.journey.world import Scene, a_case, assert_nothing_personal, rows
 
@@ -50,6 +55,40 @@ def test_who_reads_is_kept_before_anything_is_told(scene: Scene) -> None:
     assert (kept["act"], kept["actor"], kept["purpose"]) == ("acts.exported", "auditor-1", "audit")
     assert kept["case_no"] == legs["KEIS"].case_no
     assert kept["counts"]["acts"] > 0
+
+
+MANY = """
+    insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner)
+    select gen_random_uuid(), now(), 'line.opened', 'gateway', 'operation', 'done', lpad(n::text, 14, '0'), 'KEIS'
+    from generate_series(1, 20000) n"""
+
+
+@pytest.mark.parametrize("tell", [account, provenance], ids=["acts", "messages"])
+def test_however_many_acts_there_are_few_are_in_memory(real: Scene, tell: Callable[..., Iterator[object]]) -> None:
+    real.referred(a_case())
+    with psycopg.connect(real.store._pool.conninfo, options="-c app.partner=*") as owner:
+        owner.execute(MANY)
+    list(tell(real.world, ActsAsked(case_no=a_case().case_no), by="auditor-1", purpose="audit"))  # maps are loaded
+    tracemalloc.start()
+    try:
+        told = tell(real.world, ActsAsked(partner="KEIS"), by="auditor-1", purpose="audit")
+        first = list(islice(told, 3))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert first
+    assert most < 3_000_000  # all of them take sixteen million
+
+
+def test_more_acts_than_are_read_at_once_are_told_in_their_order_and_none_that_came_later(scene: Scene) -> None:
+    with scene.store.unit() as unit:
+        unit.commit(*(scene.world.event("acts.exported", "audit", counts={"acts": n}) for n in range(2 * PART + 1)))
+    with scene.store.unit() as unit:
+        numbers = unit.numbers(ActsAsked())
+    with scene.store.unit() as unit:
+        unit.commit(scene.world.event("acts.exported", "audit"))
+    told = [kept.event.counts["acts"] for kept in in_parts(scene.world, numbers)]
+    assert told == list(range(2 * PART + 1))
 
 
 def test_the_account_holds_nothing_personal(scene: Scene) -> None:

@@ -73,7 +73,41 @@ def test_acts_are_found_by_case_partner_message_and_time(store: Store) -> None:
     assert found(case_no=case_no) == [0, 1]
     assert found(case_no=case_no, mid=mid) == found(case_no=case_no, partner="KEIS") == [0]
     assert found(mid=mid) == found(partner="KEIS") == [0, 2]
+    assert found(acts=(EVENT.act,)) == [0, 1, 2]
+    assert found(acts=("records.destroyed",)) == found(case_no=case_no, acts=()) == []
     with store.unit() as unit:
         at = unit.events(ActsAsked())[0].at
     assert found(case_no=case_no, until=at) == found(until=at) == []
     assert found(case_no=case_no, since=at) == [0, 1]
+    assert found(partner="KEIS", since=at, until=at + timedelta(hours=1)) == [0, 2]
+    assert found(partner="KEIS", until=at) == []
+
+
+def test_of_the_acts_asked_for_the_first_are_told_or_their_numbers_and_then_those_of_some(store: Store) -> None:
+    kinds: list[dict[str, Any]] = [{"partner": "KEIS"}, {}, {"case_no": case().case_no}, {"mid": uid("m1")}]
+    with store.unit() as unit:
+        unit.commit(*(replace(EVENT, **about) for about in kinds * 3))
+    with store.unit() as unit:
+        everything = unit.events(ActsAsked())
+        numbers = unit.numbers(ActsAsked())
+        assert list(numbers) == [one.number for one in everything]
+        assert list(unit.numbers(ActsAsked(partner="KEIS"))) == [one.number for one in everything[::4]]
+        assert list(unit.numbers(ActsAsked(until=everything[0].at))) == []
+        assert unit.events_of(numbers[2:5]) == everything[2:5]
+        assert unit.events_of([]) == []
+        for about in kinds:
+            whole = unit.events(ActsAsked(**about))
+            assert unit.events(ActsAsked(**about), limit=2) == whole[:2]
+            assert unit.events(ActsAsked(**about), limit=20) == whole
+
+
+def test_batches_of_destruction_are_found_by_their_time(store: Store) -> None:
+    destroyed = replace(EVENT, act="records.destroyed", subject="RT/content", counts={"destroyed": 1})
+    with store.unit() as unit:
+        unit.commit(EVENT, destroyed, replace(EVENT, act="records.returned"), destroyed, destroyed)
+    with store.unit() as unit:
+        everything = unit.events(ActsAsked())
+        at = everything[0].at
+        assert unit.destructions(at, limit=9) == [everything[1], *everything[3:]]
+        assert unit.destructions(at, limit=2) == [everything[1], everything[3]]
+        assert unit.destructions(at + timedelta(hours=1), limit=9) == []

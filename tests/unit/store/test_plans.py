@@ -1,12 +1,19 @@
-"""What is asked several times a second is found by an index, however many cases there are and with whatever values."""
+"""What is asked several times a second, or of ten years of acts, is found by an index, whatever the values."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
+import psycopg.sql
+import pytest
 
 from gateway.store.statements import STATEMENTS
+from tests.conftest import TEMPLATE, in_database, run_on
 
 MANY = """
     insert into case_record (case_no, version, revision, status, entry_state, verdict, screened, not_to_refer,
@@ -26,3 +33,83 @@ def test_who_is_to_be_referred_is_found_without_reading_all_cases(database: str)
         plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
     assert "case_to_refer" in plan
     assert "Seq Scan on case_record" not in plan
+
+
+ACTS = """
+    insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner, mid)
+    select gen_random_uuid(), timestamptz '2026-01-01' + n * interval '1 minute',
+           case when n % 10000 = 0 then 'records.destroyed' else 'delivery.attempted' end, 'gateway', 'x', 'done',
+           (n % 5000)::text, case when n % 100 = 0 then 'KEAD' when n % 3 > 0 then 'KEIS' end, (n % 20000)::text
+    from generate_series(1, 100000) n;"""
+NOON, DAY = datetime(2026, 2, 1, 12, tzinfo=UTC), timedelta(days=1)
+ASKED: dict[str, tuple[str, dict[str, object], int]] = {
+    # statement, what is asked for besides nothing, how many acts that are
+    "a case": ("numbers_of_case", {"case_no": "42"}, 20),
+    "a case in a period": ("numbers_of_case", {"case_no": "42", "since": NOON, "until": NOON + DAY}, 20),
+    "a message": ("numbers_of_message", {"mid": "42"}, 5),
+    "a partner": ("numbers_with_partner", {"partner": "KEAD"}, 1000),
+    "a partner in a period": ("numbers_with_partner", {"partner": "KEIS", "since": NOON, "until": NOON + DAY}, 950),
+    "a period": ("numbers_in_period", {"since": NOON, "until": NOON + DAY}, 1440),
+    "since a day": ("numbers_in_period", {"since": datetime(2026, 3, 11, tzinfo=UTC)}, 641),
+    "what was destroyed": ("numbers_of_destructions", {"since": NOON}, 6),
+    "those of some numbers": ("events_of_numbers", {"numbers": [5, 500, 50_000]}, 3),
+}
+
+
+@pytest.fixture(scope="module")
+def full(postgres: str) -> Iterator[str]:
+    """A database with a hundred thousand acts."""
+    name = f"plans{os.getpid()}"
+    run_on(postgres, f"create database {name} template {TEMPLATE}")
+    found = in_database(postgres, name)
+    with psycopg.connect(found, options="-c app.partner=*") as connection:
+        connection.execute(ACTS)
+    yield found
+    run_on(postgres, f"drop database {name} with (force)")
+
+
+@pytest.mark.parametrize("analysed", [False, True], ids=["of a young table", "of an old one"])
+@pytest.mark.parametrize("limit", [None, 10], ids=["all", "the first"])
+@pytest.mark.parametrize("asked", ASKED)
+def test_of_all_acts_those_are_read_that_were_asked_for(
+    full: str, asked: str, limit: int | None, analysed: bool
+) -> None:
+    statement, about, many = ASKED[asked]
+    given = dict.fromkeys(("case_no", "partner", "since", "until", "mid", "acts")) | about | {"limit": limit}
+    options = "-c timezone=UTC -c app.partner=* -c plan_cache_mode=force_generic_plan"
+    with psycopg.connect(full, options=options, autocommit=True) as connection:
+        if analysed:
+            connection.execute("analyze audit_event")
+        connection.execute("set role gateway_app")
+        names = list[str]()
+        sql = re.sub(r"%\((\w+)\)s", lambda m: f"${_place(names, m[1])}", getattr(STATEMENTS, statement).sql)
+        connection.execute(f"prepare asked as {sql}")
+        values = ", ".join(sql_literal(given[name], connection) for name in names)
+        [(plan,)] = connection.execute(f"explain (analyze, format json) execute asked({values})")
+    assert sum(map(_read, _scans(plan[0]["Plan"]))) <= many
+
+
+def sql_literal(value: object, connection: psycopg.Connection[Any]) -> str:
+    return psycopg.sql.Literal(value).as_string(connection)
+
+
+def _place(names: list[str], name: str) -> int:
+    if name not in names:
+        names.append(name)
+    return names.index(name) + 1
+
+
+def _scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a plan that read acts."""
+    if plan.get("Relation Name") == "audit_event":
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from _scans(part)
+
+
+def _read(scan: dict[str, Any]) -> float:
+    """How many rows somebody looked at, those that did not fit among them."""
+    left_out: float = scan.get("Rows Removed by Filter", 0) + scan.get("Rows Removed by Index Recheck", 0)
+    rows: float = scan["Actual Rows"]
+    loops: float = scan["Actual Loops"]
+    return (rows + left_out) * loops
