@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step_beside
 
-revision = "0027_acts_in_time"
+revision = "0025_acts_in_time"
 down_revision = "0024_not_to_refer"
 
 
