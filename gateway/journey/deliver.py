@@ -18,8 +18,16 @@ from datetime import datetime, timedelta
 from gateway.delivery.judge import Answer as Heard
 from gateway.delivery.judge import Phase, Result, judge
 from gateway.documents.strict_json import reread
-from gateway.errors import ClocksApart, PermissionRefused, PoisonMessage, SealRefused
-from gateway.journey.disclose import permission_now
+from gateway.errors import (
+    ClocksApart,
+    ConsentMissing,
+    LegalBasisMissing,
+    PermissionRefused,
+    PoisonMessage,
+    SealRefused,
+    StaleVersion,
+)
+from gateway.journey.disclose import NEEDS_PERMISSION, permission_now
 from gateway.journey.finish import PURPOSE, Tried, finish
 from gateway.journey.world import World
 from gateway.ports import Answer, CaseRow, Claim, LegRow, Outgoing
@@ -30,8 +38,6 @@ from gateway.sealing.receipts import Receipt
 
 LAST_CHANCE = "last-chance"
 """The act of trying a message once more that will be given up if this attempt dies too; one at a time anywhere."""
-NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
-"""Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
 
 
 def deliver(world: World, partner: str, worker: str) -> int:
@@ -116,7 +122,7 @@ def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow], legs: Map
         return None
     now, leg = world.clock.now(), legs.get(claim.message.ref_no or "")
     gone = leg is None or (State.read(leg.state).terminal and not _known_there(claim, leg))
-    code = "E-STALE" if gone else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
+    code = StaleVersion.code if gone else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
     return Tried(claim, None, None, None, code, now, now) if code else None
 
 
@@ -127,15 +133,15 @@ def _known_there(claim: Claim, leg: LegRow) -> bool:
 
 def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str | None:
     if case is None or case.status != "live" or case.record is None:
-        return "E-STALE"
+        return StaleVersion.code
     record = reread(case.record)
     if "deceasedDate" in record:
-        return "E-LB"
+        return LegalBasisMissing.code
     try:
         permission = permission_now(world, case, record, claim.message.partner)
     except PermissionRefused as refusal:
         return refusal.code
-    return None if permission.fields.issuperset(claim.message.fields) else "E-CONSENT"
+    return None if permission.fields.issuperset(claim.message.fields) else ConsentMissing.code
 
 
 # ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────

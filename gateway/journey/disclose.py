@@ -18,6 +18,9 @@ from gateway.partners.pseudonym import pairwise_consent
 from gateway.ports import CaseRow, LegRow
 from gateway.referrals.numbers import parse
 
+NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
+"""Message types that carry personal data beyond ids; a cancellation or withdrawal must leave even without consent."""
+
 
 def permission_now(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> Permission:
     """What may leave to a partner at this moment of business time. Raises PermissionRefused."""

@@ -8,14 +8,14 @@ Refuses to judge: what an answer means is known by then (`gateway.delivery.judge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 
 from gateway.delivery import breaker
 from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Judgement, Kind, Line
-from gateway.errors import IllegalMove, PoisonMessage
+from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, call_back
@@ -52,11 +52,10 @@ def finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], un
     partner = claims[0].message.partner
     with world.store.unit(partner) as unit:
         finishes = [_outcome(world, t) for t in all_tried]
-        called_back = _move_legs(
-            world, unit, all_tried, finishes
-        )  # legs before deliveries, the order in which everybody locks
+        legs = _legs(unit, all_tried, finishes)  # before deliveries, the order in which everybody locks
         unit.outbox.release(untried)
         held = unit.outbox.finish(finishes)
+        called_back = _move_legs(world, unit, legs, held)
         unit.add_work(
             [w for t, f in zip(all_tried, finishes, strict=True) if f.attempt.mid in held and (w := _work(t, f))]
         )
@@ -109,20 +108,35 @@ def _kept(tried: Tried) -> ReceiptRow | None:
     )
 
 
-def _move_legs(world: World, unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> list[CalledBack]:
-    """A first referral that is across makes its leg requested (delivered); one that may not leave calls it back."""
+class _Ended(NamedTuple):
+    """A leg, locked, whose first referral is not tried again by itself, and how that came."""
+
+    leg: LegRow
+    tried: Tried
+    finish: Finish
+
+
+def _legs(unit: Unit, all_tried: Sequence[Tried], finishes: Sequence[Finish]) -> list[_Ended]:
     ended = {
         t.claim.message.ref_no: (t, f)
         for t, f in zip(all_tried, finishes, strict=True)
         if t.claim.message.type == "referral.created" and t.claim.message.ref_no and f.state != "ready"
     }
     rows = unit.legs.many(sorted(ref_no for ref_no in ended if ref_no))
-    barred = {ref_no for ref_no, (t, f) in ended.items() if t.refused and f.state == "blocked"}
-    refused = [r for ref_no, r in rows.items() if ref_no in barred and not State.read(r.state).terminal]
-    seqs = dict(unit.outbox.last_seqs(sorted({row.case_no for row in refused}))) if refused else {}
-    called_back = [_call_back(world, unit, row, ended[row.ref_no][0], seqs) for row in refused]
+    return [_Ended(row, *ended[ref_no]) for ref_no, row in rows.items()]
+
+
+def _move_legs(world: World, unit: Unit, legs: Sequence[_Ended], held: Set[str]) -> list[CalledBack]:
+    """A first referral that is across makes its leg requested (delivered); one that may not leave calls it back.
+
+    Only for who held its fence: another may have brought across meanwhile what may not leave from here.
+    """
+    barred = [e for e in legs if e.tried.refused and e.finish.state == "blocked" and e.finish.attempt.mid in held]
+    refused = [e for e in barred if not State.read(e.leg.state).terminal]
+    seqs = dict(unit.outbox.last_seqs(sorted({e.leg.case_no for e in refused}))) if refused else {}
+    called_back = [_call_back(world, unit, e.leg, e.tried, seqs) for e in refused]
     unit.outbox.enqueue([one.message for one in called_back if one.message])
-    unit.legs.save(*(m for r, row in rows.items() if ended[r][1].state == "delivered" if (m := _confirmed(world, row))))
+    unit.legs.save(*(row for e in legs if e.finish.state == "delivered" if (row := _confirmed(world, e.leg))))
     return called_back
 
 
@@ -134,7 +148,7 @@ def _confirmed(world: World, row: LegRow) -> LegRow | None:
 
 
 def _call_back(world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]) -> CalledBack:
-    reason = WITHDRAWN if tried.refused == "E-CONSENT" else OTHER
+    reason = WITHDRAWN if tried.refused == ConsentMissing.code else OTHER
     return call_back(world, unit, row, reason, seqs, holding=tried.claim)
 
 

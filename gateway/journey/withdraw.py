@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.documents.strict_json import reread
-from gateway.errors import JourneyRefused
+from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissing, JourneyRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
-from gateway.journey.disclose import consent_name, partner_entry
+from gateway.journey.disclose import NEEDS_PERMISSION, consent_name, partner_entry
 from gateway.journey.legs import moved
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
@@ -38,12 +38,13 @@ WITHDRAWN = Why("WDR", "consent.withdrawn", "consent-withdrawn")
 REOPENED = Why("REO", "referral.cancelled", "cancelled-by-comwel")
 MERGED = Why("DUP", "referral.cancelled", "cancelled-by-comwel")
 OTHER = Why("ETC", "referral.cancelled", "cancelled-by-comwel")
+_NO_PERMISSION = frozenset({ConsentMissing.code, EntryHoldsResidentNumber.code, EntryMissing.code})
 
 
 def withdraw(world: World, most: int = 256) -> int:
     """Call back up to `most` legs; returns how many."""
     # 1 open legs whose case may no longer be served
-    # 2 block what is still unsent for them
+    # 2 block what is still unsent for them and needs permission; cancellations of other legs of the case must leave
     # 3 move the leg: cancelled, or cancellation requested where the partner is at work
     # 4 tell the owner, unless nothing ever reached it
     # 5 commit, one event per leg, then wake who delivers
@@ -71,7 +72,7 @@ def why(case: CaseRow, leg: LegRow) -> Why:
         return OTHER
     if case.version != leg.case_version:
         return REOPENED
-    return WITHDRAWN if case.reason in ("E-CONSENT", "E-RRN", "E-NOENTRY") else OTHER
+    return WITHDRAWN if case.reason in _NO_PERMISSION else OTHER
 
 
 class CalledBack(NamedTuple):
@@ -94,9 +95,8 @@ def call_back(
 
     `holding` is the message of this leg that the caller has leased and will not send.
     """
-    unit.outbox.cancel(leg.case_no, leg.partner)  # 2
-    reached = unit.outbox.ever_tried(leg.case_no, leg.partner, holding.message.mid if holding else None)
-    reached = reached or (holding is not None and holding.attempts > 0)
+    unit.outbox.cancel(leg, NEEDS_PERMISSION)  # 2
+    reached = _reached(unit, leg, holding)
     now = world.clock.now()
     told = Given(happened_on=world.clock.today(), reason_code=reason.code, reason_text=reason.business)
     given = replace(told, abort_delivered=True)  # the abort leaves with this unit, or not at all
@@ -111,6 +111,13 @@ def call_back(
     seq = seqs[leg.partner, leg.case_no] = seqs.get((leg.partner, leg.case_no), 0) + 1
     message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
     return CalledBack(message, _withdrawn(world, leg, message.mid))
+
+
+def _reached(unit: Unit, leg: LegRow, holding: Claim | None) -> bool:
+    """Whether the owner may have the referral: an attempt that nobody lived to write down counts."""
+    if holding and (holding.attempts or holding.crashes):
+        return True
+    return unit.outbox.ever_tried(leg, NEEDS_PERMISSION, holding.message.mid if holding else None)
 
 
 def _withdrawn(world: World, leg: LegRow, mid: str | None = None) -> AuditEvent:

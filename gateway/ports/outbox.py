@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
+
+from gateway.ports.legs import LegRow
 
 
 class MessageRow(NamedTuple):
@@ -153,12 +155,16 @@ class Outbox(Protocol):
         """Make what is due before `until` due then; returns how much. Days of what was never tried count from then."""
         ...
 
-    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
-        """Block what is still unsent for this case and partner; returns the message ids."""
+    def cancel(self, leg: LegRow, types: Collection[str]) -> Sequence[str]:
+        """Block what is still unsent of these types about this leg; returns the message ids."""
         ...
 
-    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
-        """Whether any message about this case was ever tried or is under way to the partner, `but` that one."""
+    def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
+        """Whether a message of these types about this leg may have reached its partner.
+
+        It was tried, is under way, or died with whoever tried it. `but` is one that the caller holds: of that one only
+        earlier attempts count.
+        """
         ...
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import loads
+from gateway.journey.deliver import deliver
 from gateway.journey.receive import receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
@@ -20,6 +23,7 @@ from tests.journey.world import (
     DAY,
     PARTNERS,
     TODAY,
+    Killed,
     Scene,
     a_case,
     again,
@@ -27,6 +31,7 @@ from tests.journey.world import (
     inbound,
     knowledge,
     letter,
+    takes_it_and_we_die,
     words_of,
 )
 
@@ -130,6 +135,73 @@ def test_nothing_unsent_leaves_and_who_never_heard_is_not_told(scene: Scene) -> 
     assert [p.sent for p in scene.partners.values()] == [[], [], []]
     assert called_back(scene) == []
     assert {(d["state"], d["error_class"]) for d in scene.rows("delivery")} == {("blocked", "cancelled")}
+
+
+@pytest.mark.rule("R-08")
+def test_the_unsent_cancellation_of_an_earlier_leg_leaves_all_the_same(scene: Scene) -> None:
+    """The partner is away: it has the first referral and works on it, and has never heard of the second."""
+    case = a_case(entry={"services": {"KEIS": ["01"]}})
+    first = scene.referred(case)["KEIS"]
+    later = again(case, wonbuVer=2)
+    scene.hand_over(later)
+    scene.withdraw()
+    screen_cases(scene.world)
+    refer(scene.world)
+    scene.enter(again(later, consent={"withdrawnAt": WITHDRAWN_AT}))
+    assert scene.withdraw() == 1
+    scene.deliver("KEIS")
+    [told] = called_back(scene)
+    assert (told["type"], told["ref_no"]) == ("referral.cancelled", first.ref_no)
+    states = {(d["seq"], d["state"], d["error_class"]) for d in scene.rows("delivery")}
+    assert states == {(1, "delivered", None), (2, "delivered", None), (3, "blocked", "cancelled")}
+
+
+def taken_when_we_died(scene: Scene) -> None:
+    """The only referral, to KEIS, was taken by the partner, and whoever sent it died of something else."""
+    scene.refer(a_case(entry={"services": {"KEIS": ["01"]}}))
+    scene.world = replace(scene.world, limits=replace(scene.world.limits, lease_s=0.05, attempt_timeout_s=0.01))
+    scene.partners["KEIS"].will(takes_it_and_we_die)
+    with pytest.raises(Killed):
+        scene.deliver("KEIS")
+    time.sleep(0.06)
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize("first", ["a worker", "the walk"])
+def test_a_partner_that_took_it_before_we_died_is_told(scene: Scene, first: str) -> None:
+    taken_when_we_died(scene)
+    case = a_case(entry={"services": {"KEIS": ["01"]}})
+    world = scene.world
+    if first == "the walk":  # somebody has the message next, and gives it back untried
+        deliver(replace(world, stopping=lambda: True), "KEIS", "w2")
+        assert [(d["state"], d["attempts"], d["crashes"]) for d in scene.rows("delivery")] == [("ready", 0, 1)]
+    scene.enter(again(case, consent={"withdrawnAt": WITHDRAWN_AT}))
+    if first == "the walk":
+        scene.withdraw()
+    else:
+        scene.deliver("KEIS")
+    assert [m["type"] for m in called_back(scene)] == ["consent.withdrawn"]
+    scene.deliver("KEIS")
+    assert len(scene.partners["KEIS"].taken) == 2
+
+
+def test_who_has_lost_the_lease_calls_no_leg_back(scene: Scene) -> None:
+    """It saw the consent withdrawn and stood still; then the consent came back, and somebody else delivered."""
+    case = a_case(entry={"services": {"KEIS": ["01"]}})
+    scene.refer(case)
+    scene.enter(again(case, consent={"withdrawnAt": WITHDRAWN_AT}))
+    world = replace(scene.world, limits=replace(scene.world.limits, lease_s=0.05, attempt_timeout_s=0.01))
+
+    def stand_still(point: str) -> None:
+        if point == "outbox.claimed":
+            time.sleep(0.06)
+            scene.enter(again(case, entry={"memo": "동의를 다시 받음"}))
+            assert scene.deliver("KEIS", worker="w2") == 1
+
+    deliver(replace(world, reached=stand_still), "KEIS", "w1")
+    assert scene.legs(case.case_no)["KEIS"].state == "requested|delivered"
+    assert called_back(scene) == []
+    assert scene.rows("work_item") == []
 
 
 @pytest.mark.rule("R-08")

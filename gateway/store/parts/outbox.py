@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.ports import AttemptRow, Claim, DeadRow, Finish, MessageRow, ReceiptRow, ReplayRow
+from gateway.ports import AttemptRow, Claim, DeadRow, Finish, LegRow, MessageRow, ReceiptRow, ReplayRow
 from gateway.store.parts.messages import Messages, is_id
 from gateway.store.sealed import ATTEMPT, MESSAGE
 from gateway.store.shapes import SLICE, as_arrays, as_dicts, as_json, as_rows, as_texts, in_slices
@@ -70,11 +70,11 @@ class Outbox(Messages):
         ]
         return {mid for (mid,) in _SQL.finish_deliveries(self._c, **as_arrays(names, rows))}
 
-    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
-        return [mid for (mid,) in _SQL.cancel_unsent(self._c, case_no=case_no, partner=partner)]
+    def cancel(self, leg: LegRow, types: Collection[str]) -> Sequence[str]:
+        return [mid for (mid,) in _SQL.cancel_unsent(self._c, **_about(leg, types))]
 
-    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
-        return bool(_SQL.ever_tried(self._c, case_no=case_no, partner=partner, but=UUID(but) if but else None))
+    def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
+        return bool(_SQL.ever_tried(self._c, **_about(leg, types), but=UUID(but) if but else None))
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         return as_rows(DeadRow, _SQL.dead(self._c, partner=partner))
@@ -117,3 +117,7 @@ class Outbox(Messages):
         )
         for row in _SQL.report_exchanges(self._c):
             yield dict(zip(names.split(), row, strict=True))
+
+
+def _about(leg: LegRow, types: Collection[str]) -> dict[str, Any]:
+    return {"case_no": leg.case_no, "partner": leg.partner, "ref_no": leg.ref_no, "types": sorted(types)}

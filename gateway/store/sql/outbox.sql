@@ -101,14 +101,24 @@ with due as (
 ) select count(*) from moved;
 
 -- name: cancel_unsent
--- Block what has not been delivered; what is being sent right now keeps its fence and its fate.
-update delivery set state = 'blocked', error_class = 'cancelled'
-where case_no = :case_no and partner = :partner and state = 'ready' returning mid::text;
+-- Block what has not been delivered about a leg, of these types; what is being sent right now keeps its fence and its
+-- fate.
+update delivery d set state = 'blocked', error_class = 'cancelled'
+from message m
+where m.partner = :partner and m.direction = 'out' and m.case_no = :case_no and m.ref_no = :ref_no
+  and m.type = any(:types) and d.partner = m.partner and d.mid = m.mid and d.state = 'ready'
+returning d.mid::text;
 
 -- name: ever_tried$
+-- A lease that ran out (crashes) may have ended after the request was sent; a replay counts attempts anew, so those that
+-- are written down count, too. Of the message that the caller holds: those before this one.
 select exists (
-    select 1 from delivery where case_no = :case_no and partner = :partner and mid is distinct from :but
-                             and (attempts > 0 or state in ('leased', 'delivered')));
+    select 1 from message m join delivery d on d.partner = m.partner and d.mid = m.mid
+    where m.partner = :partner and m.direction = 'out' and m.case_no = :case_no and m.ref_no = :ref_no
+      and m.type = any(:types)
+      and ((d.mid is distinct from :but and (d.attempts > 0 or d.crashes > 0 or d.state in ('leased', 'delivered')))
+           or exists (select 1 from attempt a where a.partner = d.partner and a.mid = d.mid
+                                                and (d.mid is distinct from :but or a.fence < d.fence))));
 
 -- name: waiting
 select partner, count(*) from delivery where state in ('ready', 'leased') group by partner order by partner;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.ports import AttemptRow, Finish, ReceiptRow, ReplayRow, Store, WorkItem
-from tests.contract.store.build import EVENT, NOW, finish, message, uid
+from tests.contract.store.build import EVENT, NOW, finish, leg, message, uid
 from tests.journey.world import rows
 
 
@@ -107,17 +107,53 @@ def test_the_head_of_an_attempt_is_kept_with_it_if_it_has_one(store: Store) -> N
         assert [unit.outbox.attempts(one.attempt.mid) for one in ended] == [[one.attempt] for one in ended]
 
 
-def test_what_is_unsent_can_be_called_back_but_not_what_is_under_way(store: Store) -> None:
+NEW = frozenset({"referral.created", "referral.changed"})
+
+
+def test_what_is_unsent_of_a_leg_can_be_called_back_but_not_what_is_under_way(store: Store) -> None:
+    """m1 and m2 are about the leg, m2 is of another type; m3 is about another leg of the case and partner."""
+    other = leg(2, status="cancelled")
     with store.unit() as unit:
-        unit.outbox.enqueue([message(1, 1), message(2, 2)])
+        unit.outbox.enqueue([message(1, 1), message(2, 2, type="referral.cancelled"), message(3, 3, ref_no=other.ref_no)])
         unit.commit(EVENT)
     with store.unit() as unit:
         unit.outbox.claim("KEIS", "w", 9, 30.0)
-        assert unit.outbox.cancel("20260001000001", "KEIS") == [uid("m2")]
-        assert unit.outbox.cancel("20260001000001", "KEAD") == []
-        assert unit.outbox.ever_tried("20260001000001", "KEIS", None)
-        assert not unit.outbox.ever_tried("20260001000001", "KEIS", uid("m1"))
-        assert not unit.outbox.ever_tried("20260001000001", "KEAD", None)
+        assert unit.outbox.cancel(leg(), NEW) == []
+        assert unit.outbox.cancel(other._replace(partner="KEAD"), NEW) == []
+        assert unit.outbox.cancel(other, NEW) == [uid("m3")]
+        assert unit.outbox.cancel(other, NEW) == []
+        assert unit.outbox.cancel(leg(), {"referral.cancelled"}) == [uid("m2")]
+        assert unit.outbox.ever_tried(leg(), NEW, None)
+        assert not unit.outbox.ever_tried(leg(), NEW, uid("m1"))
+        assert not unit.outbox.ever_tried(leg(), {"referral.cancelled"}, None)
+        assert not unit.outbox.ever_tried(other, NEW, None)
+        assert not unit.outbox.ever_tried(leg(partner="KEAD"), NEW, None)
+
+
+def test_what_died_with_whoever_tried_it_and_what_was_tried_before_a_replay_may_have_reached_its_partner(
+    store: Store,
+) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert not unit.outbox.ever_tried(leg(), NEW, None)
+        unit.outbox.claim("KEIS", "w", 9, -1.0)
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        unit.outbox.release(unit.outbox.claim("KEIS", "w", 9, 30.0))
+        assert unit.outbox.ever_tried(leg(), NEW, None)
+        unit.outbox.claim("KEIS", "w", 9, 30.0)
+        unit.outbox.finish([finish(uid("m1"), 3, "dead")])
+        plan = ReplayRow(uid("plan"), "KEIS", "kim", NOW, (uid("m1"),))
+        unit.outbox.plan_replay(plan)
+        assert unit.outbox.execute_replay(plan._replace(executed_by="lee", executed_at=NOW), 5.0) == 1
+        assert unit.outbox.ever_tried(leg(), NEW, None)
+        [claim] = unit.outbox.claim("KEIS", "w", 9, 30.0)
+        assert (claim.attempts, claim.crashes) == (0, 0)
+        assert unit.outbox.ever_tried(leg(), NEW, uid("m1"))
+        unit.outbox.finish([finish(uid("m1"), claim.fence, "blocked")])
+        assert unit.outbox.ever_tried(leg(), NEW, uid("m1"))
 
 
 def given_up(store: Store) -> None:

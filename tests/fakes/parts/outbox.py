@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.ports import AttemptRow, Claim, DeadRow, Finish, LineRow, MessageRow, ReceiptRow, ReplayRow
+from gateway.ports import AttemptRow, Claim, DeadRow, Finish, LegRow, LineRow, MessageRow, ReceiptRow, ReplayRow
 from tests.fakes.shelf import Delivery, Part, right_now
 
 
@@ -96,17 +96,26 @@ class Outbox(Part):
                 held.add(a.mid)
         return held
 
-    def cancel(self, case_no: str, partner: str) -> Sequence[str]:
+    def cancel(self, leg: LegRow, types: Collection[str]) -> Sequence[str]:
         gone = []
-        for d in self.s.deliveries.values():
-            if d.message.case_no == case_no and d.message.partner == partner and d.state == "ready":
+        for d in self._about(leg, types):
+            if d.state == "ready":
                 d.state, d.error_class = "blocked", "cancelled"
                 gone.append(d.message.mid)
         return gone
 
-    def ever_tried(self, case_no: str, partner: str, but: str | None) -> bool:
-        mine = [d for d in self.s.deliveries.values() if (d.message.case_no, d.message.partner) == (case_no, partner)]
-        return any(d.message.mid != but and (d.attempts or d.state in ("leased", "delivered")) for d in mine)
+    def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
+        return any(self._tried(d, but) for d in self._about(leg, types))
+
+    def _tried(self, d: Delivery, but: str | None) -> bool:
+        held = d.message.mid == but
+        written = [a for a in self.s.attempts if a.mid == d.message.mid and (not held or a.fence < d.fence)]
+        return bool(written) or (not held and bool(d.attempts or d.crashes or d.state in ("leased", "delivered")))
+
+    def _about(self, leg: LegRow, types: Collection[str]) -> Sequence[Delivery]:
+        mine = (d for d in self.s.deliveries.values() if d.message.type in types)
+        about = leg.case_no, leg.partner, leg.ref_no
+        return [d for d in mine if (d.message.case_no, d.message.partner, d.message.ref_no) == about]
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         mine = [d for d in self.s.deliveries.values() if partner in (None, d.message.partner) and _given_up(d)]
