@@ -315,6 +315,11 @@ class SameIdOtherBytes(JourneyRefused):
     sentence, remedy = "this message id came before with other bytes", "use a new message id for a new message"
 
 
+class PartnerEnded(JourneyRefused):
+    code = "LOOP-ENDED"
+    sentence, remedy = "this partner is none of ours any more", "tell it by other means what it must know"
+
+
 class OutcomeIncomplete(JourneyRefused):
     code, status, issue = "LOOP-INCOMPLETE", 422, "required"
     sentence, remedy = "the act lacks what it requires", "add the named facts"

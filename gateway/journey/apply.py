@@ -1,7 +1,8 @@
 """Apply: what one understood outcome does to the leg it is about.
 
 Rules: the lifecycle's table decides which move is allowed; facts are kept as they were reported, with their FHIR face;
-a placement opens the retention checks, a report closes one. Refuses to write: what changes is returned.
+a placement opens the retention checks, a report closes one; a cancellation that is refused is shown to a person.
+Refuses to write: what changes is returned.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
 from gateway.referrals.lifecycle import Act, Business, Party, Step
 from gateway.referrals.needs import Given
 from gateway.referrals.numbers import parse
+
+REFUSED = "cancellation-refused"
+"""The work item about an owner that goes on with what COMWEL wants to end."""
 
 
 class Applied(NamedTuple):
@@ -52,12 +56,15 @@ def apply(
     heard = thought(row).hear(outcome["seq"], _steps(outcome))
     now = world.clock.now()
     leg = _verified(kept(row, heard.leg, now), outcome, now)
+    shown = [f"outcome-{flag}" for flag in flags]
+    if any(happened.act is Act.REFUSE_CANCEL for happened in heard.happened):
+        shown.append(REFUSED)
     return Applied(
         leg=leg,
         fact=_fact(world, leg, outcome, mid, now),
         supersedes=outcome.get("corrects"),
         checks=_checks(row.ref_no, outcome, existing),
-        flags=[WorkItem(f"outcome-{flag}", None, row.case_no, row.ref_no, row.partner, mid, now) for flag in flags],
+        flags=[WorkItem(kind, None, row.case_no, row.ref_no, row.partner, mid, now) for kind in shown],
     )
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.documents.strict_json import dumps
+from gateway.journey.disclose import profile_of
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World, iso
 from gateway.partners.pseudonym import pairwise_case
@@ -31,11 +32,11 @@ def compose(
     now: datetime,
     **more: Any,
 ) -> MessageRow:
-    """Map, check and seal one message to the owner of a leg. Raises MappingFailed or DocumentInvalid.
+    """Map, check and seal one message to the owner of a leg. Raises MappingFailed, DocumentInvalid or PartnerEnded.
 
     `source` is a narrowed case record: its fields are what the message may disclose, and are kept with it.
     """
-    profile = world.know.profiles[leg.partner]
+    profile = profile_of(world, leg)
     mid = world.ids()
     params = own_params(world, leg.partner, mid, now) | more
     translated = translate(world, profile.mappings[map_name], source, **params)

@@ -13,7 +13,9 @@ from typing import Any
 
 from gateway.cases.permission import Permission, narrow, permit
 from gateway.documents.strict_json import reread
+from gateway.errors import PartnerEnded
 from gateway.journey.world import World
+from gateway.partners.profile import Profile
 from gateway.partners.pseudonym import pairwise_consent
 from gateway.ports import CaseRow, LegRow
 from gateway.referrals.numbers import parse
@@ -52,8 +54,16 @@ def partner_entry(world: World, leg: LegRow) -> dict[str, Any]:
 
 def consent_name(world: World, leg: LegRow) -> str:
     """The consent as this one partner knows it; COMWEL's own number would let two partners link the worker."""
-    profile = world.know.profiles[leg.partner]
+    profile = profile_of(world, leg)
     return pairwise_consent(world.secret(leg.partner), profile.code, leg.consent_no or "")
+
+
+def profile_of(world: World, leg: LegRow) -> Profile:
+    """The profile of a leg's owner. Raises PartnerEnded when it was taken away while the leg was open."""
+    try:
+        return world.know.profiles[leg.partner]
+    except KeyError:
+        raise PartnerEnded from None
 
 
 def referral_entry(leg: LegRow) -> dict[str, Any]:

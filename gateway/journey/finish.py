@@ -136,6 +136,8 @@ def _move_legs(world: World, unit: Unit, legs: Sequence[_Ended], held: Set[str])
     seqs = dict(unit.outbox.last_seqs(sorted({e.leg.case_no for e in refused}))) if refused else {}
     called_back = [_call_back(world, unit, e.leg, e.tried, seqs) for e in refused]
     unit.outbox.enqueue([one.message for one in called_back if one.message])
+    cases = unit.cases.look(sorted({e.leg.case_no for e in refused})) if refused else {}
+    unit.legs.mark_recalled({e.leg.ref_no: cases[no].revision for e in refused if (no := e.leg.case_no) in cases})
     unit.legs.save(*(row for e in legs if e.finish.state == "delivered" if (row := _confirmed(world, e.leg))))
     return called_back
 

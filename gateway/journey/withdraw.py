@@ -2,7 +2,9 @@
 
 Rules (PIPA 37; R-08): from the moment a consent is withdrawn, a worker has died, or a case is deleted, merged or
 re-opened, nothing unsent leaves; who already holds data is told to stop, with ids and a reason only; a partner that is
-already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle).
+already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle). If it refuses, a person is told, and it is
+asked again only when the case has changed. A leg that cannot be moved, or whose owner cannot be told, is shown to a
+person and keeps no other leg waiting.
 Refuses to send identity again: there is no permission for it any more.
 """
 
@@ -12,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.documents.strict_json import reread
-from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissing, JourneyRefused
+from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissing, JourneyRefused, Refused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
 from gateway.journey.disclose import NEEDS_PERMISSION, consent_name, partner_entry
@@ -56,6 +58,7 @@ def withdraw(world: World, most: int = 256) -> int:
         called_back = [call_back(world, unit, leg, why(case, leg), seqs) for leg, case in found]
         messages = [one.message for one in called_back if one.message]
         unit.outbox.enqueue(messages)
+        unit.legs.mark_recalled({leg.ref_no: case.revision for leg, case in found})
         unit.commit(*(one.act for one in called_back))  # 5
     wake_all(world, messages)
     return len(found)
@@ -91,7 +94,7 @@ def call_back(
     *,
     holding: Claim | None = None,
 ) -> CalledBack:
-    """Move one leg and make the message that tells its owner; a leg that cannot move is shown to a person.
+    """Move one leg and make the message that tells its owner; what cannot be done of this is shown to a person.
 
     `holding` is the message of this leg that the caller has leased and will not send.
     """
@@ -104,12 +107,15 @@ def call_back(
     try:
         unit.legs.save(moved(leg, act, Party.PLACER, now, business=business, given=given))  # 3
     except JourneyRefused as refusal:
-        unit.add_work([WorkItem("withdraw", refusal.code, leg.case_no, leg.ref_no, leg.partner, None, now)])
-        return CalledBack(None, _withdrawn(world, leg).refused(refusal.code))
+        return _shown(world, unit, leg, refusal)
     if not reached:
         return CalledBack(None, _withdrawn(world, leg))
-    seq = seqs[leg.partner, leg.case_no] = seqs.get((leg.partner, leg.case_no), 0) + 1
-    message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
+    seq = seqs.get((leg.partner, leg.case_no), 0) + 1
+    try:
+        message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
+    except Refused as refusal:
+        return _shown(world, unit, leg, refusal)
+    seqs[leg.partner, leg.case_no] = seq
     return CalledBack(message, _withdrawn(world, leg, message.mid))
 
 
@@ -118,6 +124,13 @@ def _reached(unit: Unit, leg: LegRow, holding: Claim | None) -> bool:
     if holding and (holding.attempts or holding.crashes):
         return True
     return unit.outbox.ever_tried(leg, NEEDS_PERMISSION, holding.message.mid if holding else None)
+
+
+def _shown(world: World, unit: Unit, leg: LegRow, refusal: Refused) -> CalledBack:
+    """A leg that could not be moved, or whose owner could not be told, is a person's."""
+    ids = (leg.case_no, leg.ref_no, leg.partner)
+    unit.add_work([WorkItem("withdraw", refusal.code, *ids, None, world.clock.now())])
+    return CalledBack(None, _withdrawn(world, leg).refused(refusal.code))
 
 
 def _withdrawn(world: World, leg: LegRow, mid: str | None = None) -> AuditEvent:

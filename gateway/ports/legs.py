@@ -79,7 +79,14 @@ class Legs(Protocol):
         ...
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
-        """Open legs whose case may no longer be served: not ok, not live, excluded, or of another version."""
+        """Open legs whose case may no longer be served: not ok, not live, excluded, or of another version.
+
+        Not those that were called back at this revision of their case already.
+        """
+        ...
+
+    def mark_recalled(self, revisions: Mapping[str, int]) -> None:
+        """Remember at which revision of their cases these legs, by their numbers, were called back."""
         ...
 
     def end_requests(self, statuses: Mapping[str, str]) -> None:

@@ -62,6 +62,7 @@ class Shelf:
     numbers: dict[date, int] = field(default_factory=dict)
     referrals: dict[str, ReferralRow] = field(default_factory=dict)
     legs: dict[str, LegRow] = field(default_factory=dict)
+    recalled: dict[str, int] = field(default_factory=dict)
     messages: dict[tuple[str, str, str], MessageRow] = field(default_factory=dict)
     deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
     attempts: list[AttemptRow] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Shelf:
             cases={no: case for no, case in self.cases.items() if no in cases},
             numbers=self.numbers,
             legs=legs,
+            recalled={no: revision for no, revision in self.recalled.items() if no in legs},
             messages={k: v for k, v in self.messages.items() if k[0] == partner},
             deliveries={k: v for k, v in self.deliveries.items() if k[0] == partner},
             attempts=[row for row in self.attempts if row.partner == partner],

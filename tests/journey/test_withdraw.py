@@ -14,16 +14,22 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import loads
+from gateway.errors import MappingFailed, PartnerEnded
 from gateway.journey.deliver import deliver
 from gateway.journey.receive import receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
+from gateway.ports import LegRow
+from gateway.referrals import lifecycle
+from gateway.referrals.lifecycle import Act
 from tests.journey.world import (
     DAY,
     PARTNERS,
     TODAY,
     Killed,
+    Letter,
     Scene,
     a_case,
     again,
@@ -268,6 +274,49 @@ def test_a_re_opened_case_is_referred_anew_once_the_old_legs_are_closed(scene: S
     assert not {leg["ref_no"] for leg in legs} & {leg.ref_no for leg in old.values()}
 
 
+# ── who cannot be told ───────────────────────────────────────────────────────────────────────────────────────────────
+def without_a_profile(scene: Scene) -> World:
+    """KEAD's folder was removed while a leg was open."""
+    know = scene.world.know
+    profiles = {partner: profile for partner, profile in know.profiles.items() if partner != "KEAD"}
+    return replace(scene.world, know=replace(know, profiles=profiles))
+
+
+def with_a_map_that_fails(scene: Scene) -> World:
+    """KEAD's cancellations are made with a map that wants more than ids."""
+    know = scene.world.know
+    kead = know.profiles["KEAD"]
+    broken = replace(kead, mappings={**kead.mappings, "cancel": kead.mappings["referral"]})
+    return replace(scene.world, know=replace(know, profiles={**know.profiles, "KEAD": broken}))
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"), [(without_a_profile, PartnerEnded.code), (with_a_map_that_fails, MappingFailed.code)]
+)
+def test_one_owner_that_cannot_be_told_keeps_nobody_else_from_being_told(
+    scene: Scene, broken: Callable[[Scene], World], code: str
+) -> None:
+    legs = scene.referred(a_case())
+    withdraw_consent(scene)
+    scene.world, since = broken(scene), len(scene.events())
+    assert scene.withdraw() == 3
+    assert {leg.state for leg in scene.legs(a_case().case_no).values()} == {"cancelled|consent-withdrawn"}
+    assert sorted(m["partner"] for m in called_back(scene)) == ["KEIS", "TRN"]
+    [work] = scene.rows("work_item")
+    assert (work["kind"], work["code"], work["ref_no"]) == ("withdraw", code, legs["KEAD"].ref_no)
+    acts = {(e["partner"], str(e["verdict"]), e["code"]) for e in scene.events(since)}
+    assert acts == {("KEIS", "done", None), ("KEAD", "refused", code), ("TRN", "done", None)}
+    assert scene.withdraw() == 0
+
+
+def test_a_leg_that_cannot_be_moved_is_shown_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.referred(a_case(entry={"services": {"KEIS": ["01"]}}))
+    scene.enter(again(a_case(entry={"services": {"KEIS": ["01"]}}), consent={"withdrawnAt": WITHDRAWN_AT}))
+    monkeypatch.setattr(lifecycle, "MOVES", tuple(m for m in lifecycle.MOVES if m.act is not Act.CANCEL))
+    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert [(w["kind"], w["code"]) for w in scene.rows("work_item")] == [("withdraw", "LOOP-STATE")]
+
+
 # ── what the owner answers ───────────────────────────────────────────────────────────────────────────────────────────
 def in_progress_and_asked_to_stop(scene: Scene) -> Any:
     leg = scene.referred(a_case())["TRN"]
@@ -292,6 +341,32 @@ def test_an_outcome_that_crosses_the_wish_to_cancel_wins(scene: Scene) -> None:
     assert scene.leg(leg.ref_no).state.startswith("in-progress|cancellation-requested")
     assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3)).status == 200
     assert scene.leg(leg.ref_no).state == "completed|closed-placed"
+
+
+def refused_cancellation(leg: LegRow, seq: int) -> Letter:
+    """The institute rejects the abort task."""
+    said = letter(leg, Kind.CONFIRM_CANCEL, seq)
+    said.document["code"]["coding"][0]["code"] = "abort"
+    said.document["status"] = "rejected"
+    said.document.pop("businessStatus", None)
+    return said
+
+
+def test_a_refused_cancellation_is_shown_to_a_person_and_asked_again_only_when_the_case_has_changed(
+    scene: Scene,
+) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    assert scene.hear(refused_cancellation(leg, 3)).status == 200
+    assert scene.leg(leg.ref_no).state == "in-progress|intake-done"
+    [work] = [w for w in scene.rows("work_item") if w["ref_no"] == leg.ref_no]
+    assert (work["kind"], work["partner"], work["done_at"]) == ("cancellation-refused", "TRN", None)
+    assert [scene.withdraw(), scene.withdraw()] == [0, 0]
+    asked = [m for m in called_back(scene) if m["partner"] == "TRN"]
+    assert len(asked) == 1
+    scene.hand_over(again(a_case(), dthDt=date(2026, 11, 20)), entries=())
+    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert scene.leg(leg.ref_no).business == "cancellation-requested"
+    assert len([m for m in called_back(scene) if m["partner"] == "TRN"]) == 2
 
 
 def test_a_request_whose_legs_are_all_called_back_is_revoked(scene: Scene) -> None:

@@ -65,6 +65,10 @@ class Legs(Part):
         found = _SQL.to_withdraw(self._c, limit=limit)
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
+    def mark_recalled(self, revisions: Mapping[str, int]) -> None:
+        told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]
+        _SQL.mark_recalled(self._c, rows=as_json(told))
+
     def end_requests(self, statuses: Mapping[str, str]) -> None:
         if statuses:
             told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]

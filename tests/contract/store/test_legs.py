@@ -85,3 +85,16 @@ def test_open_legs_of_cases_that_may_not_be_served_are_called_back(
         ]
         unit.legs.add([request_row()], legs)
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == ([leg(1).ref_no] if called_back else [])
+
+
+def test_a_leg_is_called_back_once_for_each_revision_of_its_case(store: Store) -> None:
+    barred = case(1, barred=True)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(barred, "I", None)])
+        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD")])
+        unit.legs.mark_recalled({leg(1).ref_no: 1})
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(2).ref_no]
+        unit.legs.mark_recalled({})
+        unit.cases.save([CaseChange(barred._replace(revision=2), "U", None)])
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no, leg(2).ref_no]
+        assert unit.legs.get(leg(1).ref_no) == leg(1)

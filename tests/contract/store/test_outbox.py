@@ -114,7 +114,9 @@ def test_what_is_unsent_of_a_leg_can_be_called_back_but_not_what_is_under_way(st
     """m1 and m2 are about the leg, m2 is of another type; m3 is about another leg of the case and partner."""
     other = leg(2, status="cancelled")
     with store.unit() as unit:
-        unit.outbox.enqueue([message(1, 1), message(2, 2, type="referral.cancelled"), message(3, 3, ref_no=other.ref_no)])
+        unit.outbox.enqueue(
+            [message(1, 1), message(2, 2, type="referral.cancelled"), message(3, 3, ref_no=other.ref_no)]
+        )
         unit.commit(EVENT)
     with store.unit() as unit:
         unit.outbox.claim("KEIS", "w", 9, 30.0)

@@ -53,9 +53,14 @@ class Legs(Part):
             case = self.s.cases.get(leg.case_no)
             if leg.status in TERMINAL or leg.business == "cancellation-requested" or case is None:
                 continue
+            if self.s.recalled.get(leg.ref_no, 0) >= case.revision:
+                continue
             if case.barred or case.version != leg.case_version:
                 found.append((leg, case))
         return found[:limit]
+
+    def mark_recalled(self, revisions: Mapping[str, int]) -> None:
+        self.s.recalled |= revisions
 
     def end_requests(self, statuses: Mapping[str, str]) -> None:
         for request_no, status in statuses.items():
