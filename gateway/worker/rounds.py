@@ -40,13 +40,19 @@ def one_round(observer: Observer, name: str, act: Callable[[], int], because: Ma
         try:
             done = act()
             ended = "done" if done else "idle"
-        except GatewayError as error:
-            log.warning("round.failed", code=error.code)
         except Exception as error:  # noqa: BLE001 - one broken round must not stop the others for good
-            log.error("round.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
-            ended = "broken"
+            ended = _tell(error)
         observer.rounded(kind, ended)
     return done
+
+
+def _tell(error: Exception) -> str:
+    """Log what went wrong, without what it says; returns how a round ends by it."""
+    if isinstance(error, GatewayError):
+        log.warning("round.failed", code=error.code)
+        return "failed"
+    log.error("round.broken", error=type(error).__name__, at=where(error))
+    return "broken"
 
 
 def deliver_all(world: World, partner: str, worker: str) -> int:
@@ -61,9 +67,26 @@ def walk(world: World) -> int:
     """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
 
     First it is kept which keys of ours began or ended. Once a business day, records whose time is up are destroyed.
+    A verb that raises keeps none of the others from its work; when all had their turn the gravest error is raised.
     """
     with world.store.alone(JOURNEY) as mine:
-        return sum(verb(world) for verb in VERBS if not world.stopping()) if mine else 0
+        return _each(world) if mine else 0
+
+
+def _each(world: World) -> int:
+    done, errors = 0, list[Exception]()
+    for verb in VERBS:
+        try:
+            done += 0 if world.stopping() else verb(world)
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+    if errors:
+        gravest = min(errors, key=lambda error: isinstance(error, GatewayError))
+        for error in errors:
+            if error is not gravest:
+                _tell(error)
+        raise gravest
+    return done
 
 
 def collect(world: World) -> int:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from gateway.worker.rounds import JOURNEY, deliver_all, walk
+import orjson
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.journey.world import World
+from gateway.ports import Unobserved
+from gateway.worker import rounds
+from gateway.worker.rounds import JOURNEY, deliver_all, one_round, walk
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene, a_case, make_scene
 
@@ -20,6 +30,48 @@ def test_the_journey_is_walked_by_one_process_at_a_time(tmp_path: Path) -> None:
     with here.store.alone(JOURNEY):
         assert walk(here.world) == 0
     assert walk(here.world) > 0
+
+
+class Rounds(Unobserved):
+    """Remembers how rounds ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str]] = []
+
+    def rounded(self, name: str, result: str) -> None:
+        self.ended.append((name, result))
+
+
+def breaks(error: Exception) -> Callable[[World], int]:
+    def verb(world: World) -> int:
+        raise error
+
+    return verb
+
+
+@pytest.mark.parametrize(
+    ("errors", "ended"),
+    [
+        ((ValueError(),), "broken"),
+        ((StoreUnavailable(),), "failed"),
+        ((StoreUnavailable(), ValueError()), "broken"),
+    ],
+)
+def test_a_verb_that_breaks_keeps_none_of_the_others_from_its_work_and_the_round_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: io.StringIO, errors: tuple[Exception, ...], ended: str
+) -> None:
+    here, done, watched = scene(tmp_path), list[World](), Rounds()
+
+    def works(world: World) -> int:
+        done.append(world)
+        return 1
+
+    monkeypatch.setattr(rounds, "VERBS", (*map(breaks, errors), works))
+    assert one_round(watched, JOURNEY, partial(walk, here.world)) == 0
+    assert done == [here.world]
+    assert watched.ended == [(JOURNEY, ended)]
+    said = [line.get("error") or line["code"] for line in map(orjson.loads, out.getvalue().splitlines())]
+    assert sorted(said) == sorted(getattr(error, "code", type(error).__name__) for error in errors)
 
 
 def test_delivering_goes_on_until_nothing_is_due_or_it_is_told_to_stop(tmp_path: Path) -> None:
