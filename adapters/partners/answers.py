@@ -57,7 +57,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return min(float(value[:9]), LONGEST_WAIT_S)
     try:
         wait_s = (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait_s, 0.0), LONGEST_WAIT_S)
 

@@ -240,6 +240,7 @@ def assemble(
             patience=Patience().scaled(settings.retry_scale),
             attempts=crews.__getitem__,
             make_key=make_key,
+            pause=time.sleep,
             wake=wake,
             log_rounds=_log_rounds(log, _stamps(settings, store)),
             reached=_reached(settings, chance),

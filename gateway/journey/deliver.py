@@ -5,7 +5,7 @@ is kept per (partner, case); consent and legal basis are asked again at the mome
 when the partner's signed receipt is verified and stored, not earlier; a partner that cannot take anything is left alone
 (`gateway.delivery.breaker`), and so is one outside its service hours (`gateway.delivery.hours`): its messages wait
 without using up attempts; a message that kills whoever tries it is given up, and takes nobody with it: suspects are
-tried alone.
+tried alone; while the database is away what was heard is kept, as long as the lease lasts.
 Refuses to change a message: the bytes and the manifest are those of the first attempt.
 """
 
@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import structlog
 
 from gateway.delivery.judge import Answer as Heard
 from gateway.delivery.judge import Phase, Result, judge
@@ -28,13 +31,15 @@ from gateway.errors import (
     StaleVersion,
 )
 from gateway.journey.disclose import NEEDS_PERMISSION, permission_now
-from gateway.journey.finish import PURPOSE, Tried, finish
+from gateway.journey.finish import PURPOSE, Tried, finish, patiently
 from gateway.journey.world import World
 from gateway.ports import Answer, CaseRow, Claim, LegRow, Outgoing
 from gateway.referrals.states import State
 from gateway.sealing import heads, http, receipts
 from gateway.sealing.keys import SigningKey
 from gateway.sealing.receipts import Receipt
+
+log = structlog.get_logger()
 
 LAST_CHANCE = "last-chance"
 """The act of trying a message once more that will be given up if this attempt dies too; one at a time anywhere."""
@@ -55,12 +60,13 @@ def deliver(world: World, partner: str, worker: str) -> int:
         if (opens_at := world.know.opens_at(partner, asked_at)) > asked_at:
             return _postpone(world, partner, opens_at)  # 0
         with world.store.unit(partner) as unit:
+            lease = _lease(world)
             claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
             if not claims:
                 return 0
             _require_same_time(world, asked_at, claims[0])
             cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
-            legs = unit.legs.many(sorted({c.message.ref_no for c in claims if c.message.ref_no}))
+            legs = {leg.ref_no: leg for leg in unit.legs.of_cases(sorted(cases))}  # not locked: nobody waits for us
             if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
                 return 0  # somebody else is probing
             if _last_chance(world, claims[0]) and not while_tried.enter_context(world.store.alone(LAST_CHANCE)):
@@ -70,14 +76,27 @@ def deliver(world: World, partner: str, worker: str) -> int:
         world.reached("outbox.claimed")
         refused = [t for c in claims if (t := _poison(world, c) or _refusal(world, c, cases, legs))]  # 2
         blocked = {t.claim.message.mid for t in refused}
-        spare = world.limits.lease_s - world.limits.attempt_timeout_s  # half to begin attempts in, half to commit them
-        give_up_at = world.clock.now() + timedelta(seconds=spare / 2)
         waiting = [c for c in claims if c.message.mid not in blocked]
-        tried = [
-            t for t in world.attempts(partner).map(lambda c: _attempt(world, c, key, give_up_at), waiting) if t
-        ]  # 3
-        finish(world, claims, [*refused, *tried], _untried(waiting, tried))  # 4
+        tried = [t for t in world.attempts(partner).map(lambda c: _attempt(world, c, key, lease), waiting) if t]  # 3
+        finish(world, claims, [*refused, *tried], _untried(waiting, tried), lease.ends_at)  # 4
         return len(refused) + len(tried)
+
+
+class _Lease(NamedTuple):
+    """How long attempts may begin, and when the lease is over."""
+
+    give_up_at: datetime
+    ends_at: datetime
+
+
+def _lease(world: World) -> _Lease:
+    """By our own clock, looked at before messages are leased: so it ends no later than the database thinks.
+
+    What attempts spare of it is half to begin them in, half to commit them.
+    """
+    taken_at, lasts_s = world.clock.now(), world.limits.lease_s
+    spare_s = lasts_s - world.limits.attempt_timeout_s
+    return _Lease(taken_at + timedelta(seconds=spare_s / 2), taken_at + timedelta(seconds=lasts_s))
 
 
 # ── service hours ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,10 +164,10 @@ def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str
 
 
 # ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def _attempt(world: World, claim: Claim, key: SigningKey, give_up_at: datetime) -> Tried | None:
+def _attempt(world: World, claim: Claim, key: SigningKey, lease: _Lease) -> Tried | None:
     """Sign, send, verify, judge. None when the lease would not outlast the attempt, or when we are asked to stop."""
     began_at = world.clock.now()
-    if began_at > give_up_at or world.stopping():
+    if began_at > lease.give_up_at or world.stopping():
         return None
     message = claim.message
     url = world.limits.partner_urls[message.partner]
@@ -164,13 +183,22 @@ def _attempt(world: World, claim: Claim, key: SigningKey, give_up_at: datetime) 
         nonce=world.nonce(),
     )
     sending = Outgoing(message.mid, url, message.content_type, message.body, message.jws, headers)
-    answer = world.channels[message.partner].send(sending)
+    answer = _send(world, message.partner, sending)
     ended_at = world.clock.now()
     world.reached("attempt.answered")
-    receipt = _receipt(world, claim, answer, ended_at)
+    receipt = patiently(world, lease.ends_at, lambda: _receipt(world, claim, answer, ended_at))
     judgement = judge(_heard(answer, receipt))
     world.reached("attempt.judged")
     return Tried(claim, answer, receipt, judgement, None, began_at, ended_at, _head(sending, answer))
+
+
+def _send(world: World, partner: str, sending: Outgoing) -> Answer:
+    """One that breaks is an attempt that failed, at who knows what point: others beside it have receipts to keep."""
+    try:
+        return world.channels[partner].send(sending)
+    except Exception as error:  # noqa: BLE001 - whatever an adapter overlooked
+        log.error("channel.broken", partner=partner, mid=sending.mid, error=type(error).__name__)  # noqa: TRY400
+        return Answer(Phase.ATTEMPT, None, None, None, None, "the channel broke")
 
 
 def _head(sent: Outgoing, answer: Answer) -> bytes | None:
@@ -193,6 +221,7 @@ def _heard(answer: Answer, receipt: Receipt | None) -> Heard:
 
 
 def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Receipt | None:
+    """The receipt, if it is one. Raises StoreUnavailable when the partner's keys cannot be looked up."""
     if answer.receipt_jws is None:
         return None
     message = claim.message

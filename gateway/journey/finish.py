@@ -2,20 +2,22 @@
 
 Rules: only who still holds the fence of a message ends its attempt; a message that is across moves its leg, one that
 may not leave any more calls its leg back; what is blocked or dead is shown to a person; the breaker hears how each
-attempt went, and when messages begin or cease to queue a person is told, once.
+attempt went, and when messages begin or cease to queue a person is told, once. While the database is away it is asked
+again, as long as the lease lasts: an interruption costs no receipt.
 Refuses to judge: what an answer means is known by then (`gateway.delivery.judge`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from datetime import datetime
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable, Sequence, Set
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
 
 from gateway.delivery import breaker
 from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Judgement, Kind, Line
-from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage
+from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage, StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, call_back
@@ -31,6 +33,9 @@ SUSPENDED_S = 3600
 """A partner that says it has gone (410) is asked again no sooner than this."""
 QUEUEING = "queueing"
 """The work item that stands while messages to a partner queue because its line is shut."""
+AGAIN_S, LONGEST_S = 0.1, 1.0
+"""A database that is away is asked again after this, then after twice as long each time."""
+Done = TypeVar("Done")
 _WRITTEN = {"ready": "delivery.retried", "dead": "delivery.buried"}
 
 
@@ -47,10 +52,38 @@ class Tried(NamedTuple):
     head: bytes | None = None
 
 
-def finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], untried: Sequence[Claim]) -> None:
-    """Write what became of these claims: those that were tried, and the `untried`, which are given back."""
+def patiently(world: World, until: datetime, act: Callable[[], Done]) -> Done:
+    """Do what needs the database, again and again while it is away, until then. Raises StoreUnavailable."""
+    wait_s = AGAIN_S
+    while True:
+        try:
+            return act()
+        except StoreUnavailable:
+            if world.clock.now() + timedelta(seconds=wait_s) > until:
+                raise
+        world.pause(wait_s)
+        wait_s = min(2 * wait_s, LONGEST_S)
+
+
+def finish(
+    world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], untried: Sequence[Claim], until: datetime
+) -> None:
+    """Write what became of these claims: those that were tried, and the `untried`, which are given back.
+
+    Tries it `until` then, while the database is away; raises StoreUnavailable.
+    """
+    again = itertools.count()
+    patiently(world, until, lambda: _write(world, claims, all_tried, untried, again=next(again) > 0))
+    world.reached("delivery.committed")
+
+
+def _write(
+    world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], untried: Sequence[Claim], *, again: bool
+) -> None:
     partner = claims[0].message.partner
     with world.store.unit(partner) as unit:
+        if again and _written(unit, all_tried):
+            return  # the connection broke after the commit
         finishes = [_outcome(world, t) for t in all_tried]
         legs = _legs(unit, all_tried, finishes)  # before deliveries, the order in which everybody locks
         unit.outbox.release(untried)
@@ -67,7 +100,10 @@ def finish(world: World, claims: Sequence[Claim], all_tried: Sequence[Tried], un
             world.reached("line.turned")
         events = events or [world.event("delivery.released", PURPOSE, partner=partner)]
         unit.commit(*events, *(one.act for one in called_back), *turned)
-    world.reached("delivery.committed")
+
+
+def _written(unit: Unit, all_tried: Sequence[Tried]) -> bool:
+    return any(a.fence == t.claim.fence for t in all_tried[:1] for a in unit.outbox.attempts(t.claim.message.mid))
 
 
 def _outcome(world: World, tried: Tried) -> Finish:

@@ -111,7 +111,8 @@ def nobody_is(partner: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class World:
     """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids;
-    `attempts(partner)` runs attempts to it side by side; `make_key(kid)` makes the private half of a key of ours, once.
+    `attempts(partner)` runs attempts to it side by side; `make_key(kid)` makes the private half of a key of ours, once;
+    `pause(seconds)` lets time pass.
 
     While `unseen()`, nothing is sent: too few outsiders keep the exchange log, and whoever runs us wants them to.
     Once `stopping()`, nothing is begun that is not under way.
@@ -135,6 +136,7 @@ class World:
     retry: RetrySchedule
     attempts: Callable[[str], Executor]
     make_key: Callable[[str], SigningKey]
+    pause: Callable[[float], None]
     wake: Wake = nobody
     log_rounds: Mapping[str, Round] = field(default_factory=dict)
     reached: Reached = nothing

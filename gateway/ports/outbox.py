@@ -139,7 +139,8 @@ class Outbox(Protocol):
 
         Nothing while the partner's gate is shut or its line is open; one, marked as a probe, when a probe is due (see
         `Lines.probe`). While a line goes slowly, no more than are left of those that may be under way anywhere.
-        A message whose last lease ran out without a result is suspect and comes alone.
+        A message whose last lease ran out without a result is suspect and comes alone. A lease begins now, not with the
+        unit.
         """
         ...
 

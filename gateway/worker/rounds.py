@@ -81,10 +81,10 @@ def _each(world: World) -> int:
         except Exception as error:  # noqa: BLE001 - raised below
             errors.append(error)
     if errors:
-        gravest = min(errors, key=lambda error: isinstance(error, GatewayError))
-        for error in errors:
-            if error is not gravest:
-                _tell(error)
+        gravest = min(errors, key=lambda one: isinstance(one, GatewayError))
+        for other in errors:
+            if other is not gravest:
+                _tell(other)
         raise gravest
     return done
 

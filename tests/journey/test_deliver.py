@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.schedule import STEPS, RetrySchedule
+from gateway.errors import StoreUnavailable
 from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.ports import Answer, Outgoing, Store, Unit
 from gateway.referrals.states import State
 from gateway.sealing import heads, http, receipts
+from gateway.sealing.keys import KeyFinder
 from tests.journey.world import (
     HEAD,
     PARTNERS,
     Killed,
+    Partner,
     Scene,
     a_case,
     again,
@@ -323,6 +333,133 @@ def test_cases_do_not_wait_for_each_other(scene: Scene) -> None:
     scene.partners["KEIS"].will(timeout)
     scene.deliver("KEIS")
     assert sorted(d["state"] for d in scene.rows("delivery")) == ["delivered", "delivered", "ready"]
+
+
+# ── our own house ────────────────────────────────────────────────────────────────────────────────────────────────────
+def breaks(partner: Partner, message: Outgoing) -> Answer:
+    partner.taken[message.mid] = partner.open(message)
+    raise OverflowError(a_case().values["korNm"])
+
+
+@pytest.fixture
+def lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged."""
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with capture_logs() as said:
+        yield said
+    structlog.configure(**configured)
+
+
+def test_a_channel_that_breaks_fails_its_own_attempt_and_no_other(
+    scene: Scene, lines: list[MutableMapping[str, Any]]
+) -> None:
+    scene.refer(*(a_case(n, entry={"services": {"KEIS": ["01"]}}) for n in (1, 2, 3)))
+    scene.partners["KEIS"].will(good, breaks, good)
+    assert scene.deliver("KEIS") == 3
+    assert sorted((d["state"], d["attempts"], d["crashes"]) for d in scene.rows("delivery")) == [
+        ("delivered", 1, 0),
+        ("delivered", 1, 0),
+        ("ready", 1, 0),
+    ]
+    assert len([r for r in scene.rows("receipt") if r["direction"] == "out"]) == 2
+    [broken] = [a for a in attempts(scene) if a["error_class"]]
+    assert (broken["phase"], broken["error_class"]) == ("attempt", "unreachable")
+    assert broken["head"] is not None  # it may have been sent
+    [said] = [line for line in lines if line["event"] == "channel.broken"]
+    assert (said["partner"], said["mid"], said["error"]) == ("KEIS", broken["mid"], "OverflowError")
+    assert_nothing_personal(scene, texts=[str(lines)])
+
+
+class Away:
+    """A store that is away when the units with these numbers are opened, or when they have ended (`after`)."""
+
+    def __init__(self, store: Store, *numbers: int, after: int = 0) -> None:
+        self._store, self._away, self._after, self.opened = store, numbers, after, 0
+
+    @contextmanager
+    def unit(self, partner: str | None = None) -> Iterator[Unit]:
+        self.opened += 1
+        if self.opened in self._away:
+            raise StoreUnavailable
+        with self._store.unit(partner) as unit:
+            yield unit
+        if self.opened == self._after:
+            raise StoreUnavailable
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_database_that_is_away_when_it_is_to_be_written_is_waited_for_and_the_receipt_kept(scene: Scene) -> None:
+    only_keis(scene)
+    store = Away(scene.store, 2, 3, 4)
+    assert deliver(replace(scene.world, store=store), "KEIS", "w1") == 1
+    assert store.opened == 5
+    assert (delivery(scene)["state"], delivery(scene)["crashes"]) == ("delivered", 0)
+    assert [r["decision"] for r in scene.rows("receipt")] == ["accepted"]
+
+
+def test_what_was_written_when_the_connection_broke_is_not_written_again(scene: Scene) -> None:
+    only_keis(scene)
+    since = len(scene.events())
+    store = Away(scene.store, after=2)
+    assert deliver(replace(scene.world, store=store), "KEIS", "w1") == 1
+    assert store.opened == 3
+    assert delivery(scene)["state"] == "delivered"
+    assert scene.acts(since) == [("delivery.leased", "done", None), ("delivery.attempted", "done", None)]
+
+
+def test_a_database_that_is_away_when_a_receipt_is_to_be_proven_is_waited_for(scene: Scene) -> None:
+    only_keis(scene)
+    asked: list[str] = []
+
+    def keys(owner: str) -> KeyFinder:
+        asked.append(owner)
+        if len(asked) < 3:
+            raise StoreUnavailable
+        return scene.world.keys(owner)
+
+    assert deliver(replace(scene.world, keys=keys), "KEIS", "w1") == 1
+    assert asked == ["KEIS"] * 3
+    assert delivery(scene)["state"] == "delivered"
+
+
+def test_it_is_waited_for_while_the_lease_lasts_and_no_longer(scene: Scene) -> None:
+    only_keis(scene)
+    store, began_at = Away(scene.store, *range(2, 1000)), scene.clock.now()
+    with pytest.raises(StoreUnavailable):
+        deliver(replace(scene.world, store=store), "KEIS", "w1")
+    waited = (scene.clock.now() - began_at).total_seconds()
+    assert scene.world.limits.lease_s - 2 < waited <= scene.world.limits.lease_s
+    assert store.opened < 50
+    assert delivery(scene)["state"] in ("leased", "ready")
+
+
+def test_claiming_waits_for_nobody_who_works_on_the_leg_or_the_case(real: Scene) -> None:
+    only_keis(real)
+    leg = real.legs(a_case().case_no)["KEIS"]
+    with ThreadPoolExecutor(1) as worker, real.store.unit() as unit:
+        unit.legs.many([leg.ref_no])
+        unit.cases.load([leg.case_no])
+        claimed = threading.Event()
+        world = replace(real.world, reached=lambda point: claimed.set() if point == "outbox.claimed" else None)
+        worker.submit(deliver, world, "KEIS", "w1")
+        assert claimed.wait(5)
+
+
+def test_no_attempt_begins_that_the_lease_does_not_outlast_however_long_the_claim_took(scene: Scene) -> None:
+    """The clock goes on while messages are leased, and the lease with it."""
+    only_keis(scene)
+    spare = (scene.world.limits.lease_s - scene.world.limits.attempt_timeout_s) / 2
+
+    def slow(point: str) -> None:
+        if point == "outbox.claimed":
+            scene.clock.pass_(seconds=spare)
+
+    assert deliver(replace(scene.world, reached=slow), "KEIS", "w1") == 0
+    assert scene.partners["KEIS"].sent == []
+    assert (delivery(scene)["state"], delivery(scene)["attempts"]) == ("ready", 0)
 
 
 # ── crashes ──────────────────────────────────────────────────────────────────────────────────────────────────────────

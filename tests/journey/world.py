@@ -373,6 +373,7 @@ def make_scene(store: Any, folder: Path, **parts: Any) -> Scene:
         retry=RetrySchedule(),
         attempts=lambda partner: OneByOne(),
         make_key=generate,
+        pause=lambda seconds: clock.pass_(seconds=seconds),
     )
     return Scene(replace(world, **parts), clock, partners, folder / "in")
 

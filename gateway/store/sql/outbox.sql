@@ -31,9 +31,9 @@ select partner, case_no, max(seq) from message where direction = 'out' and case_
 
 -- name: claim
 -- Lease due messages, head of line per (partner, case); the database's clock decides, SKIP LOCKED keeps workers apart.
--- A gate that is shut gives nothing, an open line nothing until its probe is due, and then one; a line that goes slowly
--- gives to who has counted what is under way. Whoever held a lease that ran out has died of something: such a message
--- comes alone.
+-- A lease begins when it is taken, however long its transaction has waited. A gate that is shut gives nothing, an open
+-- line nothing until its probe is due, and then one; a line that goes slowly gives to who has counted what is under way.
+-- Whoever held a lease that ran out has died of something: such a message comes alone.
 with line as (
     select coalesce(max(case when gate <> 'open' then 0
                              when breaker <> 'closed' then case when due_at <= now() then 1 else 0 end
@@ -55,8 +55,8 @@ with line as (
     select * from head where mid = (select mid from suspect) or not exists (select 1 from suspect)
 )
 update delivery d
-set state = 'leased', fence = d.fence + 1, lease_owner = :worker, lease_until = now() + make_interval(secs => :lease_s),
-    crashes = h.crashes
+set state = 'leased', fence = d.fence + 1, lease_owner = :worker, crashes = h.crashes,
+    lease_until = clock_timestamp() + make_interval(secs => :lease_s)
 from chosen h join message m on m.partner = h.partner and m.direction = 'out' and m.mid = h.mid
 where d.partner = h.partner and d.mid = h.mid
 returning m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,

@@ -152,6 +152,14 @@ def test_the_worst_issue_speaks_for_an_operation_outcome(line: Line, httpx2_mock
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "Mon, 23 Nov 2026 00:01:30 GMT", "Date": "Mon, 23 Nov 2026 00:00:00 GMT"}, 90.0),
         ({"Retry-After": "Mon, 23 Nov 2026 00:01:30 GMT", "Date": "never"}, None),
+        (
+            {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Date": "Mon, 23 Nov 2026 00:00:00 GMT"},
+            None,
+        ),
+        (
+            {"Retry-After": "Mon, 23 Nov 2026 00:01:30 GMT", "Date": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+            None,
+        ),
         ({}, None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from gateway.ports import AttemptRow, Finish, ReceiptRow, ReplayRow, Store, WorkItem
@@ -43,6 +44,18 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_old_holder_changes_nothing(s
         assert unit.outbox.waiting() == {}
         told = next(iter(unit.outbox.report()))
         assert (told["state"], told["receipt"], told["attempts"]) == ("delivered", "accepted", 1)
+
+
+def test_a_lease_begins_when_it_is_taken_not_with_its_unit(store: Store) -> None:
+    with store.unit() as unit:
+        unit.outbox.enqueue([message()])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        time.sleep(1.5)
+        assert len(unit.outbox.claim("KEIS", "w", 9, 1.2)) == 1
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.outbox.claim("KEIS", "w", 9, 30.0) == []
 
 
 def test_a_released_lease_may_be_taken_at_once_and_counts_no_attempt(store: Store) -> None:

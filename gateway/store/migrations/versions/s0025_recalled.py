@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.store.migrate import run_step
 
 revision = "0025_recalled"
-down_revision = "0022_heads"
+down_revision = "0024_not_to_refer"
 
 
 def upgrade() -> None:
