@@ -32,6 +32,10 @@ class RtwFiles:
     def __init__(self, schemas: Path) -> None:
         self._layout = Layout.load(schemas / "comwel" / "rtw" / "layout.json")
 
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Raises `WrongLength` or `Undecodable`, naming the field, when `build` would."""
+        self._packed(1, row)
+
     def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
         """Write one file atomically; returns its SHA-256, hex."""
         path = directory / f"RHB_RTW_{file_date:%Y%m%d}_{file_seq:05d}.dat"
@@ -49,9 +53,12 @@ class RtwFiles:
             "layVer": "0100",
             "charset": "CP949",
         }
-        body = (self._layout.pack("U", {"recTp": "U", "seq": seq, **row}) for seq, row in enumerate(rows, start=1))
+        body = (self._packed(seq, row) for seq, row in enumerate(rows, start=1))
         tail = {"recTp": "T", **_totals(rows), "eof": "EOF"}
         return b"".join([self._layout.pack("H", head), *body, self._layout.pack("T", tail)])
+
+    def _packed(self, seq: int, row: Mapping[str, Any]) -> bytes:
+        return self._layout.pack("U", {"recTp": "U", "seq": seq, **row})
 
     def read(self, data: bytes) -> list[dict[str, Any]]:
         """The rows of a file, as they were given to `build`. Raises `WrongLength` or `TotalsMismatch`."""

@@ -2,7 +2,8 @@
 
 Rules: the judgement is derived from the facts of a leg by a versioned definition, never typed; an update that says
 nothing new is not written; a file to COMWEL is allocated in the database first, written after that, and a crash between
-the two writes the same bytes again.
+the two writes the same bytes again; an update that does not fit into COMWEL's register is shown to a person and holds
+up no other.
 Refuses to send the same update twice, and to judge by anything but stored facts.
 """
 
@@ -13,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.documents.strict_json import dumps, reread
+from gateway.errors import Refused
 from gateway.journey.translate import translate
 from gateway.journey.world import World
 from gateway.korea import SEVERE
@@ -82,29 +84,35 @@ def judge_changed(world: World, most: int = MOST) -> int:
         legs = unit.legs.untracked(most, _settled(world))
         if not legs:
             return 0
-        updates = _updates(world, unit, legs)
+        updates, refused = _updates(world, unit, legs)
         unit.facts.add_updates(updates)
-        unit.add_work(_close_requests(world, unit, legs))
+        unit.add_work([*refused, *_close_requests(world, unit, legs)])
         unit.legs.mark_tracked(legs)
         world.reached("outcome.judged")
         unit.commit(world.event("outcomes.judged", PURPOSE, counts={"legs": len(legs), "updates": len(updates)}))
         return len(legs)
 
 
-def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[UpdateRow]:
-    """What these legs have to say anew."""
+def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> tuple[list[UpdateRow], list[WorkItem]]:
+    """What these legs have to say anew, and what of it could not be written."""
     ref_nos = [leg.ref_no for leg in legs]
     records = unit.cases.records(sorted({leg.case_no for leg in legs}))
     last = unit.facts.last_updates(ref_nos)
     told: dict[str, list[FactRow]] = {}
     for fact in unit.facts.of(ref_nos):
         told.setdefault(fact.ref_no, []).append(fact)
-    found = (
-        _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), records.get(leg.case_no))
-        for leg in legs
-        if leg.ref_no in told
-    )
-    return [update for update in found if update]
+    found: list[UpdateRow] = []
+    refused: list[WorkItem] = []
+    for leg in legs:
+        if leg.ref_no not in told:
+            continue
+        try:
+            update = _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), records.get(leg.case_no))
+        except Refused as refusal:
+            refused.append(_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
+        else:
+            found += [update] if update else []
+    return found, refused
 
 
 def _update(
@@ -117,7 +125,14 @@ def _update(
         return None
     document = update.document()
     world.know.schemas.require(UPDATE_SCHEMA, document)
-    return UpdateRow(leg.ref_no, update.update_no, leg.case_no, dumps(document), None, None, world.clock.now())
+    made = UpdateRow(leg.ref_no, update.update_no, leg.case_no, dumps(document), None, None, world.clock.now())
+    _row(world, made)  # what could not be written later is refused now
+    return made
+
+
+def _refused(world: World, case_no: str, ref_no: str, partner: str | None, refusal: Refused) -> WorkItem:
+    """One leg says what COMWEL's register has no room for: a person looks, and no other update waits for it."""
+    return WorkItem("update-refused", refusal.code, case_no, ref_no, partner, None, world.clock.now())
 
 
 def _judged(world: World, leg: LegRow, told: Sequence[FactRow], record: Mapping[str, Any]) -> Judgement:
@@ -168,7 +183,8 @@ def write_back(world: World) -> int:
     with world.store.unit() as unit:
         waiting = unit.facts.unwritten_files()
         for file_date, file_seq, updates in waiting:
-            rows = [_row(world, u) for u in updates]
+            rows, refused = _rows(world, updates)
+            unit.add_work(refused)
             sha256 = world.register.write(world.limits.to_comwel, file_date, file_seq, rows)
             unit.facts.file_written(file_date, file_seq, sha256, world.clock.now())
         if waiting:
@@ -176,9 +192,24 @@ def write_back(world: World) -> int:
     return len(waiting)
 
 
+def _rows(world: World, updates: Sequence[UpdateRow]) -> tuple[list[Mapping[str, Any]], list[WorkItem]]:
+    """The rows of a file. An update that an earlier release let through is left out, and shown to a person."""
+    rows: list[Mapping[str, Any]] = []
+    refused: list[WorkItem] = []
+    for update in updates:
+        try:
+            rows.append(_row(world, update))
+        except Refused as refusal:
+            partner = reread(update.content).get("partner")
+            refused.append(_refused(world, update.case_no, update.ref_no, partner, refusal))
+    return rows, refused
+
+
 def _row(world: World, update: UpdateRow) -> Mapping[str, Any]:
+    """COMWEL's row of an update. Raises Refused when there is none."""
     row = translate(world, "outcome-to-comwel|1.0.0", reread(update.content)).document
     world.know.schemas.require(ROW_SCHEMA, row)
+    world.register.check(row)
     return row
 
 

@@ -118,6 +118,10 @@ class HandedFiles(Protocol):
 class RtwRegister(Protocol):
     """COMWEL's return-to-work register, written back as files."""
 
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Whether a file has room for a row. Raises HandoverRefused."""
+        ...
+
     def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
         """Write one file atomically; the same rows give the same bytes. Returns their SHA-256, hex."""
         ...

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import reduce
 from hashlib import sha256
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ import pytest
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners.pretend.scripts import Kind
 from gateway.config import Settings
-from gateway.documents.strict_json import reread
+from gateway.documents.strict_json import dumps, reread
 from gateway.journey.track import end_checks
-from gateway.ports import LegRow
+from gateway.ports import LegRow, UpdateRow
 from tests.journey.world import (
     DAY,
     PARTNERS,
@@ -27,6 +29,7 @@ from tests.journey.world import (
     again,
     assert_nothing_personal,
     event_of,
+    letter,
     retained,
     told,
 )
@@ -39,6 +42,9 @@ class Register:
 
     def __init__(self, *, dies: str = "") -> None:
         self.files, self.dies, self.calls = RtwFiles(Settings().schemas), dies, 0
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        self.files.check(row)
 
     def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
         self.calls += 1
@@ -216,6 +222,57 @@ def test_no_employers_name_can_stop_the_write_back(scene: Scene, employer: str) 
     [path] = written(scene)
     [row] = rows_of(path)
     assert row["updNo"] == 1
+
+
+@pytest.mark.parametrize(
+    ("partner", "job", "value", "code"),
+    [
+        ("KEIS", ("body", "empInfo", "sal"), 10**12, "E-LEN"),
+        ("KEAD", ("emp", "startDt"), "1899-12-31", "DOC-SCHEMA"),
+    ],
+)
+def test_an_update_that_cannot_be_written_is_shown_to_a_person_and_stops_no_other(
+    scene: Scene, partner: str, job: Sequence[str], value: object, code: str
+) -> None:
+    legs = scene.referred(a_case())
+    scene.clock.day = day = START + 2 * DAY
+    for name in (partner, "TRN"):
+        for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+            assert scene.say(legs[name], kind, seq).status == 200
+        said = letter(legs[name], Kind.PLACED, 3, on=day, job=a_job(START))
+        if name == partner:
+            reduce(getitem, job[:-1], said.document)[job[-1]] = value
+        assert scene.hear(said).status == 200
+    scene.track()
+    assert [u["ref_no"] for u in updates(scene)] == [legs["TRN"].ref_no]
+    assert [len(rows_of(path)) for path in written(scene)] == [1]
+    [work] = [w for w in scene.rows("work_item") if not w["kind"].startswith("outcome-")]
+    assert (work["kind"], work["code"], work["ref_no"]) == ("update-refused", code, legs[partner].ref_no)
+    assert scene.track() == 0
+    right = event_of(Kind.PLACED, day, job=a_job(START), corrects=3)
+    assert scene.hear(told(legs[partner], right, 4)).status == 200
+    scene.track()
+    assert [(u["ref_no"], u["update_no"]) for u in updates(scene)] == [
+        (legs[name].ref_no, 1) for name in sorted(("TRN", partner), key=lambda name: legs[name].ref_no)
+    ]
+    assert_nothing_personal(scene)
+
+
+def test_an_update_that_was_taken_before_it_was_looked_at_like_this_stops_no_file(scene: Scene) -> None:
+    """It waits already, or stands in a file that is not written: the others are, and a person is told."""
+    leg = placed(scene)
+    scene.track()
+    [good] = updates(scene)
+    content = reread(good["content"])
+    bad = dumps({**content, "updateNo": 2, "employment": {**content["employment"], "wage": 10**12}})
+    with scene.store.unit() as unit:
+        unit.facts.add_updates([UpdateRow(leg.ref_no, 2, leg.case_no, bad, None, None, scene.clock.now())])
+        unit.facts.add_updates([UpdateRow(leg.ref_no, 3, leg.case_no, good["content"], None, None, scene.clock.now())])
+        unit.commit(scene.world.event("outcomes.judged", "rtw-tracking"))
+    assert [scene.track(), scene.track()] == [1, 0]
+    assert [len(rows_of(path)) for path in written(scene)] == [1, 1]
+    [work] = scene.rows("work_item")
+    assert (work["kind"], work["code"], work["ref_no"]) == ("update-refused", "E-LEN", leg.ref_no)
 
 
 # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────────────

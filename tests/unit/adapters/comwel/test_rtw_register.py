@@ -94,7 +94,10 @@ def test_what_does_not_fit_refuses_the_file_and_writes_nothing(
     register: RtwFiles, tmp_path: Path, change: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
+        register.check(LEAST | change)
+    with pytest.raises(error):
         register.write(tmp_path, DAY, 1, [LEAST | change])
+    register.check(FULL)
     assert list(tmp_path.iterdir()) == []
 
 
