@@ -66,8 +66,9 @@ class Legs(Part):
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
-        told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]
-        _SQL.mark_recalled(self._c, rows=as_json(told))
+        if revisions:
+            told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]
+            _SQL.mark_recalled(self._c, rows=as_json(told))
 
     def end_requests(self, statuses: Mapping[str, str]) -> None:
         if statuses:
