@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.store.migrate import run_step
 
-revision = "0025_recalled"
-down_revision = "0024_not_to_refer"
+revision = "0026_recalled"
+down_revision = "0025_acts_in_time"
 
 
 def upgrade() -> None:
