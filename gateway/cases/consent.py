@@ -10,8 +10,8 @@ It refuses to complete, to extend, or to infer a consent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.cases.facts import completed_years
@@ -96,6 +96,22 @@ def _mandate_covers(representative: Mapping[str, Any], day: date) -> bool:
     if not start or day < date.fromisoformat(start):
         return False
     return not end or day <= date.fromisoformat(end)
+
+
+def turns(record: Mapping[str, Any], comwel: Mapping[str, str] | None = None) -> Iterator[datetime]:
+    """The moments at which time alone begins or ends what `find` may use: periods, withdrawals, COMWEL's own record."""
+    for one in (*record.get("consent", ()), comwel or {}):
+        if start := one.get("from"):
+            yield midnight(date.fromisoformat(start))
+        if (until := one.get("until")) and (last := date.fromisoformat(until)) < date.max:
+            yield midnight(last + timedelta(1))
+        if withdrawn := one.get("withdrawnAt"):
+            yield _moment(withdrawn)
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in Korea."""
+    return datetime(day.year, day.month, day.day, tzinfo=KST)
 
 
 def _comwel_says_no(comwel: Mapping[str, str], day: date) -> str | None:

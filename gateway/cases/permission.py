@@ -32,7 +32,17 @@ from gateway.errors import (
 )
 from gateway.korea import KST
 
-__all__ = ["Decision", "EntryState", "PartnerTerms", "Permission", "may_refer", "narrow", "permit", "verdict"]
+__all__ = [
+    "Decision",
+    "EntryState",
+    "PartnerTerms",
+    "Permission",
+    "holds_until",
+    "may_refer",
+    "narrow",
+    "permit",
+    "verdict",
+]
 
 
 class EntryState(StrEnum):
@@ -158,6 +168,19 @@ def verdict(
 
 
 _ORDER = (ConsentMissing, LegalBasisMissing)
+
+
+def holds_until(
+    record: Mapping[str, Any], at: datetime, a1_consent: Mapping[str, str] | None = None
+) -> datetime | None:
+    """The first moment after `at` at which time alone may permit or refuse another partner; None: there is none.
+
+    Which fields of a delicate case leave may change on other days, too: that is asked at SEND time.
+    """
+    moments = [*consents.turns(record, a1_consent)]
+    if approval := record.get("approvalDate"):
+        moments.append(consents.midnight(date.fromisoformat(approval)))
+    return min((m for m in moments if m > at and m.year < date.max.year), default=None)
 
 
 def _needs_consent(bases: LegalBases, partner: PartnerTerms) -> bool:

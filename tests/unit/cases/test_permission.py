@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cases.legal_basis import LegalBases
-from gateway.cases.permission import may_refer, narrow, permit, verdict
+from gateway.cases.permission import holds_until, may_refer, narrow, permit, verdict
 from gateway.errors import (
     ConsentMissing,
     DataFileInvalid,
@@ -371,3 +371,46 @@ def test_every_basis_says_where_it_is_written_and_never_carries_a_resident_numbe
     assert all(b.law for b in BASES.bases.values())
     assert {b["rrn"] for b in RAW["bases"].values()} == {"never"}
     assert not any({"foreignRegNo", "matchToken"} & b.fields for b in BASES.bases.values())
+
+
+# ── what time alone does ─────────────────────────────────────────────────────────────────────────────────────────────
+SOME_DAYS = st.dates(date(2026, 11, 20), date(2026, 12, 10)).map(date.isoformat)
+SOME_MOMENTS = st.tuples(SOME_DAYS, st.integers(0, 23)).map(lambda at: f"{at[0]}T{at[1]:02}:30:00+09:00")
+SOME_CONSENTS = st.builds(
+    lambda to, start, end, withdrawn: consent(recipients=to, until=end, withdrawnAt=withdrawn, **{"from": start}),
+    st.sampled_from([["KEIS"], ["KEAD"], ["KEIS", "KEAD"]]),
+    SOME_DAYS,
+    SOME_DAYS,
+    st.none() | SOME_MOMENTS,
+)
+
+
+@pytest.mark.rule("R-08")
+@settings(deadline=None)
+@given(
+    consents=st.lists(SOME_CONSENTS, max_size=2),
+    approved=SOME_DAYS,
+    own=st.fixed_dictionaries({"yn": st.just("Y")}, optional={"from": SOME_DAYS, "until": SOME_DAYS}),
+    hours=st.lists(st.integers(0, 24 * 25), min_size=2, max_size=2).map(sorted),
+)
+def test_as_long_as_a_judgement_holds_time_changes_nothing(
+    consents: list[dict[str, Any]], approved: str, own: dict[str, str], hours: list[int]
+) -> None:
+    case = record(consent=consents, approvalDate=approved)
+    then, later = (datetime(2026, 11, 18, tzinfo=UTC) + timedelta(hours=n) for n in hours)
+    end = holds_until(case, then, own)
+
+    def judged(at: datetime) -> list[tuple[str, str | None]]:
+        return [
+            verdict(case, entry_state="present", partners=(one,), bases=BASES, at=at, a1_consent=own)
+            for one in (KEIS, KEAD)
+        ]
+
+    assert end is None or end > then
+    if end is None or later < end:
+        assert judged(later) == judged(then)
+
+
+def test_a_day_after_the_last_there_is_never_comes() -> None:
+    case = record(consent=[consent(until="9999-12-31")], approvalDate="2026-01-20")
+    assert holds_until(case, datetime(2026, 12, 1, tzinfo=UTC)) is None
