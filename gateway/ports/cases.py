@@ -28,6 +28,14 @@ class CaseRow(NamedTuple):
     screened: int
     referred: int
     updated_at: datetime
+    facts_date: date | None = None
+    facts_seq: int | None = None
+    entry_date: date | None = None
+    entry_seq: int | None = None
+    entry_version: int | None = None
+    unserved: str = ""
+    holds_until: datetime | None = None
+    judged: int = 0
 
 
 class JudgedRow(NamedTuple):
@@ -88,6 +96,14 @@ class Caseload(Protocol):
 
     def save(self, changes: Sequence[CaseChange]) -> None:
         """Write new revisions and their history."""
+        ...
+
+    def note(self, rows: Sequence[CaseRow]) -> None:
+        """Write what is no revision of these cases: what judging says of them, and which file speaks for the entry."""
+        ...
+
+    def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
+        """Live cases that are newer than their judgement, or whose judgement held until this business time; locked."""
         ...
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:

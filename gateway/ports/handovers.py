@@ -8,7 +8,10 @@ from typing import NamedTuple, Protocol
 
 
 class HandoverFile(NamedTuple):
-    """One file from COMWEL as the gateway judged it. `way` A1|A6; `status` accepted|replaced|rejected."""
+    """One file from COMWEL as the gateway judged it. `way` A1|A6; `status` accepted|replaced|rejected.
+
+    `stands_for` is the number of the file that a resend stands for; None: it stands for itself.
+    """
 
     file_id: str
     way: str
@@ -22,6 +25,7 @@ class HandoverFile(NamedTuple):
     records: int
     quarantined: int
     received_at: datetime
+    stands_for: int | None = None
 
 
 class QuarantinedRow(NamedTuple):
@@ -37,7 +41,7 @@ class QuarantinedRow(NamedTuple):
 
 
 class ParkedRow(NamedTuple):
-    """A version that came before its turn and waits."""
+    """A version that came before its turn and waits. `told_date` and `told_seq` say which file speaks in it."""
 
     case_no: str
     version: int
@@ -48,6 +52,8 @@ class ParkedRow(NamedTuple):
     file_id: str
     record_no: int
     parked_at: datetime
+    told_date: date | None = None
+    told_seq: int | None = None
 
 
 class Handovers(Protocol):
@@ -74,7 +80,7 @@ class Handovers(Protocol):
         ...
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
-        """What waits for these cases, by case and version."""
+        """What waits for these cases, by case, version and the order of the files that speak in it."""
         ...
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None: ...

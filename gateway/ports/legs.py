@@ -79,7 +79,7 @@ class Legs(Protocol):
         ...
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
-        """Open legs whose case may no longer be served: not ok, not live, excluded, or of another version.
+        """Open legs whose case may no longer be served, or not to their partner: barred, or of another version.
 
         Not those that were called back at this revision of their case already.
         """

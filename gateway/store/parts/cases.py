@@ -12,6 +12,21 @@ from gateway.store.sealed import CASE, HISTORY, JUDGED, SCREENING
 from gateway.store.shapes import as_arrays, as_rows, in_slices
 from gateway.store.statements import STATEMENTS as _SQL
 
+_NOTED = (
+    "case_no",
+    "verdict",
+    "reason",
+    "barred",
+    "referred",
+    "entry_date",
+    "entry_seq",
+    "entry_version",
+    "unserved",
+    "holds_until",
+    "judged",
+)
+"""What is written of a case without a revision."""
+
 
 class Caseload(Part):
     """See `ports.Caseload`."""
@@ -39,6 +54,13 @@ class Caseload(Part):
         ]
         names = ("case_no", "revision", "record", "change", "file_id", "at")
         _SQL.add_history(self._c, **as_arrays(names, history))
+
+    def note(self, rows: Sequence[CaseRow]) -> None:
+        for some in in_slices(rows):
+            _SQL.note_cases(self._c, **as_arrays(_NOTED, [[getattr(row, name) for name in _NOTED] for row in some]))
+
+    def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
+        return self._opened(CASE, CaseRow, _SQL.to_judge(self._c, now=now, limit=limit))
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
         found = _SQL.record_as_of(self._c, case_no=case_no, at=at)

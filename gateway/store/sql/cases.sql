@@ -3,13 +3,15 @@
 -- name: load_cases
 -- These cases, locked until the unit ends.
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, barred, screened, referred, updated_at,
+       verdict, reason, merged_into, barred, screened, referred, updated_at, facts_date, facts_seq, entry_date,
+       entry_seq, entry_version, unserved, holds_until, judged,
        (select k.content from vault_key k where k.case_no = case_record.case_no)
 from case_record where case_no = any(:case_nos) order by case_no for update;
 
 -- name: look_cases
 select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-       verdict, reason, merged_into, barred, screened, referred, updated_at,
+       verdict, reason, merged_into, barred, screened, referred, updated_at, facts_date, facts_seq, entry_date,
+       entry_seq, entry_version, unserved, holds_until, judged,
        (select k.content from vault_key k where k.case_no = case_record.case_no)
 from case_record where case_no = any(:case_nos);
 
@@ -30,12 +32,15 @@ from case_history where case_no = :case_no and at <= :at order by revision desc 
 -- A case comes once; in order, so that two writers cannot block each other.
 insert into case_record
     (case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
-     verdict, reason, merged_into, barred, screened, referred, updated_at)
+     verdict, reason, merged_into, barred, screened, referred, updated_at, facts_date, facts_seq, entry_date,
+     entry_seq, entry_version, unserved, holds_until, judged)
 select * from unnest(
     :case_no::text[], :version::integer[], :revision::integer[], :status::text[], :branch::text[], :facts::bytea[],
     :facts_sha256::text[], :entry::bytea[], :entry_sha256::text[], :entry_state::text[], :record::bytea[],
     :verdict::text[], :reason::text[], :merged_into::text[], :barred::boolean[], :screened::integer[],
-    :referred::integer[], :updated_at::timestamptz[]
+    :referred::integer[], :updated_at::timestamptz[], :facts_date::date[], :facts_seq::integer[], :entry_date::date[],
+    :entry_seq::integer[], :entry_version::integer[], :unserved::text[], :holds_until::timestamptz[],
+    :judged::integer[]
 ) as saved (case_no)
 order by case_no
 on conflict (case_no) do update set
@@ -43,7 +48,37 @@ on conflict (case_no) do update set
     facts = excluded.facts, facts_sha256 = excluded.facts_sha256, entry = excluded.entry,
     entry_sha256 = excluded.entry_sha256, entry_state = excluded.entry_state, record = excluded.record,
     verdict = excluded.verdict, reason = excluded.reason, merged_into = excluded.merged_into, barred = excluded.barred,
-    screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at;
+    screened = excluded.screened, referred = excluded.referred, updated_at = excluded.updated_at,
+    facts_date = excluded.facts_date, facts_seq = excluded.facts_seq, entry_date = excluded.entry_date,
+    entry_seq = excluded.entry_seq, entry_version = excluded.entry_version, unserved = excluded.unserved,
+    holds_until = excluded.holds_until, judged = excluded.judged;
+
+-- name: note_cases!
+-- What is no revision: what judging says, and which file speaks for the entry.
+update case_record c set
+    verdict = n.verdict, reason = n.reason, barred = n.barred, referred = n.referred, entry_date = n.entry_date,
+    entry_seq = n.entry_seq, entry_version = n.entry_version, unserved = n.unserved, holds_until = n.holds_until,
+    judged = n.judged
+from unnest(:case_no::text[], :verdict::text[], :reason::text[], :barred::boolean[], :referred::integer[],
+            :entry_date::date[], :entry_seq::integer[], :entry_version::integer[], :unserved::text[],
+            :holds_until::timestamptz[], :judged::integer[])
+     as n (case_no, verdict, reason, barred, referred, entry_date, entry_seq, entry_version, unserved, holds_until,
+           judged)
+where c.case_no = n.case_no;
+
+-- name: to_judge
+-- Live cases that are newer than their judgement, or on whose day something begins or ends.
+select case_no, version, revision, status, branch, facts, facts_sha256, entry, entry_sha256, entry_state, record,
+       verdict, reason, merged_into, barred, screened, referred, updated_at, facts_date, facts_seq, entry_date,
+       entry_seq, entry_version, unserved, holds_until, judged,
+       (select k.content from vault_key k where k.case_no = case_record.case_no)
+from case_record where case_no = any(array(
+    (select case_no from case_record where status = 'live' and record is not null and judged < revision
+     order by case_no limit :limit)
+    union
+    (select case_no from case_record where status = 'live' and record is not null and holds_until <= :now
+     order by holds_until limit :limit)))
+order by case_no limit :limit for update;
 
 -- name: add_history!
 insert into case_history (case_no, revision, record, change, file_id, at)
@@ -99,6 +134,7 @@ where c.case_no = s.case_no and (c.screened < s.revision or c.not_to_refer <> s.
 -- PRIORITY cases without a referral, best first; one that is still being called back somewhere waits.
 select c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256,
        c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at,
+       c.facts_date, c.facts_seq, c.entry_date, c.entry_seq, c.entry_version, c.unserved, c.holds_until, c.judged,
        (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c
 join lateral (select x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true

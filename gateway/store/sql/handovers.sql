@@ -2,18 +2,22 @@
 
 -- name: find_file^
 -- The accepted file with these bytes.
-select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at
+select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
+       stands_for
 from handover_file where way = :way and sha256 = :sha256 and status = 'accepted';
 
 -- name: accepted_files
 -- All accepted files of a way, oldest first.
-select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at
+select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
+       stands_for
 from handover_file where way = :way and status = 'accepted' order by base_date, file_seq, received_at;
 
 -- name: add_file!
 insert into handover_file
-    (file_id, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at)
-values (:file_id, :way, :name, :base_date, :file_seq, :mode, :sha256, :status, :reason, :records, :quarantined, :received_at);
+    (file_id, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
+     stands_for)
+values (:file_id, :way, :name, :base_date, :file_seq, :mode, :sha256, :status, :reason, :records, :quarantined, :received_at,
+        :stands_for);
 
 -- name: quarantined_of
 select file_id::text, record_no, case_no, reason, field, raw, sha256,
@@ -29,14 +33,18 @@ select * from unnest(:file_id::uuid[], :record_no::integer[], :case_no::text[], 
                      :raw::bytea[], :sha256::text[]);
 
 -- name: park*!
-insert into parked_record (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at)
-values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_id, :record_no, :parked_at)
+insert into parked_record
+    (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at, told_date, told_seq)
+values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_id, :record_no, :parked_at, :told_date,
+        :told_seq)
 on conflict do nothing;
 
 -- name: parked
 select case_no, version, change, old_case_no, facts, facts_sha256, file_id::text, record_no, parked_at,
+       told_date, told_seq,
        (select k.content from vault_key k where k.case_no = parked_record.case_no)
-from parked_record where case_no = any(:case_nos) order by case_no, version, parked_at;
+from parked_record where case_no = any(:case_nos)
+order by case_no, version, told_date nulls first, told_seq nulls first, parked_at;
 
 -- name: unpark*!
 delete from parked_record where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gateway.ports import CaseChange, QuarantinedRow, Store
-from tests.contract.store.build import EVENT, NOW, case, file, screening
+from tests.contract.store.build import DAY, EVENT, NOW, case, file, screening
 
 
 def test_every_revision_of_a_case_stays_in_its_history(store: Store) -> None:
@@ -84,3 +84,44 @@ def test_the_report_lets_a_newer_quarantine_speak_for_the_case(store: Store) -> 
         case(2).case_no: ("quarantined", "E-ENC", None),
         case(3).case_no: ("awaiting", None, None),
     }
+
+
+def test_what_speaks_for_a_case_and_how_it_was_judged_is_kept_with_it(store: Store) -> None:
+    row = case(
+        facts_date=DAY,
+        facts_seq=3,
+        entry_date=DAY,
+        entry_seq=501,
+        entry_version=2,
+        unserved="KEAD TRN",
+        holds_until=NOW,
+        judged=1,
+    )
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        unit.commit(EVENT)
+    with store.unit() as unit:
+        assert unit.cases.load([row.case_no])[row.case_no] == row
+        noted = row._replace(
+            verdict="no-referral", reason="E-CONSENT", barred=True, unserved="", holds_until=None, entry_seq=502
+        )
+        unit.cases.note([noted, case(9)])
+        assert unit.cases.look([row.case_no, case(9).case_no]) == {row.case_no: noted}
+        assert unit.cases.as_of(row.case_no, NOW) == row.record
+
+
+def test_a_case_is_judged_again_when_it_is_newer_than_its_judgement_or_its_moment_is_there(store: Store) -> None:
+    rows = [
+        case(1, judged=1),
+        case(2, judged=0),
+        case(3, judged=1, holds_until=NOW),
+        case(4, judged=1, holds_until=NOW + timedelta(seconds=1)),
+        case(5, judged=0, status="deleted"),
+        case(6, judged=1, holds_until=NOW, record=None),
+    ]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in rows])
+        assert [row.case_no for row in unit.cases.to_judge(NOW, 9)] == [rows[1].case_no, rows[2].case_no]
+        assert [row.case_no for row in unit.cases.to_judge(NOW, 1)] == [rows[1].case_no]
+        unit.cases.note([rows[1]._replace(judged=1), rows[2]._replace(holds_until=None)])
+        assert unit.cases.to_judge(NOW, 9) == []

@@ -71,6 +71,9 @@ def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:
         ({}, False),
         ({"barred": True}, True),
         ({"version": 2}, True),
+        ({"unserved": "KEAD KEIS", "judged": 1}, True),
+        ({"unserved": "KEAD TRN", "judged": 1}, False),
+        ({"unserved": "KEIS", "judged": 0}, False),
     ],
 )
 def test_open_legs_of_cases_that_may_not_be_served_are_called_back(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.ports import CaseChange, CaseRow, JudgedRow, ScreeningRow, SeatRow
 from tests.fakes.shelf import TERMINAL, Part
+
+NOTED = (
+    *("verdict", "reason", "barred", "referred", "entry_date", "entry_seq", "entry_version"),
+    *("unserved", "holds_until", "judged"),
+)
+LATER = datetime.max.replace(tzinfo=UTC)
 
 
 class Caseload(Part):
@@ -23,6 +29,16 @@ class Caseload(Part):
         for change in changes:
             self.s.cases[change.row.case_no] = change.row
             self.s.history.append(change)
+
+    def note(self, rows: Sequence[CaseRow]) -> None:
+        for row in rows:
+            if kept := self.s.cases.get(row.case_no):
+                noted = {name: getattr(row, name) for name in NOTED}
+                self.s.cases[row.case_no] = kept._replace(**noted)
+
+    def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
+        due = [row for row in self._live() if row.judged < row.revision or (row.holds_until or LATER) <= now]
+        return [row for row in due if row.record is not None][:limit]
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
         found = [c.row for c in self.s.history if c.row.case_no == case_no and c.row.updated_at <= at]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from gateway.ports import HandoverFile, ParkedRow, QuarantinedRow
 from tests.fakes.shelf import Part
+
+
+def _in_turn(row: ParkedRow) -> tuple[str, int, date, int, datetime]:
+    return row.case_no, row.version, row.told_date or date.min, row.told_seq or 0, row.parked_at
 
 
 class Handovers(Part):
@@ -34,7 +39,7 @@ class Handovers(Part):
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
         found = [row for row in self.s.parked.values() if row.case_no in case_nos]
-        return sorted(found, key=lambda r: (r.case_no, r.version, r.parked_at))
+        return sorted(found, key=_in_turn)
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None:
         for row in rows:

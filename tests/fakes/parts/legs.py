@@ -55,7 +55,8 @@ class Legs(Part):
                 continue
             if self.s.recalled.get(leg.ref_no, 0) >= case.revision:
                 continue
-            if case.barred or case.version != leg.case_version:
+            unserved = case.judged == case.revision and leg.partner in case.unserved.split()
+            if case.barred or case.version != leg.case_version or unserved:
                 found.append((leg, case))
         return found[:limit]
 

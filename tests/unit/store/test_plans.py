@@ -35,6 +35,16 @@ def test_who_is_to_be_referred_is_found_without_reading_all_cases(database: str)
     assert "Seq Scan on case_record" not in plan
 
 
+def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(database: str) -> None:
+    sql = re.sub(r":now|%\(now\)s", "$2", re.sub(r":limit|%\(limit\)s", "$1", STATEMENTS.to_judge.sql))
+    with psycopg.connect(database, options="-c app.partner=*") as connection:
+        connection.execute(MANY)
+        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+    assert "case_record_unjudged" in plan
+    assert "case_record_holds_until" in plan
+    assert "Seq Scan on case_record" not in plan
+
+
 ACTS = """
     insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner, mid)
     select gen_random_uuid(), timestamptz '2026-01-01' + n * interval '1 minute',
