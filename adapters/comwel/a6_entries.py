@@ -60,7 +60,7 @@ class A6Entries:
         return FileHead(path.name, WAY, base, int(number), None, None, "D", files.digest(path))
 
     def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
-        """Entries replace each other case by case, so files may come in any order; one name twice is E-DUP."""
+        """Entries replace each other case by case, and the newest speaks: files come in any order. Twice is E-DUP."""
         if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in accepted):
             raise DuplicateFile(place=Place(head.name, field="fileSeq"))
         return None

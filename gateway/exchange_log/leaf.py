@@ -53,6 +53,7 @@ ACTS = LOG_ACTS | READS | {
     "witness.doubted",
     "stamp.doubted",
     "handover.taken",
+    "cases.judged",
     "cases.screened",
     "consent.granted",
     "consent.changed",

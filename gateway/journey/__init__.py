@@ -8,6 +8,7 @@ The way of a case, in the order to read it:
 world        what the verbs hold in their hands
 intake       a file from COMWEL is taken in, or refused whole
 admit        its records become revisions of cases
+judge        may anything about a case leave, to whom no longer, and until when is that so
 screen       every new revision is judged, and seats are allotted
 refer        a priority case becomes a request, and a sealed message for each partner that is asked
 disclose     what may leave to one partner now, and how that partner sees it

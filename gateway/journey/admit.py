@@ -2,26 +2,29 @@
 
 Rules: a version that comes before its turn waits, and is woken when its turn comes; a late one and one that says
 nothing new are counted and change nothing; what is known of a case that COMWEL takes back stays, but nothing about it
-may leave. Every change is a revision: facts and entry merged, checked against the schema, judged by what may leave.
+may leave. Files of entries may come in any order, and a batch may be sent again: what a newer file said of a case
+stands (`Told`), and what a resend says counts as said by the file that it stands for.
+Every change is a revision: facts and entry merged, checked against the schema, judged by what may leave.
 Refuses a record alone: it is put aside with its bytes, and the others go on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.ahead import ahead, chunks
 from gateway.cases import consent_change
 from gateway.cases import record as case_record
 from gateway.cases.consent_change import Change
-from gateway.cases.permission import EntryState, verdict
+from gateway.cases.permission import EntryState
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import EntryHoldsResidentNumber, MergeRefused, Refused, UnknownCode
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.judge import judged, open_partners
 from gateway.journey.world import CASE_SCHEMA, KST, World
 from gateway.ports import CaseChange, CaseRow, EntryRecord, FactsRecord, ParkedRow, Problem, Unit
 
@@ -39,6 +42,18 @@ ACTS = {
 Record = FactsRecord | EntryRecord
 
 
+class Told(NamedTuple):
+    """The place of a file among those of its way: what a later one says is newer. `resent`: it came before."""
+
+    on: date
+    seq: int
+    resent: bool = False
+
+    def before(self, day: date | None, seq: int | None) -> bool:
+        """Whether this was said before what another file said; nothing was before what has no place."""
+        return day is not None and seq is not None and (self.on, self.seq) < (day, seq)
+
+
 @dataclass(slots=True)
 class Taken:
     """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`."""
@@ -52,12 +67,12 @@ class Taken:
 
 
 def admit(
-    world: World, unit: Unit, file_id: str, taken: Taken, records: Iterable[Record | Problem]
+    world: World, unit: Unit, file_id: str, told: Told, taken: Taken, records: Iterable[Record | Problem]
 ) -> list[AuditEvent]:
     """Take all records of a file in and count them in `taken`; returns the acts about consents that have changed."""
     # 1 a chunk at a time; the next one is read while somebody works on the last
     # 2 lock the cases that the chunk is about
-    # 3 each record in its turn: what it does to its case, or that it waits
+    # 3 each record in its turn: what it does to its case, or that it waits, or comes too late
     # 4 what had waited for these cases, and whose turn it is now
     # 5 every change is a revision of its own, also where there are several of one case
     consents: list[AuditEvent] = []
@@ -65,13 +80,15 @@ def admit(
         taken.records += len(chunk)
         taken.problems += [one for one in chunk if isinstance(one, Problem)]
         good = [one for one in chunk if not isinstance(one, Problem)]
-        admission = _Admission(world, unit, file_id, taken, consents, dict(unit.cases.load(_case_nos(good))))  # 2
+        rows = dict(unit.cases.load(_case_nos(good)))  # 2
+        admission = _Admission(world, unit, file_id, told, taken, consents, rows, open_partners(unit, [*rows]))
         for record in good:
             admission.take(record)  # 3
         if admission.parked:
             unit.handovers.park(admission.parked)
         admission.wake()  # 4
         unit.cases.save(admission.changes)  # 5
+        unit.cases.note([admission.rows[case_no] for case_no in sorted(admission.repeated)])
     return consents
 
 
@@ -88,23 +105,30 @@ class _Admission:
     world: World
     unit: Unit
     file_id: str
+    told: Told
     taken: Taken
     consents: list[AuditEvent]
     rows: dict[str, CaseRow]
+    open_to: Mapping[str, Collection[str]]
     changes: list[CaseChange] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
+    repeated: set[str] = field(default_factory=set)
 
     def take(self, record: Record) -> None:
-        """Let one record change its case, or wait for its turn."""
+        """Let one record of the file change its case, or wait for its turn, unless a newer file spoke before."""
         row = self.rows.get(record.case_no)
         if isinstance(record, EntryRecord):
-            new, change = self._with_entry(row, record), "E"
+            self._change(record, self._with_entry(row, record))
         elif _too_early(row, record):
             self.parked.append(self._park(record))
             self.taken.counts["waiting"] += 1
-            return
+        elif row and self.told.resent and _overtaken(row, record, self.told):
+            self.taken.counts["stale"] += 1
         else:
-            new, change = self._with_facts(row, record), record.change
+            self._change(record, self._with_facts(row, record, self.told))
+
+    def _change(self, record: Record, new: CaseRow | None) -> None:
+        change = "E" if isinstance(record, EntryRecord) else record.change
         if new is None:
             return
         self.taken.counts[change] += 1
@@ -126,6 +150,8 @@ class _Admission:
             self.file_id,
             record.record_no,
             self.world.clock.now(),
+            self.told.on,
+            self.told.seq,
         )
 
     def wake(self) -> None:
@@ -136,8 +162,10 @@ class _Admission:
         self.rows.update(self.unit.cases.load(sorted(merging)))
         for row in waiting:
             record = _unparked(row)
-            if not _too_early(self.rows.get(record.case_no), record):
-                self.take(record)
+            waited_for = self.rows.get(record.case_no)
+            if not _too_early(waited_for, record):
+                told = Told(row.told_date or self.told.on, row.told_seq or self.told.seq)
+                self._change(record, self._with_facts(waited_for, record, told))
                 self.unit.handovers.unpark([row])
 
     # ── what a record does to a case ─────────────────────────────────────────────────────────────────────────────────
@@ -145,10 +173,19 @@ class _Admission:
         """What a Job Coordinator wrote; it may come before COMWEL's facts, and the case awaits those then."""
         if row and row.entry_sha256 == record.sha256:
             self.taken.counts["same"] += 1
+            self._repeat(row, record)
+            return None
+        if row and _older_entry(row, record, self.told):
+            self.taken.counts["stale"] += 1
             return None
         row = row or _awaiting(record.case_no, record.version, self.world.clock.now())
         state = EntryState.HELD_RRN if record.held_rrn else EntryState.PRESENT
-        entered = row._replace(entry=dumps(dict(record.entry)), entry_sha256=record.sha256, entry_state=state)
+        entered = row._replace(
+            entry=dumps(dict(record.entry)),
+            entry_sha256=record.sha256,
+            entry_state=state,
+            **self._spoken_by(record),
+        )
         new = self._revised(entered, record.record_no)
         before = reread(row.entry) if row.entry and row.entry_state == EntryState.PRESENT else {}
         changed = consent_change.changes(before.get("consent", ()), record.entry.get("consent", ()), self._day())
@@ -156,7 +193,16 @@ class _Admission:
         self._keep(record.case_no, changed, refused)
         return new
 
-    def _with_facts(self, row: CaseRow | None, record: FactsRecord) -> CaseRow | None:
+    def _repeat(self, row: CaseRow, record: EntryRecord) -> None:
+        """The entry in force stands in a newer file as well: what a file between the two says is older than that."""
+        if row.entry_date is None or Told(row.entry_date, row.entry_seq or 0).before(self.told.on, self.told.seq):
+            self.rows[row.case_no] = row._replace(**self._spoken_by(record))
+            self.repeated.add(row.case_no)
+
+    def _spoken_by(self, record: EntryRecord) -> dict[str, Any]:
+        return {"entry_date": self.told.on, "entry_seq": self.told.seq, "entry_version": record.version}
+
+    def _with_facts(self, row: CaseRow | None, record: FactsRecord, told: Told) -> CaseRow | None:
         if row and _says_nothing_new(row, record):
             self.taken.counts["same"] += 1
             return None
@@ -164,58 +210,48 @@ class _Admission:
             self.taken.counts["stale"] += 1
             return None
         if row and record.change in ENDING:
-            return self._ended(row, record)
+            return self._ended(row, record, told)
         row = row or _awaiting(record.case_no, record.version, self.world.clock.now())
         again = row._replace(
             version=record.version,
             facts=dumps(dict(record.facts)),
             facts_sha256=record.sha256,
+            facts_date=told.on,
+            facts_seq=told.seq,
             status="live",
         )
         new = self._revised(again, record.record_no)
-        if new and record.change == "M" and not self._merge_old(record):
+        if new and record.change == "M" and not self._merge_old(record, told):
             return None
         before = reread(row.facts) if row.facts else {}
         changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), self._day())
         self._keep(record.case_no, changed, None if new else UnknownCode.code)
         return new
 
-    def _ended(self, row: CaseRow, record: FactsRecord) -> CaseRow:
+    def _ended(self, row: CaseRow, record: FactsRecord, told: Told) -> CaseRow:
         """A case that COMWEL takes back (D, X): what is known stays, nothing about it may leave any more."""
-        return row._replace(
-            facts_sha256=record.sha256,
-            status="deleted",
-            revision=row.revision + 1,
-            verdict="no-referral",
-            reason=None,
-            barred=True,
-            updated_at=self.world.clock.now(),
-        )
+        return self._gone(row._replace(facts_sha256=record.sha256, status="deleted"), told)
 
-    def _merge_old(self, record: FactsRecord) -> bool:
+    def _gone(self, row: CaseRow, told: Told) -> CaseRow:
+        now, revision = self.world.clock.now(), row.revision + 1
+        gone = row._replace(revision=revision, updated_at=now, facts_date=told.on, facts_seq=told.seq)
+        return judged(self.world, gone, None, ())
+
+    def _merge_old(self, record: FactsRecord, told: Told) -> bool:
         """Mark the case that is taken over; a merge without such a case is put aside (E-MERGE)."""
         old = self.rows.get(record.old_case_no or "")
         if old is None or old.case_no == record.case_no:
             raw = dumps(dict(record.facts))
             self._put_aside(record.record_no, record.case_no, MergeRefused.code, "oldWonbuNo", raw, record.sha256)
             return False
-        merged = old._replace(
-            status="merged",
-            merged_into=record.case_no,
-            revision=old.revision + 1,
-            verdict="no-referral",
-            reason=None,
-            barred=True,
-            updated_at=self.world.clock.now(),
-        )
-        self._changed(merged, "M")
+        self._changed(self._gone(old._replace(status="merged", merged_into=record.case_no), told), "M")
         return True
 
     # ── the next revision ────────────────────────────────────────────────────────────────────────────────────────────
     def _revised(self, row: CaseRow, record_no: int) -> CaseRow | None:
         """Facts and entry merged, checked, judged. None when the merged record is not valid: it is put aside."""
         if not row.facts:
-            return self._next(row, None, "no-referral", None)
+            return self._next(row, None)
         facts, entry = reread(row.facts), reread(row.entry) if row.entry else None
         merged = case_record.merge(facts, entry)
         try:
@@ -224,27 +260,17 @@ class _Admission:
             digest = row.facts_sha256 or row.entry_sha256 or ""
             self._put_aside(record_no, row.case_no, UnknownCode.code, refusal.place.field, row.facts, digest)
             return None
-        may, reason = verdict(
-            merged,
-            entry_state=row.entry_state,
-            at=self.world.clock.business_now(),
-            a1_consent=facts.get("a1Consent"),
-            partners=self.world.know.profiles.values(),
-            bases=self.world.know.bases,
-        )
-        return self._next(row, merged, may, reason)
+        return self._next(row, merged)
 
-    def _next(self, row: CaseRow, merged: dict[str, Any] | None, may: str, reason: str | None) -> CaseRow:
+    def _next(self, row: CaseRow, merged: dict[str, Any] | None) -> CaseRow:
         """The row with its merged record, and whether anything about the case may leave, as of now."""
-        return row._replace(
+        new = row._replace(
             revision=row.revision + 1,
             branch=merged.get("branch") if merged else None,
             record=dumps(merged) if merged else None,
-            verdict=may,
-            reason=reason,
-            barred=may != "ok" or "deceasedDate" in (merged or {}),
             updated_at=self.world.clock.now(),
         )
+        return judged(self.world, new, merged, self.open_to.get(row.case_no, ()))
 
     def _put_aside(self, record_no: int, case_no: str, why: str, where: str | None, raw: bytes, sha256: str) -> None:
         self.taken.problems.append(Problem(record_no, case_no, why, where, raw, sha256))
@@ -292,6 +318,18 @@ def _says_nothing_new(row: CaseRow, record: FactsRecord) -> bool:
     if record.change in ENDING:
         return row.status == "deleted"
     return record.change != "M" and row.status == "live" and row.facts_sha256 == record.sha256
+
+
+def _overtaken(row: CaseRow, record: FactsRecord, told: Told) -> bool:
+    """Of the same version the newest file speaks, also when an older one is sent again."""
+    return record.version == row.version and told.before(row.facts_date, row.facts_seq)
+
+
+def _older_entry(row: CaseRow, record: EntryRecord, told: Told) -> bool:
+    """The newest file speaks; in one file the later line, unless it is about an earlier version of the case."""
+    if (told.on, told.seq) == (row.entry_date, row.entry_seq):
+        return record.version < (row.entry_version or 0)
+    return told.before(row.entry_date, row.entry_seq)
 
 
 def _too_early(row: CaseRow | None, record: FactsRecord) -> bool:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from gateway.errors import FolderUnusable, HandoverRefused, Place, TotalsMismatch
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.admit import PURPOSE, Taken, admit
+from gateway.journey.admit import PURPOSE, Taken, Told, admit
 from gateway.journey.world import World
 from gateway.ports import FileHead, HandoverFile, HandoverReader, Problem, QuarantinedRow
+
+RESEND = "R"
+"""The mode of a file that is sent again."""
 
 
 def take_in(world: World, directory: Path) -> list[Taken]:
@@ -42,7 +45,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     """Take in one file."""
     # 1 read its head: is it what it claims to be?
     # 2 the same bytes came before: nothing changes, only the acknowledgement is written again
-    # 3 its number follows the last good file's
+    # 3 its number follows the last good file's; a resend speaks in the place of the file that it stands for
     # 4 its records become cases; bad ones are put aside
     # 5 commit all of it with an act for each consent that changed, or keep only the refusal
     # 6 acknowledge
@@ -54,13 +57,14 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             known = unit.handovers.find(reader.way, head.sha256)
             if known:  # 2
                 return _acknowledge_again(world, reader, head, known, unit.handovers.quarantined(known.file_id))
-            replaced = reader.judge(head, unit.handovers.accepted(reader.way))  # 3
-            file_id = world.ids()
-            consents = admit(world, unit, file_id, taken, reader.records(path))  # 4
+            accepted = unit.handovers.accepted(reader.way)
+            replaced = reader.judge(head, accepted)  # 3
+            told, file_id = _told(head, replaced, accepted), world.ids()
+            consents = admit(world, unit, file_id, told, taken, reader.records(path))  # 4
             if reader.head(path).sha256 != head.sha256:  # or its content would stand under another's digest
                 raise TotalsMismatch("the file has changed while it was read", place=Place(head.name))
             taken.verdict = "accepted"
-            file = _file(world, reader, head, file_id, taken)
+            file = _file(world, reader, head, file_id, taken)._replace(stands_for=told.seq if told.resent else None)
             if replaced:
                 unit.handovers.mark_replaced(replaced)
             unit.handovers.add(file, (_aside(file_id, p) for p in taken.problems))
@@ -71,6 +75,14 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     if head:
         reader.acknowledge(world.limits.to_comwel, head, taken.reason, taken.problems, taken.records)  # 6
     return taken
+
+
+def _told(head: FileHead, replaced: str | None, accepted: Iterable[HandoverFile]) -> Told:
+    """Whose word it is. A resend of a resend stands for the file that both stand for."""
+    if head.mode != RESEND:
+        return Told(head.base_date, head.file_seq)
+    original = next((f.stands_for for f in accepted if f.file_id == replaced and f.stands_for), head.original_seq)
+    return Told(head.base_date, original or head.file_seq, resent=True)
 
 
 def _acknowledge_again(

@@ -4,7 +4,7 @@ Rules (PIPA 37; R-08): from the moment a consent is withdrawn, a worker has died
 re-opened, nothing unsent leaves; who already holds data is told to stop, with ids and a reason only; a partner that is
 already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle). If it refuses, a person is told, and it is
 asked again only when the case has changed. A leg that cannot be moved, or whose owner cannot be told, is shown to a
-person and keeps no other leg waiting.
+person and keeps no other leg waiting. A consent that ends for one partner calls back the leg of that one alone.
 Refuses to send identity again: there is no permission for it any more.
 """
 
@@ -18,6 +18,7 @@ from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissin
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
 from gateway.journey.disclose import NEEDS_PERMISSION, consent_name, partner_entry
+from gateway.journey.judge import refusal
 from gateway.journey.legs import moved
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
@@ -45,7 +46,7 @@ _NO_PERMISSION = frozenset({ConsentMissing.code, EntryHoldsResidentNumber.code, 
 
 def withdraw(world: World, most: int = 256) -> int:
     """Call back up to `most` legs; returns how many."""
-    # 1 open legs whose case may no longer be served
+    # 1 open legs whose case may no longer be served, or not to their partner
     # 2 block what is still unsent for them and needs permission; cancellations of other legs of the case must leave
     # 3 move the leg: cancelled, or cancellation requested where the partner is at work
     # 4 tell the owner, unless nothing ever reached it
@@ -55,7 +56,7 @@ def withdraw(world: World, most: int = 256) -> int:
         if not found:
             return 0
         seqs = dict(unit.outbox.last_seqs(sorted({leg.case_no for leg, _ in found})))
-        called_back = [call_back(world, unit, leg, why(case, leg), seqs) for leg, case in found]
+        called_back = [call_back(world, unit, leg, why(world, case, leg), seqs) for leg, case in found]
         messages = [one.message for one in called_back if one.message]
         unit.outbox.enqueue(messages)
         unit.legs.mark_recalled({leg.ref_no: case.revision for leg, case in found})
@@ -64,7 +65,7 @@ def withdraw(world: World, most: int = 256) -> int:
     return len(found)
 
 
-def why(case: CaseRow, leg: LegRow) -> Why:
+def why(world: World, case: CaseRow, leg: LegRow) -> Why:
     """The reason, the gravest first."""
     record = reread(case.record) if case.record else {}
     if "deceasedDate" in record:
@@ -75,7 +76,8 @@ def why(case: CaseRow, leg: LegRow) -> Why:
         return OTHER
     if case.version != leg.case_version:
         return REOPENED
-    return WITHDRAWN if case.reason in _NO_PERMISSION else OTHER
+    code = refusal(world, case, record, leg.partner) or case.reason
+    return WITHDRAWN if code in _NO_PERMISSION else OTHER
 
 
 class CalledBack(NamedTuple):

@@ -16,6 +16,7 @@ from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.destroy import destroy_daily
 from gateway.journey.intake import pick_up
+from gateway.journey.judge import judge_due
 from gateway.journey.refer import refer
 from gateway.journey.rotate import turn
 from gateway.journey.screen import screen_cases
@@ -26,7 +27,7 @@ from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE, RECONCILE = "journey", "intake", "reconcile"
-VERBS = (turn, screen_cases, withdraw, refer, track, destroy_daily)
+VERBS = (turn, judge_due, screen_cases, withdraw, refer, track, destroy_daily)
 log = structlog.get_logger()
 
 
@@ -64,7 +65,7 @@ def deliver_all(world: World, partner: str, worker: str) -> int:
 
 
 def walk(world: World) -> int:
-    """Screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
+    """Judge, screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
 
     First it is kept which keys of ours began or ended. Once a business day, records whose time is up are destroyed.
     A verb that raises keeps none of the others from its work; when all had their turn the gravest error is raised.
@@ -105,6 +106,8 @@ def quiet(store: Store, clock: Clock) -> bool:
     with store.unit() as unit:
         cases, legs = unit.cases, unit.legs
         if cases.unscreened(1) or legs.to_withdraw(1) or cases.to_refer(1) or unit.outbox.waiting():
+            return False
+        if cases.to_judge(clock.business_now(), 1):
             return False
         if unit.facts.checks_due(today) or legs.untracked(1, now):
             return False

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from adapters.comwel.synthetic_cases import Invented
 from adapters.comwel.synthetic_edges import EDGES, Edge
+from gateway.journey.judge import judge_due
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.worker.rounds import quiet
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
     RRN,
@@ -115,6 +118,128 @@ def test_a_case_without_an_entry_may_not_be_referred(scene: Scene) -> None:
     assert (row["verdict"], row["reason"]) == ("no-referral", "E-NOENTRY")
 
 
+# ── the order of entries ─────────────────────────────────────────────────────────────────────────────────────────────
+WITHDRAWN = {"withdrawnAt": "2026-11-20T10:00:00+09:00"}
+DAY_BEFORE = date(2026, 11, 22)
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize("late", [{"base": DAY_BEFORE, "seq": 501}, {"seq": 499}])
+def test_an_older_file_of_entries_that_comes_late_undoes_no_withdrawal(scene: Scene, late: dict[str, Any]) -> None:
+    case = a_case()
+    scene.hand_over(case)
+    scene.hand_over(entries=[again(case, consent=WITHDRAWN)], seq=502)
+    before, since = scene.rows("case_record"), len(scene.events())
+    [delayed] = scene.hand_over(entries=[again(case, entry={"memo": "늦게 온 메모"})], **late)
+    assert (delayed.verdict, delayed.counts) == ("accepted", {"stale": 1})
+    assert scene.rows("case_record") == before
+    assert consents(scene, since) == []
+
+
+def test_an_entry_that_a_newer_file_repeats_is_as_new_as_that_file(scene: Scene) -> None:
+    case = a_case()
+    withdrawn = again(case, consent=WITHDRAWN)
+    scene.hand_over(case)
+    scene.hand_over(entries=[withdrawn], seq=502)
+    [same] = scene.hand_over(entries=[withdrawn, again(a_case(2))], seq=504)
+    assert same.counts == {"same": 1, "E": 1}
+    [late] = scene.hand_over(entries=[again(case, entry={"memo": "늦게 온 메모"})], seq=503)
+    assert late.counts == {"stale": 1}
+    assert scene.case(case.case_no)["reason"] == "E-CONSENT"
+
+
+def test_of_two_entries_in_one_file_the_later_counts_unless_it_is_of_an_earlier_version(scene: Scene) -> None:
+    case = a_case(wonbuVer=2)
+    scene.hand_over(case, entries=())
+    changed, old = again(case, entry={"memo": "나중"}), again(case, entry={"memo": "옛날", "caseVersion": 1})
+    [taken] = scene.hand_over(entries=[case, changed, old])
+    assert taken.counts == {"E": 2, "stale": 1}
+    assert scene.record(case.case_no)["memo"] == "나중"
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize("gone", ["deleted", "merged"])
+def test_an_entry_makes_no_case_leave_again_that_is_deleted_or_merged(scene: Scene, gone: str) -> None:
+    case, stays = a_case(), a_case(2)
+    scene.referred(case)
+    if gone == "deleted":
+        scene.hand_over(again(case, "D"), entries=[again(case, entry={"memo": "마지막 메모"})])
+    else:
+        scene.hand_over(
+            stays, again(stays, "M", oldWonbuNo=case.case_no), entries=[again(case, entry={"memo": "메모"})]
+        )
+    row = scene.case(case.case_no)
+    assert (row["status"], row["verdict"], row["reason"], row["barred"]) == (gone, "no-referral", None, True)
+    assert scene.withdraw() == 3
+    assert {leg.status for leg in scene.legs(case.case_no).values()} == {"cancelled"}
+
+
+# ── what time alone does ─────────────────────────────────────────────────────────────────────────────────────────────
+TOMORROW = date(2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [a_case(consent={"from": "2026-11-24"}), a_case(aprvDt=TOMORROW), a_case(consDt=TOMORROW)],
+    ids=["consent", "approval", "comwel's own record"],
+)
+def test_what_begins_tomorrow_is_referred_tomorrow(scene: Scene, case: Invented) -> None:
+    scene.hand_over(case)
+    assert (judge_due(scene.world), _referrals_after_a_round(scene)) == (0, 0)
+    scene.clock.day = TOMORROW
+    assert not quiet(scene.store, scene.clock)
+    assert (judge_due(scene.world), _referrals_after_a_round(scene)) == (1, 1)
+    assert len(scene.legs(case.case_no)) == 3
+    assert judge_due(scene.world) == 0
+    assert ("cases.judged", "done", None) in scene.acts()
+
+
+def test_judging_again_is_no_revision_and_no_change_of_the_case(scene: Scene) -> None:
+    scene.hand_over(a_case(consent={"until": "2026-11-23"}))
+    before, history = scene.case(a_case().case_no), scene.rows("case_history")
+    scene.clock.day = TOMORROW
+    judge_due(scene.world)
+    after = scene.case(a_case().case_no)
+    assert (after["verdict"], after["reason"], after["barred"]) == ("no-referral", "E-CONSENT", True)
+    assert (after["revision"], after["updated_at"]) == (before["revision"], before["updated_at"])
+    assert scene.rows("case_history") == history
+
+
+def test_what_an_older_release_wrote_is_judged_once_and_nothing_comes_of_it(scene: Scene) -> None:
+    cases = [a_case(n) for n in range(1, 6)]
+    scene.referred(*cases)
+    with scene.store.unit() as unit:
+        rows = unit.cases.load([case.case_no for case in cases])
+        unit.cases.note([row._replace(judged=0, holds_until=None) for row in rows.values()])
+        unit.commit(scene.world.event("handover.taken", "test"))
+    since = len(scene.events())
+    assert judge_due(scene.world, most=2) == 0
+    assert [e["counts"] for e in scene.events(since)] == [{"judged": n, "changed": 0} for n in (2, 2, 1)]
+    with scene.store.unit() as unit:
+        assert unit.cases.look([case.case_no for case in cases]) == rows
+
+
+def test_what_was_refused_between_two_consents_is_tried_again_when_the_second_begins(scene: Scene) -> None:
+    case = a_case(consent={"until": "2026-11-23"})
+    [first] = case.entry["consent"]  # type: ignore[index]
+    case.entry["consent"] = [first, {**first, "no": "C2026-900001", "from": "2026-11-25", "until": "2027-11-25"}]  # type: ignore[index]
+    scene.hand_over(case)
+    screen_cases(scene.world)
+    scene.clock.day = TOMORROW
+    assert _referrals_after_a_round(scene) == 0
+    scene.clock.day = date(2026, 11, 25)
+    assert (judge_due(scene.world), _referrals_after_a_round(scene)) == (1, 1)
+
+
+@pytest.mark.parametrize("until", ["9999-12-31", "9998-12-31"])
+def test_a_consent_without_an_end_in_sight_is_judged_once(scene: Scene, until: str) -> None:
+    never = {"until": until, "withdrawnAt": "9999-12-31T23:59:59-12:00"}
+    scene.hand_over(a_case(consEdDt=None, consent=never))
+    assert scene.case(a_case().case_no)["verdict"] == "ok"
+    scene.clock.day = date(2030, 1, 1)
+    assert judge_due(scene.world) == 0
+
+
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_version_that_comes_too_early_waits_and_is_applied_when_its_turn_comes(scene: Scene) -> None:
     first = a_case()
@@ -150,6 +275,61 @@ def test_a_late_lower_version_is_ignored(scene: Scene) -> None:
     [late] = scene.hand_over(again(a_case(), wonbuVer=1, addr="옛 주소 1"), entries=())
     assert late.counts == {"stale": 1}
     assert scene.rows("case_record") == before
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [again(a_case(), consYn="N"), again(a_case(), dthDt=date(2026, 11, 20)), again(a_case(), "D")],
+    ids=["no consent", "died", "deleted"],
+)
+def test_a_resend_of_an_older_file_undoes_nothing_that_a_newer_one_said(scene: Scene, newer: Invented) -> None:
+    case, corrected = a_case(), again(a_case(), "I", addr="고친 주소 1")
+    scene.hand_over(case)
+    scene.hand_over(a_case(7), entries=())
+    scene.hand_over(newer, entries=())
+    before = scene.case(case.case_no)
+    assert before["barred"]
+    [resent] = scene.hand_over(corrected, entries=(), mode="R", original=1, seq=4, previous=3)
+    assert (resent.verdict, resent.counts) == ("accepted", {"stale": 1})
+    assert scene.case(case.case_no) == before
+
+
+def test_a_resend_of_a_resend_counts_as_the_file_it_began_with(scene: Scene) -> None:
+    case = a_case()
+    scene.hand_over(case)
+    scene.hand_over(again(case, consYn="N"), entries=())
+    scene.hand_over(again(case, "I", addr="주소 3"), entries=(), mode="R", original=1, seq=3, previous=2)
+    *_, twice = scene.hand_over(again(case, "I", addr="주소 4"), entries=(), mode="R", original=3, seq=4, previous=3)
+    assert (twice.verdict, twice.counts) == ("accepted", {"stale": 1})
+    assert scene.case(case.case_no)["reason"] == "E-CONSENT"
+
+
+def test_a_resend_corrects_what_its_own_file_said(scene: Scene) -> None:
+    case = a_case()
+    scene.hand_over(case)
+    scene.hand_over(a_case(7), entries=())
+    [resent] = scene.hand_over(again(case, addr="고친 주소 1"), entries=(), mode="R", original=1, seq=3, previous=2)
+    assert resent.counts == {"U": 1}
+    assert scene.record(case.case_no)["addrText"] == "고친 주소 1"
+
+
+def test_a_resend_brings_no_case_back_that_was_merged_since(scene: Scene) -> None:
+    stays, goes = a_case(1), a_case(2)
+    scene.hand_over(stays, goes)
+    scene.hand_over(again(stays, "M", oldWonbuNo=goes.case_no), entries=())
+    resent = (again(stays, "I", addr="주소 3"), again(goes, "I", addr="주소 4"))
+    [taken] = scene.hand_over(*resent, entries=(), mode="R", original=1, seq=3, previous=2)
+    assert taken.counts == {"stale": 2}
+    assert scene.case(goes.case_no)["status"] == "merged"
+
+
+def test_of_what_waits_the_newest_counts_even_when_an_older_one_is_resent(scene: Scene) -> None:
+    first, told = a_case(), again(a_case(), "U", addr="처음 주소 1")
+    scene.hand_over(told, entries=())
+    scene.hand_over(again(told, consYn="N"), entries=())
+    scene.hand_over(again(told, addr="고친 주소 1"), entries=(), mode="R", original=1, seq=3, previous=2)
+    scene.hand_over(first, seq=4)
+    assert scene.case(first.case_no)["reason"] == "E-CONSENT"
 
 
 def test_a_new_version_may_be_referred_again_a_correction_of_the_same_may_not(scene: Scene) -> None:

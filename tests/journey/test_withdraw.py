@@ -16,6 +16,7 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import loads
 from gateway.errors import MappingFailed, PartnerEnded
 from gateway.journey.deliver import deliver
+from gateway.journey.judge import judge_due
 from gateway.journey.receive import receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
@@ -24,6 +25,7 @@ from gateway.journey.world import World
 from gateway.ports import LegRow
 from gateway.referrals import lifecycle
 from gateway.referrals.lifecycle import Act
+from gateway.worker.rounds import quiet
 from tests.journey.world import (
     DAY,
     PARTNERS,
@@ -315,6 +317,67 @@ def test_a_leg_that_cannot_be_moved_is_shown_once(scene: Scene, monkeypatch: pyt
     monkeypatch.setattr(lifecycle, "MOVES", tuple(m for m in lifecycle.MOVES if m.act is not Act.CANCEL))
     assert [scene.withdraw(), scene.withdraw()] == [1, 0]
     assert [(w["kind"], w["code"]) for w in scene.rows("work_item")] == [("withdraw", "LOOP-STATE")]
+
+
+# ── one of several consents ─────────────────────────────────────────────────────────────────────────────────────────
+def a_case_of_two_consents(**kead: Any) -> Any:
+    """One consent names KEIS and TRN, another one KEAD; keywords change the second."""
+    case = a_case()
+    [consent] = case.entry["consent"]  # type: ignore[index]
+    first = {**consent, "recipients": ["KEIS", "TRN"]}
+    second = {**consent, "no": "C2026-900001", "recipients": ["KEAD"], **kead}
+    case.entry["consent"] = [first, second]  # type: ignore[index]
+    return case
+
+
+@pytest.mark.rule("R-08")
+def test_a_consent_withdrawn_for_one_of_several_partners_calls_back_that_leg_alone(scene: Scene) -> None:
+    legs = scene.referred(a_case_of_two_consents())
+    scene.enter(a_case_of_two_consents(withdrawnAt=WITHDRAWN_AT))
+    assert scene.case(a_case().case_no)["verdict"] == "ok"
+    assert scene.withdraw() == 1
+    states = {partner: leg.state for partner, leg in scene.legs(a_case().case_no).items()}
+    assert states == dict.fromkeys(PARTNERS, "requested|delivered") | {"KEAD": "cancelled|consent-withdrawn"}
+    assert [(m["partner"], m["type"]) for m in called_back(scene)] == [("KEAD", "consent.withdrawn")]
+    assert scene.say(legs["KEAD"], Kind.ACCEPT, 1).status == 403
+    assert scene.say(legs["KEIS"], Kind.ACCEPT, 1).status == 200
+    assert scene.withdraw() == 0
+
+
+@pytest.mark.rule("R-08")
+def test_a_partner_that_a_later_consent_leaves_out_is_called_back(scene: Scene) -> None:
+    scene.referred(a_case())
+    scene.enter(again(a_case(), consent={"recipients": ["KEIS", "TRN"]}))
+    assert scene.withdraw() == 1
+    assert scene.legs(a_case().case_no)["KEAD"].state == "cancelled|consent-withdrawn"
+
+
+# ── what time alone does ─────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize("change", ["withdrawnAt", "until", "consEdDt"])
+def test_a_consent_that_ends_with_a_day_to_come_calls_back_when_the_day_is_there(scene: Scene, change: str) -> None:
+    ends: dict[str, dict[str, Any]] = {
+        "withdrawnAt": {"consent": {"withdrawnAt": "2026-11-25T08:00:00+09:00"}},
+        "until": {"consent": {"until": "2026-11-24"}},
+        "consEdDt": {"consEdDt": date(2026, 11, 24)},
+    }
+    scene.referred(a_case())
+    scene.hand_over(again(a_case(), **ends[change]))
+    scene.clock.day = TODAY + DAY
+    assert (judge_due(scene.world), scene.withdraw()) == (0, 0)
+    scene.clock.day = TODAY + 2 * DAY
+    assert not quiet(scene.store, scene.clock)
+    assert (judge_due(scene.world), scene.withdraw()) == (1, 3)
+    assert {m["type"] for m in called_back(scene)} == {"consent.withdrawn"}
+    assert (judge_due(scene.world), scene.withdraw()) == (0, 0)
+
+
+@pytest.mark.rule("R-08")
+def test_one_of_several_consents_that_ends_with_its_day_calls_back_that_leg_alone(scene: Scene) -> None:
+    scene.referred(a_case_of_two_consents(until="2026-11-24"))
+    scene.clock.day = TODAY + 2 * DAY
+    assert (judge_due(scene.world), scene.withdraw()) == (1, 1)
+    assert scene.legs(a_case().case_no)["KEAD"].state == "cancelled|consent-withdrawn"
 
 
 # ── what the owner answers ───────────────────────────────────────────────────────────────────────────────────────────

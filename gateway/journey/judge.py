@@ -1,0 +1,101 @@
+"""Judge: may anything about a case leave, to whom no longer, and until when is that so?
+
+Rules: judging looks at the record, at what COMWEL and the coordinator say of consent, and at the day (R-08). A case is
+judged with every revision, and again when a day comes on which a consent or an approval begins or ends; that alone is
+no revision. A partner with an open leg to whom nothing may go any more is written down, so that its leg is called back
+while others are served. What COMWEL took back stays taken back, whatever is said of it afterwards.
+Refuses to replace the question at the moment of sending: who sends asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from gateway.cases.permission import holds_until, verdict
+from gateway.documents.strict_json import reread
+from gateway.errors import PermissionRefused
+from gateway.journey.disclose import permission_now
+from gateway.journey.world import World
+from gateway.ports import CaseRow, Unit
+from gateway.referrals.states import State
+
+PURPOSE = "case-intake"
+GONE = ("deleted", "merged")
+
+
+def judge_due(world: World, most: int = 256) -> int:
+    """Judge every case whose judgement no longer holds, `most` at a time; returns of how many it became another."""
+    # 1 cases on whose day something began or ended, and those that are newer than their judgement
+    # 2 judge each as of now; where something began or ended it is decided anew whether to refer
+    # 3 commit, one event a batch
+    due, changed = most, 0
+    while due == most and not world.stopping():
+        with world.store.unit() as unit:
+            old = unit.cases.to_judge(world.clock.business_now(), most)  # 1
+            if not old:
+                break
+            open_to = open_partners(unit, [row.case_no for row in old])
+            new = [_anew(world, row, open_to.get(row.case_no, ())) for row in old]  # 2
+            unit.cases.note(new)
+            otherwise = sum(_another(a, b) for a, b in zip(old, new, strict=True))
+            counts = {"judged": len(old), "changed": otherwise}
+            unit.commit(world.event("cases.judged", PURPOSE, counts=counts))  # 3
+        due, changed = len(old), changed + otherwise
+    return changed
+
+
+def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, open_to: Collection[str]) -> CaseRow:
+    """The row as it is judged now; `open_to` are the partners that have an open leg of the case."""
+    row = row._replace(verdict="no-referral", reason=None, barred=True, unserved="", holds_until=None)
+    row = row._replace(judged=row.revision)
+    if record is None or row.status in GONE:
+        return row
+    now, comwel = world.clock.business_now(), reread(row.facts or b"{}").get("a1Consent")
+    may, reason = verdict(
+        record,
+        entry_state=row.entry_state,
+        at=now,
+        a1_consent=comwel,
+        partners=world.know.profiles.values(),
+        bases=world.know.bases,
+    )
+    return row._replace(
+        verdict=may,
+        reason=reason,
+        barred=may != "ok" or "deceasedDate" in record,
+        unserved=" ".join(sorted(p for p in open_to if refusal(world, row, record, p))),
+        holds_until=holds_until(record, now, comwel),
+    )
+
+
+def refusal(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> str | None:
+    """Why nothing may leave to a partner now, as a code; None when something may, or nobody knows the partner."""
+    if partner not in world.know.profiles:
+        return None
+    try:
+        permission_now(world, case, record, partner)
+    except PermissionRefused as refused:
+        return refused.code
+    return None
+
+
+def open_partners(unit: Unit, case_nos: Sequence[str]) -> dict[str, set[str]]:
+    """The partners that have an open leg, by case."""
+    found: dict[str, set[str]] = {}
+    for leg in unit.legs.of_cases(case_nos) if case_nos else ():
+        if not State.read(leg.state).terminal:
+            found.setdefault(leg.case_no, set()).add(leg.partner)
+    return found
+
+
+def _anew(world: World, old: CaseRow, open_to: Collection[str]) -> CaseRow:
+    """The row as of now. Whether to refer it was decided on another day, or under another judgement: it is open."""
+    new = judged(world, old, reread(old.record) if old.record else None, open_to)
+    turned = old.verdict != "ok" or old.holds_until is not None
+    return new._replace(referred=min(old.referred, new.revision - 1)) if turned and new.verdict == "ok" else new
+
+
+def _another(old: CaseRow, new: CaseRow) -> bool:
+    """Whether it was judged otherwise, however long it holds."""
+    return new != old._replace(judged=new.judged, holds_until=new.holds_until)
