@@ -28,7 +28,8 @@ def judge_due(world: World, most: int = 256) -> int:
     """Judge every case whose judgement no longer holds, `most` at a time; returns of how many it became another."""
     # 1 cases on whose day something began or ended, and those that are newer than their judgement
     # 2 judge each as of now; where something began or ended it is decided anew whether to refer
-    # 3 commit, one event a batch
+    # 3 who was called back under another judgement, and would not stop, is asked again
+    # 4 commit, one event a batch
     due, changed = most, 0
     while due == most and not world.stopping():
         with world.store.unit() as unit:
@@ -38,10 +39,11 @@ def judge_due(world: World, most: int = 256) -> int:
             open_to = open_partners(unit, [row.case_no for row in old])
             new = [_anew(world, row, open_to.get(row.case_no, ())) for row in old]  # 2
             unit.cases.note(new)
-            otherwise = sum(_another(a, b) for a, b in zip(old, new, strict=True))
-            counts = {"judged": len(old), "changed": otherwise}
-            unit.commit(world.event("cases.judged", PURPOSE, counts=counts))  # 3
-        due, changed = len(old), changed + otherwise
+            otherwise = [b.case_no for a, b in zip(old, new, strict=True) if _another(a, b)]
+            unit.legs.mark_recalled({ref_no: 0 for no in otherwise for ref_no in open_to.get(no, {}).values()})  # 3
+            counts = {"judged": len(old), "changed": len(otherwise)}
+            unit.commit(world.event("cases.judged", PURPOSE, counts=counts))  # 4
+        due, changed = len(old), changed + len(otherwise)
     return changed
 
 
@@ -80,12 +82,12 @@ def refusal(world: World, case: CaseRow, record: Mapping[str, Any], partner: str
     return None
 
 
-def open_partners(unit: Unit, case_nos: Sequence[str]) -> dict[str, set[str]]:
-    """The partners that have an open leg, by case."""
-    found: dict[str, set[str]] = {}
+def open_partners(unit: Unit, case_nos: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The partners that have an open leg, each with its number, by case."""
+    found: dict[str, dict[str, str]] = {}
     for leg in unit.legs.of_cases(case_nos) if case_nos else ():
         if not State.read(leg.state).terminal:
-            found.setdefault(leg.case_no, set()).add(leg.partner)
+            found.setdefault(leg.case_no, {})[leg.partner] = leg.ref_no
     return found
 
 

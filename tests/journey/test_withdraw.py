@@ -432,6 +432,22 @@ def test_a_refused_cancellation_is_shown_to_a_person_and_asked_again_only_when_t
     assert len([m for m in called_back(scene) if m["partner"] == "TRN"]) == 2
 
 
+@pytest.mark.rule("R-08")
+def test_who_would_not_stop_is_asked_again_when_a_day_ends_the_consent_itself(scene: Scene) -> None:
+    leg = scene.referred(a_case(consent={"until": "2026-11-24"}))["TRN"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    scene.enter(again(a_case(), consent={"until": "2026-11-24", "recipients": ["KEIS", "KEAD"]}))
+    assert scene.withdraw() == 1
+    scene.deliver()
+    assert scene.hear(refused_cancellation(leg, 3)).status == 200
+    assert [scene.withdraw(), scene.withdraw()] == [0, 0]
+    scene.clock.day = TODAY + 2 * DAY
+    assert (judge_due(scene.world), scene.withdraw()) == (1, 3)
+    assert scene.leg(leg.ref_no).business == "cancellation-requested"
+    assert scene.withdraw() == 0
+
+
 def test_a_request_whose_legs_are_all_called_back_is_revoked(scene: Scene) -> None:
     scene.referred(a_case())
     withdraw_consent(scene)
