@@ -26,6 +26,7 @@ from gateway.sealing.step import Step
 TYP = "comwel-msg+jwt"
 OLDEST = timedelta(days=30)  # a message may be retried for seven days and replayed by a person after that
 AHEAD = timedelta(seconds=60)  # a sender's clock may be this much ahead
+MOST_SEQ = 2**31 - 1  # a FHIR positiveInt, and what the books have room for
 
 _NAME = claims.text(r"[A-Za-z0-9._:/-]{1,64}")
 _MEMBERS: Mapping[str, claims.Test] = {
@@ -36,7 +37,7 @@ _MEMBERS: Mapping[str, claims.Test] = {
     "iat": claims.SECONDS,
     "type": claims.text(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*"),
     "case": claims.maybe(_NAME),
-    "seq": claims.maybe(claims.whole(0)),
+    "seq": claims.maybe(claims.whole(0, MOST_SEQ)),
     "reply_to": claims.maybe(claims.UUID),
     "profile": claims.text(r"[A-Za-z0-9._:/-]{1,128}(\|[A-Za-z0-9.+-]{1,32})?"),
     "parts": lambda value: isinstance(value, list) and 1 <= len(value) <= 16,
@@ -70,7 +71,7 @@ class Manifest:
     profile: str  # form of the body, name|version
     parts: tuple[Part, ...]
     case: str | None = None  # pairwise id of the case; null where a message is about no case
-    seq: int | None = None  # place in the order of messages about this case
+    seq: int | None = None  # place in the order of messages about this case, up to 2^31 - 1
     reply_to: str | None = None  # mid of the message that this one answers
     v: int = 1
 

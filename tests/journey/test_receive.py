@@ -18,7 +18,7 @@ from gateway.documents.strict_json import reread
 from gateway.errors import NothingSigns, StoreUnavailable
 from gateway.journey.receive import Inbound, Reply, receive
 from gateway.ports import LegRow
-from gateway.sealing import heads, http, receipts
+from gateway.sealing import compact, heads, http, manifest, receipts
 from gateway.sealing.keys import SigningKey, generate
 from gateway.sealing.receipts import Decision
 from tests.journey.world import (
@@ -330,6 +330,8 @@ UNDERSTOOD: dict[str, tuple[Write, int, str, str]] = {
     "6 too deep": (raw(b"[" * 100 + b"]" * 100), 400, "DOC-JSON", "quarantined"),
     "6 a name twice": (_twice, 400, "DOC-JSON", "quarantined"),
     "6 not the schema": (edited(lambda d: d["body"].pop("rsltDt")), 422, "DOC-SCHEMA", "quarantined"),
+    "6 a number no report can have": (edited(_body(rsltSeq=2**31)), 422, "DOC-SCHEMA", "quarantined"),
+    "6 a correction of one": (edited(_body(orgRsltSeq=2**31)), 422, "DOC-SCHEMA", "quarantined"),
     "6 an unknown element": (edited(_body(주민번호="880101-1234567")), 422, "DOC-SCHEMA", "quarantined"),
     "7 no such leg": (edited(_body(refNo="R20261123-9999999")), 403, "LOOP-OWNER", "quarantined"),
     "7 another worker": (edited(_body(ptnrPsnId="PKE-" + "A" * 26)), 403, "LOOP-OWNER", "quarantined"),
@@ -362,6 +364,22 @@ def test_what_is_proven_but_wrong_is_kept_receipted_and_shown_to_a_person(scene:
     assert kept["body"] == sent.body
     assert_nothing_personal(scene, texts=[str(reply.refusal), repr(work)])
     assert "1234567" not in str(reply.refusal)
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_numbers_are_taken_up_to_the_largest_and_refused_beyond_it(scene: Scene, partner: str) -> None:
+    leg = a_leg(scene, partner)
+    assert scene.say(leg, Kind.ACCEPT, 2**31 - 1).status == 202
+    for number in (2**31, 2**53 - 1):
+        wrong = replace(letter(leg, Kind.ACCEPT, number), seq=1)
+        reply = scene.hear(wrong)
+        assert (reply.status, reply.refusal and reply.refusal.code) == (422, "DOC-SCHEMA")
+        assert reply.receipt is not None
+        stated = orjson.loads(compact.read(seal(wrong, scene.clock.now()), typ=manifest.TYP).payload)
+        jws = compact.seal(orjson.dumps({**stated, "seq": number}), typ=manifest.TYP, key=key_of(partner))
+        reply = scene.hear(wrong, jws=jws)
+        assert (reply.status, reply.refusal and reply.refusal.code) == (400, "SEAL-MANIFEST")
+    assert states(scene) == [(2**31 - 1, "held", None), *[(None, "quarantined", "DOC-SCHEMA")] * 2]
 
 
 def test_a_day_that_does_not_exist_is_refused(scene: Scene) -> None:

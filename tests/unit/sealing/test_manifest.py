@@ -159,6 +159,7 @@ BAD_MEMBERS = [
     {"case": "홍길동"},
     {"seq": -1},
     {"seq": "3"},
+    {"seq": 2**31},
     {"seq": 2**53},
     {"reply_to": "the last one"},
     {"profile": "comwel referral"},
