@@ -21,7 +21,7 @@ from gateway.api.problems import problem, unexpected
 from gateway.api.requests import Requests
 from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
-from gateway.errors import DocumentTooLarge, GatewayError
+from gateway.errors import DocumentTooLarge, Fault, GatewayError
 from gateway.journey.receive import Inbound, Reply, receive_together
 
 MAX_BODY = 1_048_576
@@ -82,8 +82,10 @@ def build_app(gateway: Gateway) -> ASGIApp:
 
 
 def _noted(request: Request, refusal: GatewayError) -> GatewayError:
-    """Leave the reason with the request, for its line."""
+    """Leave the reason with the request, for its line; what is wrong with us, too, for nobody outside is told."""
     request.state.code = refusal.code
+    if refusal.fault is Fault.GATEWAY:
+        request.state.subject = refusal.detail
     return refusal
 
 

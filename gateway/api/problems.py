@@ -1,4 +1,8 @@
-"""Refusals as problem+json (RFC 9457): code, sentence, place, remedy, fault; no value of a person, no traceback."""
+"""Refusals as problem+json (RFC 9457): code, sentence, place, remedy, fault; no value of a person, no traceback.
+
+Refuses to show what is wrong in our own house: where the fault is the gateway's, detail and place (a file, a row, a
+case) are for its operators, in the line of the request.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,18 @@ MEDIA_TYPE = "application/problem+json"
 
 def problem(error: GatewayError, *, receipt: str | None = None) -> Response:
     """The problem document of one of our errors. What passes by itself says when to come back."""
+    ours = error.fault is Fault.GATEWAY
     content: dict[str, Any] = {
         "type": f"https://gateway.example/problems/{error.code}",
         "title": error.sentence,
         "status": error.status,
         "code": error.code,
-        "detail": error.detail or error.sentence,
+        "detail": error.sentence if ours else error.detail or error.sentence,
         "remedy": error.remedy,
         "fault": str(error.fault),
         "issue": error.issue,
     }
-    if error.place.field:
+    if error.place.field and not ours:
         content["field"] = error.place.field
     if receipt:
         content["receipt"] = receipt

@@ -1,10 +1,10 @@
 """Every request at the partners' door: it gets an id, it is measured, and a line says what became of it.
 
 The id is ours, for a partner's header could hold anything; the answer names it, so that both sides can speak of the
-same request. Its line joins it with the message it brought, as far as the sender says which, and with the reason of a
-refusal; messages that come together share what the verb says about them. A caller who leaves in the middle of its body
-has broken nothing of ours: its line says 499. Refuses to log addresses, paths, headers and bodies, and requests that
-ask for nothing worth a line.
+same request. Its line joins it with the message it brought, as far as the sender says which, with the reason of a
+refusal, and with what is wrong in our own house; messages that come together share what the verb says about them. A
+caller who leaves in the middle of its body has broken nothing of ours: its line says 499. Refuses to log addresses,
+paths, headers and bodies, and requests that ask for nothing worth a line.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Requests:
             route, seconds, mid = _route(scope), time.perf_counter() - began, _mid(headers)
             self._observer.answered(route, status, seconds, mid)
             if mid or status >= 400:
-                ids = {"mid": mid, "code": scope.get("state", {}).get("code")}
+                noted = scope.get("state", {})
+                ids = {"mid": mid, "code": noted.get("code"), "subject": noted.get("subject")}
                 said = {name: value for name, value in ids.items() if value}
                 log.info("request.answered", route=route, status=status, seconds=round(seconds, 4), **said)
 
