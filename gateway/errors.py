@@ -429,6 +429,11 @@ class StoreUnavailable(GatewayFault):
     sentence, remedy = "the database cannot be reached", "try again; check GATEWAY_DATABASE_URL"
 
 
+class TooBusy(StoreUnavailable):
+    code, status, issue, fault = "GW-BUSY", 503, "transient", Fault.REC
+    sentence, remedy = "more is asked at this moment than is answered at once", "ask again later, and less at a time"
+
+
 class StoreDamaged(GatewayFault):
     code, status, issue = "GW-DAMAGED", 500, "security"
     sentence = "what lies sealed in this column is not what was put there"

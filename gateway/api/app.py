@@ -1,12 +1,15 @@
 """The partners' door, as a FastAPI application.
 
 Rules: bodies are taken as raw bytes, because signatures are over bytes; the partner is named by the path and proven by
-its signature, never by the body; a refusal is problem+json (RFC 9457), with our receipt where the sender is proven.
-Refuses bodies over the limit while they stream in, and shows no traceback to anybody.
+its signature, never by the body; a refusal is problem+json (RFC 9457), with our receipt where the sender is proven. Who
+is not ours, is stopped, lacks a header or finds too many waiting is told so before anything of the body is read.
+Refuses bodies over the limit while they stream in, and shows no traceback to anybody. What anybody may ask for is asked
+of the database by few at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,15 +20,20 @@ from starlette.types import ASGIApp
 
 from gateway.api import log_files
 from gateway.api.gathering import Gathering
+from gateway.api.lane import Lane
 from gateway.api.problems import problem, unexpected
 from gateway.api.requests import Requests
 from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
-from gateway.errors import DocumentTooLarge, Fault, GatewayError
-from gateway.journey.receive import Inbound, Reply, receive_together
+from gateway.errors import DocumentTooLarge, Fault, GatewayError, PartnerStopped, Refused
+from gateway.journey.receive import Inbound, Reply, keep_unproven, must_be_ours, receive_together, turned_away
+from gateway.sealing import http
 
 MAX_BODY = 1_048_576
 RECEIPT_HEADER = "Comwel-Receipt-JWS"
+GATE, ASKING, LOOKING = (2, 1024), (4, 64), (1, 16)
+"""Of what is asked before a body is read, of receipts, proofs and keys, and of readiness: how many ask at once, and how
+many are here, those that wait among them. Together they take 7 of the store's 16 connections at most."""
 
 
 def build_app(gateway: Gateway) -> ASGIApp:
@@ -35,13 +43,28 @@ def build_app(gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
 
-    gathering = Gathering(partial(receive_together, gateway.world))
+    gathering, before = Gathering(partial(receive_together, gateway.world)), Lane("gate", *GATE)
+    asking, looking = Lane("ask", *ASKING), Lane("look", *LOOKING)
+
+    async def let_in(partner: str, headers: Mapping[str, str]) -> None:
+        """Raises what needs nothing of the body: Refused, or TooBusy."""
+        must_be_ours(gateway.world, partner)
+        stopped = gateway.stops.known(partner)
+        if await before.run(gateway.stops, partner) if stopped is None else stopped:
+            raise PartnerStopped
+        http.present(headers)
+        gathering.must_have_room(partner)
 
     async def outcomes(request: Request) -> Response:
-        partner = str(request.path_params["partner"])
-        inbound = Inbound(
-            partner.upper(), "POST", gateway.public_url + _raw_path(request), _headers(request), await _body(request)
-        )
+        partner, headers = str(request.path_params["partner"]).upper(), _headers(request)
+        try:
+            await let_in(partner, headers)
+        except Refused as refusal:
+            if turned_away(gateway.world, partner, refusal):
+                await before.run(keep_unproven, gateway.world)
+            return problem(_noted(request, refusal))
+        url = gateway.public_url + _raw_path(request)
+        inbound = Inbound(partner, "POST", url, headers, await _body(request))
         gateway.world.reached("request.read")
         reply = await gathering.receive(inbound)
         if reply.refusal:
@@ -52,20 +75,21 @@ def build_app(gateway: Gateway) -> ASGIApp:
     app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])
 
     @app.get("/v1/messages/{mid}/receipt")
-    def receipt(mid: str) -> Response:
-        found = gateway.receipt(mid)
+    async def receipt(mid: str) -> Response:
+        found = await asking.run(gateway.receipt, mid)
         gateway.world.reached("receipt.found")
         return _json(200, {"receipt": found}) if found else unexpected(404)
 
     @app.get("/v1/messages/{mid}/receipt.tlog-proof")
-    def receipt_proof(mid: str) -> Response:
-        return PlainTextResponse(gateway.receipt_proof(mid), headers={"Cache-Control": log_files.FOR_SECONDS})
+    async def receipt_proof(mid: str) -> Response:
+        proof = await asking.run(gateway.receipt_proof, mid)
+        return PlainTextResponse(proof, headers={"Cache-Control": log_files.FOR_SECONDS})
 
     app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))
 
     @app.get("/.well-known/jwks.json")
-    def jwks() -> Response:
-        answer = _json(200, gateway.jwks())
+    async def jwks() -> Response:
+        answer = _json(200, await asking.run(gateway.jwks))
         answer.headers["Cache-Control"] = f"max-age={gateway.settings.keys_cached_s:.0f}"
         return answer
 
@@ -74,8 +98,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
         return _json(200, {"live": True})
 
     @app.get("/health/ready")
-    def ready() -> Response:
-        because = gateway.ailments()
+    async def ready() -> Response:
+        because = await looking.run(gateway.ailments)
         return _json(503 if because else 200, {"ready": not because, "because": because})
 
     return Requests(app, gateway.observer, gateway.world.reached)

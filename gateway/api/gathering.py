@@ -1,20 +1,23 @@
 """Gathering: messages of one partner that stand at the door at the same time are taken in together, by one commit.
 
 Rules: nobody waits for company: who comes to an idle door goes in alone, and who comes while others are being taken in
-goes with the next. Refuses to let one message spoil another's: a batch that breaks is taken in one by one.
+goes with the next. A partner has room for so many at once; one more is told to come back (503, `GW-BUSY`).
+Refuses to let one message spoil another's: a batch that breaks is taken in one by one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreUnavailable, TooBusy
 from gateway.journey.receive import Inbound, Reply
 
 MOST = 32
+ROOM = 256
+"""Messages of one partner that wait or are being taken in: eight batches, a third of a second."""
 TakeIn = Callable[[Sequence[Inbound]], Sequence[Reply]]
 _Waiting = tuple[Inbound, asyncio.Future[Reply]]
 
@@ -25,14 +28,25 @@ class Gathering:
     def __init__(self, take_in: TakeIn) -> None:
         self._take_in = take_in
         self._waiting: deque[_Waiting] = deque()
+        self._here = Counter[str]()
         self._one = ThreadPoolExecutor(1, "receive")  # two would halve the batches, and cost more than they overlap
 
     async def receive(self, inbound: Inbound) -> Reply:
-        """Take in one message, with whoever else is here. Raises what its taking in raises."""
+        """Take in one message, with whoever else is here. Raises TooBusy, and what its taking in raises."""
+        self.must_have_room(inbound.partner)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((inbound, answer))
-        self._one.submit(self._next, inbound.partner)
-        return await answer
+        self._here[inbound.partner] += 1
+        try:
+            self._waiting.append((inbound, answer))
+            self._one.submit(self._next, inbound.partner)
+            return await answer
+        finally:
+            self._here[inbound.partner] -= 1
+
+    def must_have_room(self, partner: str) -> None:
+        """Raises TooBusy when too many messages of this partner wait already."""
+        if self._here[partner] >= ROOM:
+            raise TooBusy
 
     def _next(self, partner: str) -> None:
         """Take in what waits of one partner; that is nothing when an earlier turn took it along."""

@@ -49,6 +49,7 @@ from gateway.exchange_log.policy import parse as read_policy
 from gateway.journey.activate import activate
 from gateway.journey.rotate import FIRST, turn
 from gateway.journey.signing import Signing
+from gateway.journey.unproven import Unproven
 from gateway.journey.world import US, Knowledge, Limits, World, never
 from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Round, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import to_jwk
@@ -88,6 +89,7 @@ class Gateway:
     observer: Observer
     log: ExchangeLog
     signing: Signing
+    stops: Stops
 
     def jwks(self) -> dict[str, Any]:
         """Our public keys."""
@@ -112,7 +114,8 @@ class Gateway:
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
         """Why no message could be taken in or sent now, in sentences; none when the gateway is ready."""
         found = health.ailments(self.store, self.world.clock.now, patience_s)
-        return found if health.AWAY in found else found + self._key_ailments() + self._secret_ailments()
+        away = health.AWAY in found or health.BUSY in found
+        return found if away else found + self._key_ailments() + self._secret_ailments()
 
     def _key_ailments(self) -> list[str]:
         try:
@@ -218,7 +221,7 @@ def assemble(
         known = knowledge or know(settings)  # 3
         ways = _watched(channels or _channels(settings, known), seen, stack)
         crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in ways}
-        log = _log(settings, store, stack, chance)  # 4
+        log, stops = _log(settings, store, stack, chance), Stops(store)  # 4
         world = World(
             store=store,
             clock=used,
@@ -235,9 +238,10 @@ def assemble(
             handed=FolderFiles(settings.from_comwel(), settings.to_comwel()),
             channels=ways,
             retry=RetrySchedule().scaled(settings.retry_scale),
-            stopped=Stops(store),
+            stopped=stops,
             unseen=_unseen(settings, log.witnesses),
             patience=Patience().scaled(settings.retry_scale),
+            unproven=Unproven(seen),
             attempts=crews.__getitem__,
             make_key=make_key,
             pause=time.sleep,
@@ -245,7 +249,7 @@ def assemble(
             log_rounds=_log_rounds(log, _stamps(settings, store)),
             reached=_reached(settings, chance),
         )
-        gateway = Gateway(settings, world, store, shelf, _public_url(settings), seen, log, signing)  # 5
+        gateway = Gateway(settings, world, store, shelf, _public_url(settings), seen, log, signing, stops)  # 5
         if unfit := gateway.ailments(health.START_S):
             raise NotFit("; ".join(unfit))
         activate(world)

@@ -101,15 +101,22 @@ class Stops:
 
     store: PostgresStore
     _known: dict[str, tuple[float, bool]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, partner: str) -> bool:
         """Whether nothing is taken from this partner."""
-        read_at, stopped = self._known.get(partner, (-KEYS_KNOWN_FOR_S, False))
-        if time.monotonic() - read_at > KEYS_KNOWN_FOR_S:
-            with self.store.unit(partner) as unit:
-                stopped = unit.lines.stopped(partner)
-            self._known[partner] = (time.monotonic(), stopped)
+        with self._lock:  # of a crowd one asks the database
+            stopped = self.known(partner)
+            if stopped is None:
+                with self.store.unit(partner) as unit:
+                    stopped = unit.lines.stopped(partner)
+                self._known[partner] = (time.monotonic(), stopped)
         return stopped
+
+    def known(self, partner: str) -> bool | None:
+        """The same from memory alone; None when that is too old."""
+        read_at, stopped = self._known.get(partner, (-KEYS_KNOWN_FOR_S, False))
+        return None if time.monotonic() - read_at > KEYS_KNOWN_FOR_S else stopped
 
 
 @dataclass(slots=True)

@@ -6,15 +6,18 @@ import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import uvicorn
 
 from gateway.api.app import build_app
 from gateway.assembly import Gateway
 from gateway.cli.in_time import READ_S, in_time
-from gateway.errors import SettingsInvalid
+from gateway.errors import SettingsInvalid, StoreUnavailable
+from gateway.journey.receive import keep_unproven
 
 START_S = 10.0
+LOOK_S = 5.0
 ANSWER_S = 10
 """When the door closes, a request that is being read or answered has this long; nobody is let in any more."""
 
@@ -36,9 +39,12 @@ class Door:
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._world, self._closing = gateway.world, threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="unproven", daemon=True)
 
     def __enter__(self) -> Door:
         self._thread.start()
+        self._keeper.start()
         deadline = time.monotonic() + START_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
@@ -50,6 +56,16 @@ class Door:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+        self._closing.set()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        """Look whether acts of what was turned away are due; in the end keep them all, or what would they wait for?"""
+        closing = False
+        while not closing:
+            closing = self._closing.wait(LOOK_S)
+            with suppress(StoreUnavailable):  # at the next look
+                keep_unproven(self._world, everything=closing)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -20,6 +20,8 @@ import orjson
 from gateway.errors import NoOfficer
 
 GATEWAY = "gateway"
+REQUESTS = "requests"
+"""Counted in an act that stands for many requests, each of which was refused before its sender was believed."""
 OFFICER = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:|/+-]{0,119}\Z")
 LONGEST_ID = 60

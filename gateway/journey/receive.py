@@ -25,9 +25,10 @@ from gateway.errors import (
     SameIdOtherBytes,
     WrongAudience,
 )
-from gateway.exchange_log.audit import AuditEvent
+from gateway.exchange_log.audit import REQUESTS, AuditEvent
 from gateway.journey.hearing import Hearing
 from gateway.journey.understand import understand
+from gateway.journey.unproven import ACT
 from gateway.journey.world import US, World
 from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, WorkItem
 from gateway.referrals.leg import Order, order
@@ -66,7 +67,7 @@ def receive(world: World, inbound: Inbound) -> Reply:
 
 def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     """Take in messages that came at the same time; one reply for each, in their order."""
-    # 1 the partner is known to us, and not stopped
+    # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; the same message as the attempt's
     # 4 strict JSON, the partner's own schema, the map, the canonical schema
@@ -83,16 +84,29 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
             letters.append(_prove(world, inbound, place))  # 1–3
             world.reached("inbound.proven")
         except Refused as refusal:
-            replies[place] = _not_proven(world, inbound, refusal)
+            turned_away(world, inbound.partner, refusal)
+            keep_unproven(world)
+            replies[place] = Reply(refusal.status, None, refusal)
     for distinct in _rounds(letters):
         replies |= _take_in(world, distinct)  # 4–10
     return [replies[place] for place in range(len(inbounds))]
 
 
-def _not_proven(world: World, inbound: Inbound, refusal: Refused) -> Reply:
-    partner = inbound.partner if inbound.partner in world.know.profiles else None
-    world.store.keep_refusal(world.event("message.received", PURPOSE, partner=partner).refused(refusal.code))
-    return Reply(refusal.status, None, refusal)
+# ── 1–3 what proves nothing ──────────────────────────────────────────────────────────────────────────────────────────
+def turned_away(world: World, partner: str, refusal: Refused) -> bool:
+    """Count what is refused unproven; whether an act is due (`keep_unproven`). Who is not ours counts as nobody."""
+    world.unproven.count(partner if partner in world.know.profiles else None, refusal.code)
+    return world.unproven.is_due(world.clock.now())
+
+
+def keep_unproven(world: World, *, everything: bool = False) -> None:
+    """Keep acts for what was turned away: those that are due, or all. Raises StoreUnavailable; then they stay due."""
+
+    def keep(partner: str | None, code: str, many: int) -> None:
+        event = world.event(ACT, PURPOSE, partner=partner, counts={REQUESTS: many})
+        world.store.keep_refusal(event.refused(code))
+
+    world.unproven.keep(keep, world.clock.now(), everything=everything)
 
 
 # ── 1–3 proof ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,9 +129,14 @@ class _Letter:
         return self.partner, self.manifest.mid
 
 
-def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
-    if inbound.partner not in world.know.profiles:  # 1
+def must_be_ours(world: World, partner: str) -> None:
+    """Raises WrongAudience for whom we do not know."""
+    if partner not in world.know.profiles:
         raise WrongAudience("no such partner")
+
+
+def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
+    must_be_ours(world, inbound.partner)  # 1
     if world.stopped(inbound.partner):
         raise PartnerStopped
     now, keys = world.clock.now(), world.keys(inbound.partner)

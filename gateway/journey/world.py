@@ -25,6 +25,7 @@ from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
 from gateway.exchange_log.audit import AuditEvent, actor
+from gateway.journey.unproven import Unproven
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile
@@ -144,6 +145,7 @@ class World:
     stopped: Callable[[str], bool] = nobody_is
     unseen: Callable[[], bool] = never
     patience: Patience = Patience()  # noqa: RUF009 - frozen
+    unproven: Unproven = field(default_factory=Unproven)
 
     @property
     def signing_key(self) -> SigningKey:

@@ -16,6 +16,10 @@ class Observer(Protocol):
         """A unit was committed with these events."""
         ...
 
+    def unproven(self, act: str, code: str) -> None:
+        """A request was refused before its sender was believed; the act that is committed stands for many."""
+        ...
+
     def held(self, act: str, seconds: float) -> None:
         """An act that only one process does at a time (`Store.alone`) was done by this one, to its end."""
         ...
@@ -53,6 +57,8 @@ class Unobserved:
     """The `Observer` of a gateway that nobody watches."""
 
     def acted(self, events: Sequence[AuditEvent]) -> None: ...
+
+    def unproven(self, act: str, code: str) -> None: ...
 
     def held(self, act: str, seconds: float) -> None: ...
 

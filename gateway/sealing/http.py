@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -174,6 +174,14 @@ def _base(method: str, target_uri: str, fields: Mapping[str, str], terms: str) -
     lines = [f'"@method": {method}', f'"@target-uri": {target_uri}']
     lines += [f'"{name}": {fields[name]}' for name in _FIELDS]
     return "\n".join([*lines, f'"@signature-params": {terms}']).encode("ascii")
+
+
+def present(names: Container[str]) -> None:
+    """Raises SignatureInvalid unless these hold every header, in lower case: so much can be said without the body."""
+    with Step(1, "the headers"):
+        for name in _HEADERS:
+            if name not in names:
+                raise SignatureInvalid("a header is missing", place=Place(field=name))
 
 
 def _once(headers: Mapping[str, str]) -> dict[str, str]:

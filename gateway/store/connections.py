@@ -2,14 +2,15 @@
 
 Rules: a scope is one partner, the whole journey, or nothing; row-level security keeps the transaction there. A
 connection that does not come, breaks, only reads or was silent for too long is StoreUnavailable, a row outside of the
-scope is OutOfScope; nothing of psycopg's goes further than here.
+scope is OutOfScope; nothing of psycopg's goes further than here. When all connections are lent and none comes back the
+database is not away: that is TooBusy, and the next one waits as patiently.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import psycopg
 from psycopg.pq import ExecStatus, TransactionStatus
@@ -17,7 +18,7 @@ from psycopg.sql import SQL, Literal
 from psycopg.types.array import ListBinaryDumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from gateway.errors import OutOfScope, StoreUnavailable
+from gateway.errors import OutOfScope, StoreUnavailable, TooBusy
 from gateway.store.migrate import APP_ROLE
 from gateway.store.statements import Connection
 
@@ -38,9 +39,29 @@ _AWAY = (
 
 
 class Pool(ConnectionPool[Connection]):
-    """Connections, and whether the last attempt to work on one failed."""
+    """Connections, whether the last attempt to work on one failed, and which are lent."""
 
     away = False
+
+    @cached_property
+    def lent(self) -> set[Connection]:
+        """Those that somebody works on."""
+        return set()
+
+    @contextmanager
+    def lend(self, patience_s: float) -> Iterator[Connection]:
+        """A connection. Raises PoolTimeout when none comes, TooBusy when that is because all of them are lent."""
+        try:
+            with self.connection(patience_s) as connection:
+                self.lent.add(connection)
+                try:
+                    yield connection
+                finally:
+                    self.lent.discard(connection)
+        except PoolTimeout:
+            if len(self.lent) < self.max_size:
+                raise
+            raise TooBusy from None
 
 
 def opened(conninfo: str, most: int, idle_s: float) -> Pool:
@@ -80,11 +101,11 @@ def _configure(connection: Connection) -> None:
 def connected(pool: Pool, scope: str) -> Iterator[Connection]:
     """A connection of the pool in a transaction of this scope; leaving commits.
 
-    Raises StoreUnavailable when there is none, when it breaks or only reads, and OutOfScope when row-level security
-    refuses a row.
+    Raises StoreUnavailable when there is none, when it breaks or only reads (TooBusy when all are lent), and OutOfScope
+    when row-level security refuses a row.
     """
     try:
-        with pool.connection(AWAY_S if pool.away else PATIENCE_S) as connection:
+        with pool.lend(AWAY_S if pool.away else PATIENCE_S) as connection:
             connection.execute(_opening(scope), prepare=False)
             pool.away = False
             yield connection
@@ -99,7 +120,7 @@ def connected(pool: Pool, scope: str) -> Iterator[Connection]:
 def glance(pool: Pool, patience_s: float) -> Iterator[Connection]:
     """A connection that only reads, the whole journey as it is at one moment. Raises StoreUnavailable, soon."""
     try:
-        with pool.connection(timeout=patience_s) as connection:
+        with pool.lend(patience_s) as connection:
             connection.execute(_opening(WHOLE_JOURNEY), prepare=False)
             connection.execute("set transaction isolation level repeatable read, read only")
             yield connection

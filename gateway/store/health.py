@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosql
 
-from gateway.errors import GatewayError, StoreUnavailable
+from gateway.errors import GatewayError, StoreUnavailable, TooBusy
 from gateway.store.migrate import fit
 from gateway.store.postgres import PostgresStore
 
@@ -22,6 +22,7 @@ START_S = 10.0
 CLOCKS_APART_S = 5.0
 """A lease is measured by the database's clock, a signature dated by ours: further apart, neither can be trusted."""
 AWAY = "the database cannot be reached"
+BUSY = "all connections to the database are in use"
 READ_ONLY = "the database only reads"
 CLOCK = "this machine's clock and the database's are more than 5 s apart"
 _SQL: Any = aiosql.from_path(Path(__file__).parent / "sql" / "health.sql", "psycopg", mandatory_parameters=False)
@@ -33,6 +34,8 @@ def ailments(store: PostgresStore, now: Callable[[], datetime], patience_s: floa
         with store.glance(patience_s) as connection:
             only_reads, database_now, seen = _SQL.health(connection)
             apart = now() - database_now
+    except TooBusy:
+        return [BUSY]
     except StoreUnavailable:
         return [AWAY]
     found = [READ_ONLY] if only_reads else []

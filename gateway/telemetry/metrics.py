@@ -30,7 +30,7 @@ from prometheus_client.registry import Collector
 
 from gateway.delivery.judge import ErrorClass
 from gateway.errors import GatewayError, SettingsInvalid
-from gateway.exchange_log.audit import AuditEvent, Verdict
+from gateway.exchange_log.audit import REQUESTS, AuditEvent, Verdict
 from gateway.ports import Reading, Unobserved
 
 ATTEMPTED = "delivery.attempted"
@@ -81,7 +81,7 @@ class Metrics(Unobserved):
         build.info({"version": _version(), "python": platform.python_version()})
         registry.register(_Lost(log_lines_lost))
         self._acts = Counter("gateway_acts", "acts of the verbs", ("act", "verdict"), registry=registry)
-        self._refusals = Counter("gateway_refusals", "acts refused, by reason", ("act", "code"), registry=registry)
+        self._refusals = Counter("gateway_refusals", "what was refused, by reason", ("act", "code"), registry=registry)
         self._attempts = Counter(
             "gateway_delivery_attempts", "attempts by what came of them", ("partner", "result"), registry=registry
         )
@@ -128,10 +128,14 @@ class Metrics(Unobserved):
         for event in events:
             code = self._known(event.code) if event.verdict is Verdict.REFUSED else ""
             self._acts.labels(event.act, event.verdict).inc()
-            if code:
+            if code and REQUESTS not in event.counts:  # those were counted one by one, see below
                 self._refusals.labels(event.act, code).inc()
             if event.act == ATTEMPTED and event.partner:
                 self._attempts.labels(event.partner, code or "delivered").inc()
+
+    def unproven(self, act: str, code: str) -> None:
+        """See `ports.Observer`."""
+        self._refusals.labels(act, self._known(code)).inc()
 
     def held(self, act: str, seconds: float) -> None:
         """See `ports.Observer`."""

@@ -133,14 +133,27 @@ def signed(
 DOOR = "/partners/KEIS/v1/outcomes"
 PERSONAL = '{"이름":"선우진영","주민번호":"880101-1234567","전화":"010-1234-5678"}'.encode()
 HUGE = b"x" * (1_048_576 + 1)
+FORGED = tuple(
+    f"{name}: x"
+    for name in (
+        "Content-Type",
+        "Content-Digest",
+        "Idempotency-Key",
+        "Comwel-Message-JWS",
+        "Signature-Input",
+        "Signature",
+    )
+)
+"""Every header that a body is read for, and nothing behind them."""
 
 KNOCKS: dict[str, tuple[bytes, int]] = {
     "no signature at all": (request("POST", DOOR, PERSONAL, "Content-Type: application/json"), 401),
     "no body": (request("POST", DOOR), 401),
-    "a body over the limit": (request("POST", DOOR, HUGE), 413),
+    "a body over the limit": (request("POST", DOOR, HUGE, *FORGED), 413),
     "a body over the limit in pieces": (
-        f"POST {DOOR} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n".encode()
-        + HUGE + b"\r\n0\r\n\r\n", 413),
+        "\r\n".join([f"POST {DOOR} HTTP/1.1", "Host: x", *FORGED, "Transfer-Encoding: chunked", "", ""]).encode()
+        + b"100001\r\n" + HUGE + b"\r\n0\r\n\r\n", 413),
+    "a body over the limit that nobody signed": (request("POST", DOOR, HUGE), 401),
     "nobody we know": (request("POST", "/partners/NOBODY/v1/outcomes", PERSONAL), 403),
     "a name in Hangul": (request("POST", "/partners/%ED%95%9C%EA%B5%AD/v1/outcomes", PERSONAL), 403),
     "a name with a zero": (request("POST", "/partners/KEIS%00/v1/outcomes", PERSONAL), 403),

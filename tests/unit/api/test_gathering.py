@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.api.gathering import MOST, Gathering
-from gateway.errors import StoreUnavailable
+from gateway.api.gathering import MOST, ROOM, Gathering
+from gateway.errors import StoreUnavailable, TooBusy
 from gateway.journey.receive import Inbound, Reply
 
 
@@ -111,3 +111,11 @@ def test_who_has_gone_before_the_turn_came_is_not_taken_in() -> None:
     take_in = TakeIn(stop=True)
     asyncio.run(gone(take_in))
     assert take_in.batches == [["a"], ["c"]]
+
+
+def test_a_partner_has_room_for_so_many_and_takes_none_from_another() -> None:
+    take_in = TakeIn(stop=True)
+    words = [f"{n}" for n in range(ROOM + 4)]
+    replies = asyncio.run(all_at_once(take_in, "first", *words, "KEAD:1"))
+    assert [type(reply) for reply in replies] == [Reply] * ROOM + [TooBusy] * 5 + [Reply]
+    assert sum(map(len, take_in.batches)) == ROOM + 1

@@ -31,6 +31,18 @@ def test_an_attempt_counts_as_an_act_and_by_its_result() -> None:
     assert value("gateway_refusals_total", {"act": "delivery.attempted", "code": "unreachable"}) == 1
 
 
+def test_a_refusal_that_proved_nothing_counts_each_time_and_the_act_that_stands_for_many_does_not() -> None:
+    metrics, act = Metrics(), AuditEvent("message.received", "gateway", "outcome-return", counts={"requests": 3})
+    for _ in range(3):
+        metrics.unproven("message.received", "SEAL-AUDIENCE")
+    metrics.acted([act.refused("SEAL-AUDIENCE")])
+    metrics.unproven("message.received", "NOT-OURS")
+    value = metrics.registry.get_sample_value
+    assert value("gateway_refusals_total", {"act": "message.received", "code": "SEAL-AUDIENCE"}) == 3
+    assert value("gateway_refusals_total", {"act": "message.received", "code": OTHER}) == 1
+    assert value("gateway_acts_total", {"act": "message.received", "verdict": "refused"}) == 1
+
+
 @given(st.from_regex(r"\A[A-Z]{1,9}(-[A-Z0-9]{1,9})?\Z"))
 def test_a_code_that_we_do_not_have_makes_no_series_of_its_own(code: str) -> None:
     metrics = Metrics()
