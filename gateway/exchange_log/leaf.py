@@ -198,6 +198,11 @@ def stream_of(event: AuditEvent) -> str:
     return event.partner or (ACCESS if event.act in READS else SYSTEM)
 
 
+def direction_of(act: str) -> str:
+    """Which way the message went that an act brought into being: in|out. One id may have gone both ways."""
+    return "in" if act == TAKES else "out"
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _extracted(case_key: bytes) -> bytes:
     return digest(bytes(sha256().digest_size), case_key, sha256)

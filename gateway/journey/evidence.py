@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from gateway.cases import rrn
 from gateway.errors import NothingProven, Refused, TooMuchAsked
 from gateway.exchange_log.bundle import bundle, json
-from gateway.exchange_log.leaf import ACTS, BRINGS_A_MESSAGE
+from gateway.exchange_log.leaf import ACTS, BRINGS_A_MESSAGE, direction_of
 from gateway.exchange_log.named import named
 from gateway.journey import activate
 from gateway.journey.explain import explained
@@ -104,19 +104,16 @@ def _unproven(found: _Found, proven: Evidence) -> None:
     for kept in found.acts:
         if kept.id and kept.id not in opened:
             found.lacks("act", kept.id, "not-in-the-tree-yet")
-    brought = {
-        kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and opened.get(kept.id or "")
-    }
+    brought = {_which(kept) for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and opened.get(kept.id or "")}
     for bundled in found.messages:
-        if bundled.row.mid not in brought:
+        if (bundled.row.mid, bundled.row.direction, bundled.row.partner) not in brought:
             found.lacks("leaf", bundled.row.mid, "not-open")
 
 
 # ── 1 what belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────
 def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
     found = _Found(_no_more(_acts(unit, asked)))
-    brought = {kept.event.mid for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
-    rows = [row for mid in sorted(brought) if (row := unit.outbox.find_message(mid))]
+    rows = list(_rows(unit, found))
     found.messages = [_bundled(world, unit, row, found) for row in rows]
     if any(not row.body for row in rows):
         found.acts = _no_more([*found.acts, *_destructions(unit, min(row.at for row in rows), found.acts)])
@@ -126,9 +123,27 @@ def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
     return found
 
 
+def _rows(unit: Unit, found: _Found) -> Iterator[MessageRow]:
+    """The messages that these acts brought about. A bundle has one place for an id: for ours, if others used it too."""
+    brought = {_which(kept) for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
+    taken = set[str]()
+    for mid, direction, partner in sorted(brought, key=lambda one: (one[0], one[1] == "in", one[2])):
+        row = unit.outbox.find_message(mid, partner=partner or None, direction=direction)
+        if row and mid in taken:
+            found.lacks("message", mid, "another-has-its-id")
+        elif row:
+            taken.add(mid)
+            yield row
+
+
+def _which(kept: KeptEvent) -> tuple[str, str, str]:
+    """Which message an act brought about: id, direction, partner."""
+    return kept.event.mid or "", direction_of(kept.event.act), kept.event.partner or ""
+
+
 def _acts(unit: Unit, asked: ActsAsked) -> list[KeptEvent]:
     """The acts asked for. Of a message those about it, and those by which the content of its case ends."""
-    message = unit.outbox.find_message(asked.mid) if asked.mid else None
+    message = unit.outbox.find_message(asked.mid, partner=asked.partner) if asked.mid else None
     if message is None or message.case_no is None:
         return list(unit.events(asked, limit=MOST + 1))
     of_case = ActsAsked(case_no=message.case_no)

@@ -68,7 +68,7 @@ def explained(world: World, unit: Unit, mid: str) -> Explanation:
 
 
 def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:
-    message = unit.outbox.find_message(mid)
+    message = unit.outbox.find_message(mid, direction="out")
     leg = unit.legs.get(message.ref_no) if message and message.ref_no else None
     if message is None or leg is None or message.direction != "out" or message.type != "referral.created":
         raise NotYourLeg("no referral of ours has this message id")

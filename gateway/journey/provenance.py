@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.documents.strict_json import reread
 from gateway.exchange_log.audit import Verdict, moment
-from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, SENDS, TAKES
+from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, SENDS, TAKES, direction_of
 from gateway.journey.account import in_parts, parts
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World
@@ -47,7 +47,8 @@ def _brings_about(kept: KeptEvent) -> bool:
 def _message(world: World, kept: KeptEvent) -> MessageRow | None:
     """The message of an act; None when it was destroyed with its case."""
     with world.store.unit() as unit:
-        return unit.outbox.find_message(kept.event.mid or "")
+        event = kept.event
+        return unit.outbox.find_message(event.mid or "", partner=event.partner, direction=direction_of(event.act))
 
 
 def _as_fhir(world: World, kept: KeptEvent, row: MessageRow) -> dict[str, Any]:

@@ -251,7 +251,7 @@ def _tell(unit: Unit, row: ReconciliationRow, found: Sequence[Difference], now: 
         if one.gone_at:
             unit.end_work(DIFFER, row.partner, now, one.mid)
         else:
-            known = unit.outbox.find_message(one.mid)
+            known = unit.outbox.find_message(one.mid, partner=row.partner, direction=one.direction)
             about = (known.case_no, known.ref_no) if known else (None, None)
             unit.add_work([WorkItem(DIFFER, f"{one.direction}-{one.what}", *about, row.partner, one.mid, now)])
 

@@ -197,8 +197,8 @@ class Outbox(Protocol):
         """Messages not yet delivered, blocked or dead, per partner."""
         ...
 
-    def find_message(self, mid: str) -> MessageRow | None:
-        """A message by its id alone."""
+    def find_message(self, mid: str, *, partner: str | None = None, direction: str | None = None) -> MessageRow | None:
+        """A message by its id; `partner` and `direction` say which, for two may have one id. Else the one that left."""
         ...
 
     def report(self) -> Iterator[Mapping[str, Any]]:

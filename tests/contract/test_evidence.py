@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import tracemalloc
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from gateway.exchange_log.evidence import verify
 from gateway.exchange_log.note import LOG, Verifier
 from gateway.journey import evidence
 from gateway.journey.destroy import destroy
+from gateway.journey.provenance import provenance
 from gateway.ports import ActsAsked
 from gateway.store.stamps import Stamps
 from tests.conftest import ROOT
@@ -44,7 +46,7 @@ from tests.contract.bundles import (
 )
 from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
-from tests.journey.world import HEAD, Scene, a_case, words_of
+from tests.journey.world import DAY, HEAD, Scene, a_case, letter, words_of
 
 AUDITOR = ROOT / ".venv" / "auditor" / "bin" / "python"
 SCRIPT = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.py"
@@ -326,6 +328,31 @@ def test_an_act_that_has_no_place_yet_is_said_to_be_missing(alone: Place) -> Non
     raw = alone.make(ActsAsked(case_no=legs["KEIS"].case_no))
     assert ("act", "not-in-the-tree-yet") in lacking(raw)
     assert failed(raw, alone.log.head().vkey) == set()
+
+
+def test_a_partner_that_uses_an_id_of_ours_raises_no_alarm_and_each_message_is_told_as_itself(alone: Place) -> None:
+    scene, log = alone.scene, alone.log
+    leg = scene.referred(a_case())["KEIS"]
+    [ours] = [m for m in scene.rows("message") if m["ref_no"] == leg.ref_no]
+    theirs = letter(leg, Kind.ACCEPT, 1, mid=ours["mid"])
+    assert scene.hear(theirs).status == 200
+    log.catch_up()
+    assert list(log.findings()) == []
+
+    now = scene.clock.now()
+    assert log.stretch("KEIS", now - DAY, now + DAY).messages_gone == ()
+    raw = alone.make(ActsAsked(case_no=leg.case_no), content=True)
+    assert failed(raw, log.head().vkey) == set()
+    assert ("message", "another-has-its-id") in lacking(raw)
+    assert unpacked(raw)[f"messages/{ours['mid']}/body"] == ours["body"]
+    told = provenance(scene.world, ActsAsked(partner="KEIS"), by="kim.0417", purpose="audit")
+    seals = [b64decode(one["signature"][0]["data"]).decode() for one in told]
+    assert len(set(seals)) == len(seals) == 2
+    assert ours["jws"] in seals
+
+    with scene.store.unit() as unit:
+        found = [unit.outbox.find_message(ours["mid"], direction=way) for way in ("out", "in", None)]
+    assert [one and one.body for one in found] == [ours["body"], theirs.body, ours["body"]]
 
 
 def test_proofs_lead_to_the_head_that_was_witnessed_while_it_holds_the_acts(here: Place, bundle: Clean) -> None:

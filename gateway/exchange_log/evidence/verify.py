@@ -695,18 +695,20 @@ def check_bytes(bundle: Bundle, _: Given) -> str:
             if hashlib.sha256(body).digest() != digest or len(body) != part["len"]:
                 raise No("other-bytes", f"messages/{mid}")
         gone += not message["content"]
-        if not committed(bundle, mid, digest) and not absent(bundle, "leaf", mid):
+        if not committed(bundle, message, digest) and not absent(bundle, "leaf", mid):
             raise No("no-leaf", f"messages/{mid}")
     if gone:
         raise Note("absent", str(len(bundle.list["messages"])), str(gone))
     return str(len(bundle.list["messages"]))
 
 
-def committed(bundle: Bundle, mid: str, digest: bytes) -> bool:
-    """Whether an act about this message commits to these bytes, by their SHA-256."""
+def committed(bundle: Bundle, message: dict[str, Any], digest: bytes) -> bool:
+    """Whether an act about this message commits to these bytes, by their SHA-256. Two messages may have one id."""
+    mid = message["mid"]
     for act, said in bundle.statements.items():
         leaf = bundle.json(f"acts/{act}.leaf.json")
-        if said.get("mid") == leaf.get("mid") == mid and "body" in leaf:
+        side = message["from" if said["act"] == "message.received" else "to"]
+        if said.get("mid") == leaf.get("mid") == mid and "body" in leaf and said.get("partner", "").lower() == side:
             if leaf["body"] != url64(keyed(bundle, act, b"body\0" + digest)):
                 raise No("commitment", f"messages/{mid}")
             return True

@@ -107,8 +107,8 @@ class Outbox(Messages):
     def waiting(self) -> Mapping[str, int]:
         return dict(_SQL.waiting(self._c))
 
-    def find_message(self, mid: str) -> MessageRow | None:
-        row = _SQL.find_message(self._c, mid=mid) if is_id(mid) else None
+    def find_message(self, mid: str, *, partner: str | None = None, direction: str | None = None) -> MessageRow | None:
+        row = _SQL.find_message(self._c, mid=mid, partner=partner, direction=direction) if is_id(mid) else None
         return self._message(row[:-1], row[-1]) if row else None
 
     def report(self) -> Iterator[Mapping[str, Any]]:

@@ -171,12 +171,13 @@ order by r.partner, r.mid;
 
 -- name: events_behind
 -- The acts that these entries commit to, with the keys of their cases; where an act brings a message into being, with
--- the digest of it, and whether its case was destroyed whole.
+-- the digest of it (a partner may use an id of ours for a message of its own), and whether its case was destroyed whole.
 select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
        e.subject, e.counts, k.subj::text, k.wrapped,
        case when e.act = any(:moving) then (
            select m.body_sha256 from message m
-           where m.mid = case when e.mid ~ '^[0-9a-f-]{36}$' then e.mid::uuid end and m.partner = e.partner limit 1) end,
+           where m.mid = case when e.mid ~ '^[0-9a-f-]{36}$' then e.mid::uuid end and m.partner = e.partner
+             and m.direction = case e.act when 'message.received' then 'in' else 'out' end) end,
        e.act = any(:moving) and e.case_no is not null
        and not exists (select from case_record c where c.case_no = e.case_no)
 from xlog_entry x join audit_event e using (event_id) left join vault_key k using (case_no)
@@ -229,7 +230,8 @@ with said as (
 )
 select s.seq, s.before, s.at < :until, s.mid, e.id is null, e.id is not null and s.act = any(:moving) and s.mid is not null
        and (e.case_no is null or exists (select from case_record c where c.case_no = e.case_no))
-       and not exists (select from message m where m.partner = :stream and m.mid = s.mid::uuid)
+       and not exists (select from message m where m.partner = :stream and m.mid = s.mid::uuid
+                       and m.direction = case s.act when 'message.received' then 'in' else 'out' end)
 from stepped s left join audit_event e using (event_id)
 where (s.at >= :since and s.at < :until)
    or (s.seq > s.before + 1 and s.at >= :until and coalesce(s.before_at, '-infinity') < :until)

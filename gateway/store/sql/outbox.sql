@@ -126,7 +126,9 @@ select partner, count(*) from delivery where state in ('ready', 'leased') group 
 -- name: find_message^
 select partner, direction, mid::text, type, case_no, ref_no, seq, content_type, body, jws, body_sha256, map_pin,
        map_digest, fields, fhir, at, head, (select k.content from vault_key k where k.case_no = message.case_no)
-from message where mid = :mid order by direction desc limit 1;
+from message
+where mid = :mid and (:partner::text is null or partner = :partner) and (:direction::text is null or direction = :direction)
+order by direction desc limit 1;
 
 -- name: report_exchanges
 -- One row a message, in order of time.

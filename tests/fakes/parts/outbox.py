@@ -159,8 +159,13 @@ class Outbox(Part):
                 found[d.message.partner] = found.get(d.message.partner, 0) + 1
         return found
 
-    def find_message(self, mid: str) -> MessageRow | None:
-        return next((m for m in self.s.messages.values() if m.mid == mid), None)
+    def find_message(self, mid: str, *, partner: str | None = None, direction: str | None = None) -> MessageRow | None:
+        found = [
+            m
+            for m in self.s.messages.values()
+            if m.mid == mid and partner in (None, m.partner) and direction in (None, m.direction)
+        ]
+        return max(found, key=lambda m: m.direction, default=None)
 
     def report(self) -> Iterator[Mapping[str, Any]]:
         for m in sorted(self.s.messages.values(), key=lambda m: (m.at, m.partner, m.mid)):
