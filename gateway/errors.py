@@ -325,6 +325,14 @@ class OutcomeIncomplete(JourneyRefused):
     sentence, remedy = "the act lacks what it requires", "add the named facts"
 
 
+class GapTooWide(JourneyRefused):
+    code = "LOOP-GAP"
+    sentence, remedy = (
+        "too many reports wait for one that is missing",
+        "send the missing report first, then this one again under a new message id",
+    )
+
+
 class ConsentWithdrawn(JourneyRefused):
     code, status, issue = "LOOP-WITHDRAWN", 403, "forbidden"
     sentence, remedy = "the worker has withdrawn the consent", "destroy what you hold and confirm it"

@@ -1,22 +1,38 @@
 """Hearing: the legs that some messages are about, read and locked together, and what the messages change of them.
 
 Rules: one hearing belongs to one unit; a partner's order is kept, and what is held behind a message follows it; what
-is changed is seen by the next message at once, and is written in the end, once for every leg.
-Refuses to let one message suffer from another: a held one that turns out wrong is refused in its own turn.
+is changed is seen by the next message at once, and is written in the end, once for every leg. What a held message says
+is read when its turn comes.
+Refuses to let one message suffer from another: a held one that turns out wrong is refused in its own turn; and to hold
+more than a hundred behind one that does not come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from gateway.errors import ConsentWithdrawn, NotYourLeg, Refused
+from gateway.errors import ConsentWithdrawn, GapTooWide, NotYourLeg, Refused
 from gateway.journey.apply import apply
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.ports import CheckRow, FactRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
+from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
+
+MOST_HELD = 100
+"""Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
+TOGETHER = 16
+"""Held messages that are read at a time; each may have a megabyte."""
+
+
+class _Waiting(NamedTuple):
+    """A held message: its number, which it is, and what it says if it came in this unit."""
+
+    seq: int
+    row: HeldRow
+    message: MessageRow | None = None
 
 
 class Hearing:
@@ -28,6 +44,7 @@ class Hearing:
         self._checks: dict[str, dict[str, CheckRow]] = {ref_no: {} for ref_no in met.legs}
         for check in met.checks:
             self._checks[check.ref_no][check.milestone] = check
+        self._said: dict[str, MessageRow] = {}  # by held messages whose turn comes, by their ids
         self._changed: dict[str, LegRow] = {}
         self._facts: list[FactRow] = []
         self._superseded: list[tuple[str, int, str]] = []
@@ -58,10 +75,12 @@ class Hearing:
         self._follow(row.ref_no)
 
     def hold(self, row: LegRow, seq: int, message: MessageRow) -> None:
-        """Remember a message of this unit that came before its turn; its turn may come in this unit."""
+        """Remember a message of this unit that came before its turn, which may come in this unit. Raises GapTooWide."""
         waiting = self._held.setdefault(row.ref_no, [])
-        waiting.append((seq, message))
-        waiting.sort(key=lambda one: one[0])
+        if len(waiting) >= MOST_HELD:
+            raise GapTooWide
+        waiting.append(_Waiting(seq, HeldRow(row.ref_no, seq, message.partner, message.mid), message))
+        waiting.sort(key=attrgetter("seq"))
 
     def write(self, heard: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
         """Write the messages and what they have changed; returns their places in the inbox by (partner, mid)."""
@@ -94,12 +113,20 @@ class Hearing:
     def _follow(self, ref_no: str) -> None:
         """Apply what was held behind a message, as far as it goes without a gap."""
         waiting = self._held.get(ref_no, [])
-        while waiting and (turn := order(self._legs[ref_no].in_seq, waiting[0][0])) is not Order.EARLY:
-            _, message = waiting.pop(0)
-            if turn is Order.NEXT:
+        while waiting and (turn := order(self._legs[ref_no].in_seq, waiting[0].seq)) is not Order.EARLY:
+            if turn is not Order.NEXT:  # another message with the same number was held as well, and came first
+                one = waiting.pop(0).row
+                self._settled.append((one.partner, one.mid, "stale", None))
+            elif message := self._what_says(waiting):
                 self._apply_held(self._legs[ref_no], message)
-            else:  # another message with the same number was held as well, and came first
-                self._settled.append((message.partner, message.mid, "stale", None))
+
+    def _what_says(self, waiting: list[_Waiting]) -> MessageRow | None:
+        """Take the first of these: what it says, None when that has ended with its case. The next are read along."""
+        if waiting[0].message is None and waiting[0].row.mid not in self._said:
+            run = [one.row for n, one in enumerate(waiting[:TOGETHER]) if one.seq <= waiting[0].seq + n]
+            self._said = {one.mid: one for one in self._unit.inbox.held_messages(run)}
+        first = waiting.pop(0)
+        return first.message or self._said.pop(first.row.mid, None)
 
     def _apply_held(self, row: LegRow, message: MessageRow) -> None:
         """Apply one held message, or use its number up and show it to a person."""
@@ -114,8 +141,8 @@ class Hearing:
             self._settled.append((row.partner, message.mid, "applied", None))
 
 
-def _by_leg(held: Sequence[tuple[int, MessageRow]]) -> dict[str, list[tuple[int, MessageRow]]]:
-    found: dict[str, list[tuple[int, MessageRow]]] = {}
-    for seq, message in held:
-        found.setdefault(message.ref_no or "", []).append((seq, message))
+def _by_leg(held: Sequence[HeldRow]) -> dict[str, list[_Waiting]]:
+    found: dict[str, list[_Waiting]] = {}
+    for row in held:
+        found.setdefault(row.ref_no, []).append(_Waiting(row.seq, row))
     return found

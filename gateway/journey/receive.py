@@ -74,7 +74,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     # 5 the nonce is used for the first time
     # 6 the message id is new; the same bytes again get the original receipt, other bytes are refused
     # 7 it is about a leg of this partner and this worker, and the consent still stands
-    # 8 its turn: older than heard is kept, not applied; too early is held; next is applied
+    # 8 its turn: older than heard is kept, not applied; too early is held, as long as not too many are; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
     # 10 numbers in the log, receipts that promise them, and one commit for all; then the receipts leave
     replies: dict[int, Reply] = {}
@@ -276,7 +276,10 @@ def _judge(hearing: Hearing, letter: _Letter, outcome: _Said) -> _Judged:
             hearing.pass_over(row)
             return _Judged(letter, row, outcome["seq"], "refused", refusal)
     if turn is Order.EARLY:
-        hearing.hold(row, outcome["seq"], _message(letter, row))
+        try:
+            hearing.hold(row, outcome["seq"], _message(letter, row))
+        except Refused as refusal:
+            return _Judged(letter, row, outcome["seq"], "refused", refusal)
     return _Judged(letter, row, outcome["seq"], _STATES[turn])
 
 

@@ -25,7 +25,7 @@ from gateway.ports.comwel import (
 )
 from gateway.ports.facts import CheckRow, FactRow, Facts, UpdateRow
 from gateway.ports.handovers import HandoverFile, Handovers, ParkedRow, QuarantinedRow
-from gateway.ports.inbox import Arrival, Inbox, InboxRow, Met
+from gateway.ports.inbox import Arrival, HeldRow, Inbox, InboxRow, Met
 from gateway.ports.keys import KeyRow, Keys, TurnedKeys
 from gateway.ports.legs import LegRow, Legs, ReferralRow
 from gateway.ports.lines import LineRow, Lines
@@ -63,6 +63,7 @@ __all__ = [
     "HandoverFile",
     "HandoverReader",
     "Handovers",
+    "HeldRow",
     "HoldRow",
     "Ids",
     "Inbox",

@@ -34,17 +34,26 @@ class Arrival(NamedTuple):
     ref_no: str | None
 
 
+class HeldRow(NamedTuple):
+    """A message of a leg that waits for an earlier one: its number, and which it is."""
+
+    ref_no: str
+    seq: int
+    partner: str
+    mid: str
+
+
 class Met(NamedTuple):
     """What arriving messages meet: which nonces are new, which ids are known, their legs and what hangs on those.
 
-    `seen` by (partner, mid), with our receipt; `held` with the partner's seq, in its order; `checks` by day; `records`
-    by case, JSON bytes.
+    `seen` by (partner, mid), with our receipt; `held` in the partner's order; `checks` by day; `records` by case, JSON
+    bytes.
     """
 
     fresh: Set[tuple[str, str]]
     seen: Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]
     legs: Mapping[str, LegRow]
-    held: Sequence[tuple[int, MessageRow]]
+    held: Sequence[HeldRow]
     checks: Sequence[CheckRow]
     records: Mapping[str, bytes]
 
@@ -54,6 +63,10 @@ class Inbox(Protocol):
 
     def meet(self, arrivals: Sequence[Arrival]) -> Met:
         """Use up their nonces, and find what they meet here; legs and checks are locked until the unit ends."""
+        ...
+
+    def held_messages(self, held: Sequence[HeldRow]) -> Sequence[MessageRow]:
+        """What held messages say, in no order; one whose content has ended with its case is left out."""
         ...
 
     def forget_nonces(self, before: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -460,6 +461,37 @@ def test_two_held_messages_with_one_number_do_not_block_what_follows(scene: Scen
     assert scene.leg(leg.ref_no).state == "in-progress|plan-agreed"
     assert [s[1] for s in states(scene)].count("held") == 0
     assert sorted(f["seq"] for f in scene.rows("outcome_fact")) == [1, 2, 3]
+
+
+def test_a_hundred_wait_for_one_that_is_missing_and_one_more_is_refused_and_shown(quick: Scene) -> None:
+    leg = a_leg(quick, "TRN")
+    quick.say(leg, Kind.ACCEPT, 1)
+    sent = [inbound(quick, letter(leg, Kind.ASK, seq)) for seq in range(3, 104)]
+    replies = [receive(quick.world, one) for one in sent]
+    assert [reply.status for reply in replies] == [202] * 100 + [409]
+    word = receipt_of(replies[-1], sent[-1])
+    assert (word.decision, word.code) == (Decision.REJECTED, "LOOP-GAP")
+    [work] = quick.rows("work_item")
+    assert (work["kind"], work["code"], work["ref_no"]) == ("inbound-refused", "LOOP-GAP", leg.ref_no)
+    assert quick.leg(leg.ref_no).in_seq == 1
+
+    assert quick.say(leg, Kind.START, 2).status == 200
+    assert quick.leg(leg.ref_no).in_seq == 102
+    assert quick.say(leg, Kind.ASK, 103).status == 200
+    assert [state for _, state, _ in states(quick) if state != "applied"] == ["refused"]
+
+
+def test_what_is_held_says_what_it_said_whatever_is_read_along(scene: Scene) -> None:
+    leg = a_leg(scene, "TRN")
+    for seq in (20, 19, 18, 21, *range(3, 18), 23):
+        assert scene.say(leg, Kind.ASK, seq, text=f"질문 {seq}").status == 202
+    scene.say(leg, Kind.ASK, 5, text="또 다른 5")
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    assert scene.leg(leg.ref_no).in_seq == 21
+    said = {f["seq"]: f["content"].decode() for f in scene.rows("outcome_fact")}
+    assert [seq for seq in range(3, 22) if f"질문 {seq}" not in said[seq]] == []
+    assert Counter(state for _, state, _ in states(scene)) == {"applied": 21, "stale": 1, "held": 1}
 
 
 def test_a_stale_message_is_stored_and_not_applied(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway.ports import Arrival, CheckRow, FactRow, InboxRow, JudgedRow, LegRow, MessageRow, Met, ReceiptRow
+from gateway.ports import Arrival, CheckRow, FactRow, HeldRow, InboxRow, JudgedRow, LegRow, MessageRow, Met, ReceiptRow
 from gateway.store.parts.legs import remembered
 from gateway.store.parts.messages import Messages
 from gateway.store.parts.written import write_down
@@ -43,10 +43,14 @@ class Inbox(Messages):
             {(partner, nonce) for partner, nonce in fresh},
             {(row[0], row[1]): _seen(row) for row in seen},
             remembered(self._seal, legs),
-            [(seq, self._message(row, key)) for seq, *row, key in held],
+            as_rows(HeldRow, held),
             as_rows(CheckRow, checks),
             {row.case_no: row.record for row in self._opened(JUDGED, JudgedRow, records) if row.record is not None},
         )
+
+    def held_messages(self, held: Sequence[HeldRow]) -> Sequence[MessageRow]:
+        asked = as_arrays(("partners", "mids"), [(one.partner, one.mid) for one in held])
+        return [self._message(row, key) for *row, key in _SQL.held_messages(self._c, **asked)]
 
     def forget_nonces(self, before: datetime) -> int:
         gone: int = _SQL.forget_nonces(self._c, before=before)

@@ -67,12 +67,17 @@ on conflict do nothing;
 update inbox set state = :state, code = :code where partner = :partner and mid = :mid;
 
 -- name: held
--- Held messages of these legs in the partner's order.
-select i.seq, m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
+-- Which messages of these legs are held, in the partner's order; what they say is read when their turn comes.
+select ref_no, seq, partner, mid::text from inbox
+where ref_no = any(:ref_nos) and state = 'held' order by seq, inbox_seq;
+
+-- name: held_messages
+select m.partner, m.direction, m.mid::text, m.type, m.case_no, m.ref_no, m.seq, m.content_type, m.body, m.jws,
        m.body_sha256, m.map_pin, m.map_digest, m.fields, m.fhir, m.at, m.head,
        (select k.content from vault_key k where k.case_no = m.case_no)
-from inbox i join message m on m.partner = i.partner and m.direction = 'in' and m.mid = i.mid
-where i.ref_no = any(:ref_nos) and i.state = 'held' order by i.seq;
+from unnest(:partners::text[], :mids::uuid[]) as asked (partner, mid)
+cross join lateral (
+    select * from message where partner = asked.partner and direction = 'in' and mid = asked.mid limit 1) m;
 
 -- name: missing
 -- Held messages that came before a moment and that nobody has been asked to look at.

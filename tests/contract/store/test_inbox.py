@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import Interfered
-from gateway.ports import ReceiptRow, Store, WorkItem
+from gateway.ports import HeldRow, ReceiptRow, Store, WorkItem
 from tests.contract.store.build import EVENT, NOW, about, again, attempt, incoming, leg, met, request_row, uid
 
 
@@ -22,7 +22,7 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
     with store.unit() as unit:
         assert met(unit, again(*id_), again("KEAD", row.mid), again("KEIS", uid("never"))).seen == {id_: (row, receipt)}
         assert unit.inbox.receipt(row.mid) == receipt
-        assert met(unit, about(leg().ref_no)).held == [(1, sent)]
+        assert met(unit, about(leg().ref_no)).held == [HeldRow(leg().ref_no, 1, *id_)]
         unit.inbox.settle(*id_, "applied", None)
         assert met(unit, about(leg().ref_no)).held == []
         unit.commit(EVENT)
@@ -64,7 +64,11 @@ def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: 
     with store.unit() as unit:
         unit.inbox.keep([incoming(n, "held") for n in (4, 3, 5)])
         unit.inbox.keep([incoming(2)])
-        assert [(n, m.mid) for n, m in met(unit, about(leg().ref_no)).held] == [(n, uid(f"in{n}")) for n in (3, 4, 5)]
+        held = met(unit, about(leg().ref_no)).held
+        assert held == [HeldRow(leg().ref_no, n, "KEIS", uid(f"in{n}")) for n in (3, 4, 5)]
+        said = {one.mid: one for one in unit.inbox.held_messages([held[2], held[0]])}
+        assert said == {uid(f"in{n}"): incoming(n)[1] for n in (3, 5)}
+        assert unit.inbox.held_messages([held[0]._replace(mid=uid("gone"))]) == []
         assert met(unit, about("R20261123-0000099")).held == []
 
 

@@ -65,7 +65,7 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         assert [bool(unit.outbox.find_message(uid(m))) for m in ("m1", "in1", "m2", "in2")] == [1, 1, 0, 0]
         assert met(unit, again("KEIS", uid("in1"))).seen.keys() == {("KEIS", uid("in1"))}
         assert [bool(unit.inbox.receipt(uid(m))) for m in ("in1", "in2")] == [1, 0]
-        assert [m.mid for _, m in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in1")]
+        assert [one.mid for one in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in1")]
         assert unit.outbox.waiting() == {"KEIS": 1}
         assert unit.outbox.claim("KEAD", "w", 9, 30.0) == []
         assert len(unit.outbox.claim("KEIS", "w", 9, 30.0)) == 1
@@ -130,7 +130,7 @@ def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store)
             (leg(1).ref_no, 2, False),
             (leg(2).ref_no, 1, False),
         ]
-        assert [m.mid for _, m in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in2")]
+        assert [one.mid for one in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in2")]
 
 
 def test_an_act_of_one_partner_is_not_kept_under_another_name(store: Store) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from gateway.errors import Interfered
-from gateway.ports import Arrival, CheckRow, FactRow, InboxRow, LegRow, MessageRow, Met, ReceiptRow
+from gateway.ports import Arrival, CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, ReceiptRow
 from tests.fakes.parts.cases import Caseload
 from tests.fakes.parts.facts import Facts
 from tests.fakes.parts.legs import Legs
@@ -28,10 +28,14 @@ class Inbox(Part):
             set(fresh),
             {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in ids},
             legs,
-            [(r.seq or 0, self.s.messages[r.partner, "in", r.mid]) for r in held],
+            [HeldRow(r.ref_no or "", r.seq or 0, r.partner, r.mid) for r in held],
             sorted(checks, key=lambda c: (c.due_on, c.ref_no)),
             Caseload(self.s).records([leg.case_no for leg in legs.values()]),
         )
+
+    def held_messages(self, held: Sequence[HeldRow]) -> Sequence[MessageRow]:
+        found = (self.s.messages.get((one.partner, "in", one.mid)) for one in held)
+        return [message for message in found if message]
 
     def forget_nonces(self, before: datetime) -> int:
         old = [key for key, at in self.s.nonces.items() if at < before]
