@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.exchange_log.leaf import TAKES
 from gateway.ports import Observer, Unobserved
 
-ACT = "message.received"
+ACT = TAKES
 EVERY = timedelta(minutes=1)
 Keep = Callable[[str | None, str, int], None]
 """Keeps an act: whose requests were refused (None: of nobody we know), why, and how many. Raises when it cannot."""

@@ -52,7 +52,12 @@ def post(gateway: Gateway, partner: str, *headers: str) -> tuple[int, dict[str, 
         "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
         "headers": [(name.encode(), b"x") for name in headers],
     }  # fmt: skip
-    asyncio.run(build_app(gateway)(scope, receive, send))
+    app = build_app(gateway)
+
+    async def ask() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(ask())
     if asked:
         raise Read
     answered = {name.decode(): value.decode() for name, value in said[0]["headers"]}
