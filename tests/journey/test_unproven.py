@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import StoreUnavailable
+from gateway.journey.account import account
 from gateway.journey.receive import Inbound, keep_unproven, receive, receive_together
 from gateway.journey.unproven import Unproven
-from gateway.ports import Unobserved
+from gateway.ports import ActsAsked, Unobserved
 from tests.journey.world import DOOR, Scene, a_case, assert_nothing_personal
 
 
@@ -60,6 +61,9 @@ def test_when_the_door_closes_nothing_is_left_uncounted(scene: Scene) -> None:
     for _ in range(2):
         keep_unproven(scene.world, everything=True)
     assert kept(scene) == [("KEIS", "SEAL-SIGNATURE", 1), ("KEIS", "SEAL-SIGNATURE", 2)]
+    told = list(account(scene.world, ActsAsked(partner="KEIS"), by="kim.0417", purpose="audit"))
+    counted = [detail for act in told for entity in act["entity"] for detail in entity.get("detail", ())]
+    assert [(one["type"], one["valueString"]) for one in counted] == [("requests", "1"), ("requests", "2")]
     assert_nothing_personal(scene, a_case())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,13 @@ import httpx2
 import orjson
 import psycopg
 import pytest
+from fastapi.testclient import TestClient
 
 from gateway.api.app import ASKING, build_app
 from gateway.api.gathering import Gathering
 from gateway.assembly import Gateway, assemble
 from gateway.config import Settings
-from gateway.errors import TooBusy
+from gateway.errors import StoreDamaged, TooBusy
 from gateway.journey.gate import Gate, Reason, turn
 from gateway.ports import ActsAsked
 from tests.journey.world import knowledge
@@ -129,3 +131,18 @@ def test_asking_for_receipts_takes_few_connections_and_keeps_nobody_from_working
         said = asyncio.run(flood())
     assert [answer.status_code for answer in said] == [404] * most + [503] * 9
     assert {answer.json()["code"] for answer in said[most:]} == {"GW-BUSY"}
+
+
+def test_what_is_wrong_with_a_row_is_told_in_the_line_of_the_request_and_nowhere_else(
+    gateway: Gateway, out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise StoreDamaged("case_record|record|20264243000001|3")
+
+    monkeypatch.setattr(Gateway, "receipt", damaged)
+    with TestClient(build_app(gateway)) as door:
+        answer = door.get(f"/v1/messages/{MID}/receipt")
+    assert (answer.status_code, answer.json()["code"]) == (500, "GW-DAMAGED")
+    assert "20264243000001" not in answer.text
+    [line] = [one for one in map(orjson.loads, out.getvalue().splitlines()) if one["event"] == "request.answered"]
+    assert (line["code"], line["subject"]) == ("GW-DAMAGED", "case_record|record|20264243000001|3")
