@@ -2,8 +2,9 @@
 
 A consent is usable when every element the law asks for is there (PIPA 17②, 22①; decree 17②), it names the recipient
 and third-party provision, the Korean calendar day lies in its period (the last day counts to 23:59:59 KST), whoever
-signed could sign, and nobody has withdrawn it. A withdrawal also ends every other consent to the same recipient given
-up to that day: what was given on the day itself cannot be told apart, and is asked for again (R-08).
+signed could sign, and nobody has withdrawn it, also before it began. A withdrawal also ends every other consent to the
+same recipient given up to that day: what was given on the day itself cannot be told apart, and is asked for again
+(R-08). A guardian since no known day keeps a ward from signing alone, and cannot sign either.
 COMWEL's own record of consent can only take away: an N, or a period that does not hold today, refuses.
 It refuses to complete, to extend, or to infer a consent.
 """
@@ -20,6 +21,7 @@ from gateway.errors import ConsentMissing, Place
 from gateway.korea import KST
 
 _ELEMENTS = ("no", "recipients", "purpose", "items", "from", "until", "method", "textVersion", "signer")
+_WITHDRAWN = "it has been withdrawn"
 
 
 def find(
@@ -41,7 +43,7 @@ def find(
     if not named:
         raise ConsentMissing(f"none names {partner}", place=Place(field="consent"))
     withdrawn = _last_withdrawal(named, at)
-    flaws = [flaw(c, record, terms, day, withdrawn) for c in named]
+    flaws = [_WITHDRAWN if _is_withdrawn(c, at) else flaw(c, record, terms, day, withdrawn) for c in named]
     usable = [c for c, why in zip(named, flaws, strict=True) if why is None]
     if not usable:
         raise ConsentMissing("; ".join(why for why in flaws if why), place=Place(field="consent"))
@@ -55,7 +57,10 @@ def flaw(
     day: date,
     withdrawn: date | None = None,
 ) -> str | None:
-    """Why this consent cannot be used on the Korean calendar day `day`, or None. `withdrawn`: the last withdrawal."""
+    """Why this consent cannot be used on the Korean calendar day `day`, or None.
+
+    `withdrawn` is the day of the last withdrawal; whether this very consent was withdrawn is asked before.
+    """
     missing = [name for name in _ELEMENTS if not consent.get(name)]
     if missing:
         return f"it lacks {', '.join(missing)}"
@@ -65,7 +70,7 @@ def flaw(
         return "it was not given in a way decree 17② knows"
     start, end = date.fromisoformat(consent["from"]), date.fromisoformat(consent["until"])
     if withdrawn and start <= withdrawn:
-        return "it has been withdrawn"
+        return _WITHDRAWN
     if day < start:
         return "its period has not begun"
     if day > end:
@@ -75,7 +80,8 @@ def flaw(
 
 def _signer_flaw(signer: str, signed: date, record: Mapping[str, Any], terms: ConsentTerms) -> str | None:
     """Whether whoever signed could sign on the day `signed` (decree 45; PIPA 22-2)."""
-    mandated = [r for r in record.get("representative", ()) if _mandate_covers(r, signed)]
+    representatives = record.get("representative", ())
+    mandated = [r for r in representatives if r.get("from") and _may_cover(r, signed)]
     if signer == "legal-representative":
         return None if mandated else "no representative with a mandate for that day is on record"
     if signer == "delegate":
@@ -86,16 +92,15 @@ def _signer_flaw(signer: str, signed: date, record: Mapping[str, Any], terms: Co
         return "nobody known signed it"
     if completed_years(date.fromisoformat(record["birthDate"]), signed) < terms.child_years:
         return "a child cannot sign alone"
-    if any(r["relation"] in terms.wards for r in mandated):
+    if any(r["relation"] in terms.wards and _may_cover(r, signed) for r in representatives):
         return "a ward cannot sign alone"
     return None
 
 
-def _mandate_covers(representative: Mapping[str, Any], day: date) -> bool:
+def _may_cover(representative: Mapping[str, Any], day: date) -> bool:
+    """Whether the mandate holds on that day, as far as its beginning and its end are known."""
     start, end = representative.get("from"), representative.get("until")
-    if not start or day < date.fromisoformat(start):
-        return False
-    return not end or day <= date.fromisoformat(end)
+    return not (start and day < date.fromisoformat(start)) and not (end and day > date.fromisoformat(end))
 
 
 def turns(record: Mapping[str, Any], comwel: Mapping[str, str] | None = None) -> Iterator[datetime]:
@@ -124,9 +129,13 @@ def _comwel_says_no(comwel: Mapping[str, str], day: date) -> str | None:
     return None
 
 
+def _is_withdrawn(consent: Mapping[str, Any], at: datetime) -> bool:
+    return bool(consent.get("withdrawnAt")) and _moment(consent["withdrawnAt"]) <= at
+
+
 def _last_withdrawal(consents: Iterable[Mapping[str, Any]], at: datetime) -> date | None:
-    moments = (_moment(c["withdrawnAt"]) for c in consents if c.get("withdrawnAt"))
-    return max((m.astimezone(KST).date() for m in moments if m <= at), default=None)
+    ended = (_moment(c["withdrawnAt"]) for c in consents if _is_withdrawn(c, at))
+    return max((moment.astimezone(KST).date() for moment in ended), default=None)
 
 
 def _moment(text: str) -> datetime:

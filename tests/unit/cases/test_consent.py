@@ -61,6 +61,10 @@ def test_each_flaw_has_its_sentence(changes: dict[str, Any], why: str) -> None:
         ("self", [guardian()], "1980-02-29", False),  # a ward
         ("self", [guardian(relation="한정후견인")], "1980-02-29", True),
         ("self", [guardian(until="2026-11-12")], "1980-02-29", True),  # guardianship was over
+        ("self", [guardian(**{"from": "2026-11-14"})], "1980-02-29", True),  # and had not begun
+        ("self", [guardian(**{"from": None})], "1980-02-29", False),  # nobody knows since when
+        ("self", [guardian(**{"from": None, "until": "2026-11-12"})], "1980-02-29", True),
+        ("self", [guardian(**{"from": None, "until": None})], "1980-02-29", False),
         ("legal-representative", [], "1980-02-29", False),
         ("legal-representative", [guardian(mandateNo=None)], "2012-11-14", True),
         ("legal-representative", [guardian(until=None)], "1980-02-29", True),
@@ -110,6 +114,13 @@ WITHDRAWN = "2026-11-22T09:00:00+09:00"
         ([consent(withdrawnAt=WITHDRAWN), consent(no="OLD", **{"from": "2026-01-01"})], AT, None),
         ([consent(withdrawnAt=WITHDRAWN), consent(no="SAME-DAY", **{"from": "2026-11-22"})], AT, None),
         ([consent(withdrawnAt=WITHDRAWN), consent(no="NEW", **{"from": "2026-11-23"})], AT, "NEW"),
+        # what was withdrawn before it began stays withdrawn when it begins; others that begin later do not
+        ([consent(withdrawnAt=WITHDRAWN, **{"from": "2026-11-23"})], AT, None),
+        (
+            [consent(withdrawnAt=WITHDRAWN, **{"from": "2026-11-23"}), consent(no="NEW", **{"from": "2026-11-23"})],
+            AT,
+            "NEW",
+        ),
         # a withdrawal towards another recipient is another matter
         ([consent(withdrawnAt=WITHDRAWN, recipients=["TRN"]), consent(no="MINE", recipients=["KEIS"])], AT, "MINE"),
         ([consent(withdrawnAt="2026-11-22T09:00:00")], AT, None),  # without offset: Korean time

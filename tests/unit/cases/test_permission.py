@@ -285,6 +285,7 @@ def oracle(partner: Terms, consents: list[dict[str, Any]], delicate: bool) -> se
         and c["items"]
         and c["from"] <= "2026-11-23" <= c["until"]
         and c["from"] > max(gone, default="")
+        and not (c.get("withdrawnAt") or "never") < "2026-11-23"
     ]
     if not usable:
         return None
