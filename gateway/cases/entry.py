@@ -4,14 +4,15 @@
 what a good value is (`gateway.cases.reading`). A value that is not good spoils its field alone: the field is left out
 and a data-quality note says which rule it broke, never what it was. `null`, "" and [] mean the field is absent.
 
-It refuses to guess: no code is corrected, no date repaired, no half consent completed. A consent whose withdrawal
-cannot be read takes all consents of the entry with it, because it may have ended any of them (PIPA 37).
+It refuses to guess: no code is corrected, no date repaired, no half consent completed. A withdrawal that cannot be
+read, or stands in a consent that cannot be read whole, takes all consents of the entry with it, because it may have
+ended any of them (PIPA 37).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from gateway.cases.reading import (
     Note,
     Read,
     day,
+    email,
     empty,
     form,
     kcd,
@@ -35,6 +37,7 @@ from gateway.cases.reading import (
     whole,
     yes_no,
 )
+from gateway.korea import KST
 
 
 class Row(NamedTuple):
@@ -117,7 +120,7 @@ ENTRY = (
     Row("stayStatus", "stayStatus", parts({"code": form(r"[A-Z]-[0-9]{1,2}(-[0-9A-Z]{1,2})?")}, {"until": day})),
     Row("phone", "phone", many(phone, 2)),
     Row("safePhone", "safePhone", yes_no),
-    Row("email", "email", form(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")),
+    Row("email", "email", email),
     Row("noFixedAddress", "noFixedAddress", yes_no),
     Row(
         "representative",
@@ -168,8 +171,9 @@ def canonical(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Note]]:
 def entered_on(entry: Mapping[str, Any]) -> date | None:
     """The day on which the entry was made, in Korea, or None when it does not say."""
     try:
-        return date.fromisoformat(str(entry.get("enteredAt"))[:10])
-    except ValueError:
+        made = datetime.fromisoformat(str(entry.get("enteredAt")))
+        return made.astimezone(KST).date() if made.tzinfo else made.date()
+    except (ValueError, OverflowError):
         return None
 
 
@@ -199,15 +203,17 @@ def _items(value: Any) -> Collection[tuple[str, Any]]:
 def _consents(value: Any, at: At) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         raise FlawError("E-CODE", "not a list")
-    for consent in value:
-        withdrawn = consent.get("withdrawnAt") if isinstance(consent, dict) else None
-        if not empty(withdrawn):
-            try:
-                moment(withdrawn, at)
-            except FlawError:
-                raise FlawError("E-DATE", "a withdrawal cannot be read: no consent of this entry is used") from None
-    kept: list[dict[str, Any]] = _ALL_CONSENTS(value, at)
-    return [consent for consent in kept if consent["recipients"] and consent["items"]]
+    withdrawn = [one for one in value if isinstance(one, dict) and not empty(one.get("withdrawnAt"))]
+    for consent in withdrawn:
+        try:
+            moment(consent["withdrawnAt"], at)
+        except FlawError:
+            raise FlawError("E-DATE", "a withdrawal cannot be read: no consent of this entry is used") from None
+    kept = [consent for consent in _ALL_CONSENTS(value, at) if consent["recipients"] and consent["items"]]
+    whole = [consent["recipients"] for consent in kept if "withdrawnAt" in consent]
+    if whole != [consent.get("recipients") for consent in withdrawn]:  # one is left out, or whom it was given for
+        raise FlawError("E-CODE", "a withdrawn consent cannot be read: no consent of this entry is used")
+    return kept
 
 
 @lru_cache(maxsize=64)

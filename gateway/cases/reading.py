@@ -20,6 +20,15 @@ Note = dict[str, str]
 _JAMO = re.compile(r"[\u1100-\u11ff]+")
 _PHONE = r"0[0-9]{8,11}"
 _KCD = re.compile(r"([A-Z][0-9]{2})\.?([0-9A-Z]{0,3})")
+_EMAIL = re.compile(
+    r"(?=[^@]{1,64}@)[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*"
+    r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+_LONGEST_EMAIL = 100
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(  # the year 1 has moments that have no day in Korea
+    r"(?!0001)" + _DAY.pattern + r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class FlawError(Exception):
@@ -106,8 +115,8 @@ def yes_no(value: Any, at: At) -> bool:
 
 
 def day(value: Any, at: At) -> str:
-    """A day that exists, YYYY-MM-DD."""
-    if not isinstance(value, str) or len(value) != 10:
+    """A day that exists, YYYY-MM-DD and in no other way of ISO 8601."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise FlawError("E-DATE", "not a day")
     try:
         date.fromisoformat(value)
@@ -117,14 +126,24 @@ def day(value: Any, at: At) -> str:
 
 
 def moment(value: Any, at: At) -> str:
-    """A moment with its offset, as RFC 3339 writes it."""
-    try:
-        when = datetime.fromisoformat(value) if isinstance(value, str) and value[10:11] == "T" else None
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None:
+    """A moment with its offset, to the second, as RFC 3339 writes it and in no other way of ISO 8601."""
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise FlawError("E-DATE", "not a moment with an offset")
-    return str(value)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise FlawError("E-DATE", "not a moment with an offset") from None
+    return value
+
+
+def email(value: Any, at: At) -> str:
+    """An address of at most 100 characters: words and host names (RFC 1123) with single dots."""
+    plain = _plain(value)
+    if len(plain) > _LONGEST_EMAIL:
+        raise FlawError("E-LEN", f"longer than {_LONGEST_EMAIL}")
+    if not _EMAIL.fullmatch(plain):
+        raise FlawError("E-CODE", "not in the required form")
+    return plain
 
 
 def phone(value: Any, at: At) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cases import record
+from gateway.cases.entry import entered_on
 from gateway.documents.schemas import Schemas
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,6 +136,12 @@ def test_merging_changes_neither_side() -> None:
         ({"availableFrom": "2026-02-30"}, "availableFrom", "E-DATE"),
         ({"availableFrom": "20270115"}, "availableFrom", "E-DATE"),
         ({"availableFrom": 20270115}, "availableFrom", "E-DATE"),
+        ({"availableFrom": "2026-W48-1"}, "availableFrom", "E-DATE"),
+        ({"email": "kim.@naver.com"}, "email", "E-CODE"),
+        ({"email": "kim..a@naver.com"}, "email", "E-CODE"),
+        ({"email": "kim@-naver.com"}, "email", "E-CODE"),
+        ({"email": "k" * 65 + "@naver.com"}, "email", "E-CODE"),
+        ({"email": "kim@" + "naver." * 16 + "com"}, "email", "E-LEN"),
         ({"education": "99"}, "education", "E-CODE"),
         ({"education": 3}, "education", "E-CODE"),
         ({"disabType": "알수없음"}, "disabType", "E-CODE"),
@@ -164,7 +171,14 @@ def test_merging_changes_neither_side() -> None:
         ({"consent": [CONSENT | {"sensitive": "yes"}]}, "consent/0/sensitive", "E-CODE"),
         ({"consent": [CONSENT | {"purpose": ""}]}, "consent/0", "E-CODE"),
         ({"consent": [CONSENT, CONSENT | {"no": "C2", "withdrawnAt": "yesterday"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"until": "2028-W26-3"}]}, "consent/0/until", "E-DATE"),
         ({"consent": [CONSENT | {"withdrawnAt": "2026-11-22T09:00:00"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "2026-11-22T09:00+09:00"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "2026-11-22T09+09:00"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "2026-11-22T09:00:00,5+09:00"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "2026-W47-7T09:00:00+09:00"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "2026-11-22T09:00:00+09:00:30"}]}, "consent", "E-DATE"),
+        ({"consent": [CONSENT | {"withdrawnAt": "0001-01-01T00:00:00+09:00"}]}, "consent", "E-DATE"),
     ],
 )
 def test_a_wrong_value_spoils_its_own_field_and_is_noted(
@@ -189,8 +203,67 @@ def test_a_withdrawal_is_kept() -> None:
     assert case["consent"][0]["withdrawnAt"] == "2026-11-22T09:00:00+09:00"
 
 
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"method": ""},
+        {"until": None},
+        {"signer": "friend"},
+        {"recipients": []},
+        {"recipients": ["kead"]},
+        {"recipients": ["KEIS", "kead"]},  # one of those it was given for cannot be read
+        {"items": ["가" * 31]},
+    ],
+)
+def test_a_withdrawal_in_a_consent_that_cannot_be_read_whole_takes_every_consent_with_it(flaw: dict[str, Any]) -> None:
+    withdrawn = CONSENT | {"no": "C2", "withdrawnAt": "2026-11-22T09:00:00+09:00"}
+    case = merged(ENTRY | {"consent": [CONSENT, withdrawn | flaw]})
+    assert "consent" not in case
+    assert ("E-CODE", "consent") in [(n["code"], n["field"]) for n in case["dataQuality"]]
+    kept = merged(ENTRY | {"consent": [CONSENT, CONSENT | {"no": "C2"} | flaw]})["consent"]
+    assert kept[0]["no"] == "C1"
+
+
 def test_an_unreadable_withdrawal_takes_every_consent_with_it() -> None:
     assert "consent" not in merged(ENTRY | {"consent": [CONSENT, CONSENT | {"withdrawnAt": "어제"}]})
+
+
+_MOMENTS = st.from_regex(
+    r"20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9](:?[0-6][0-9]){0,2}([.,][0-9]{1,9})?"
+    r"(Z|z|[+-][0-2][0-9](:?[0-5][0-9])?)?",
+    fullmatch=True,
+)
+_DAYS = st.from_regex(r"20[0-9]{2}-?([01][0-9]-?[0-3][0-9]|W[0-5][0-9]-?[0-7]|[0-3][0-9]{2})", fullmatch=True)
+_EMAILS = st.from_regex(r"[a-z.%+_-]{1,12}@[a-z.-]{1,12}(\.[a-z-]{0,4}){0,2}", fullmatch=True)
+
+
+@pytest.mark.rule("R-08")
+@given(_MOMENTS, _DAYS, _EMAILS)
+@settings(max_examples=300, deadline=None)
+def test_what_an_entry_may_say_of_days_and_addresses_fits_the_record(
+    schemas: Schemas, moment: str, day: str, email: str
+) -> None:
+    withdrawn = merged(ENTRY | {"consent": [CONSENT | {"withdrawnAt": moment}], "availableFrom": day, "email": email})
+    schemas.require(CASE, withdrawn)
+    assert "consent" not in withdrawn or withdrawn["consent"][0]["withdrawnAt"] == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-11-22T20:00:00Z", date(2026, 11, 23)),
+        ("2026-11-22T14:59:59Z", date(2026, 11, 22)),
+        ("2026-11-23T05:00:00+09:00", date(2026, 11, 23)),
+        ("2026-11-23T05:00:00", date(2026, 11, 23)),  # without offset: Korean time
+        ("2026-11-22", date(2026, 11, 22)),
+        ("yesterday", None),
+        ("9999-12-31T20:00:00Z", None),
+        (None, None),
+    ],
+)
+def test_an_entry_is_made_on_its_day_in_korea(text: str | None, day: date | None) -> None:
+    assert entered_on({"enteredAt": text}) == day
 
 
 def test_decomposed_hangul_is_composed_and_hanja_are_left_alone() -> None:
