@@ -1,8 +1,9 @@
 """What a new statement changes of a worker's consents, so that each change can be put on record by itself.
 
-Rules: consents are told apart by their numbers. A change has one name, the first that fits: it is gone from the record,
-it was withdrawn, its time is over, it is new, it says something else (recipients, items, period, form). COMWEL's own
-record of consent (yn Y or N with a period) is one more, without a number; the first that is heard changes nothing.
+Rules: consents are told apart by their numbers, and looked at as they were handed over, readable or not. A change has
+one name, the first that fits: it is gone from the record, it was withdrawn, its time is over, it is new, it says
+something else (recipients, items, period, form). COMWEL's own record of consent (yn Y or N with a period) is one more,
+without a number; the first that is heard changes nothing.
 Refuses to say what a change means: whether a message may leave is asked of `gateway.cases.permission` when it leaves.
 """
 
@@ -28,7 +29,7 @@ class Change(StrEnum):
 
 def changes(before: Iterable[Consent], after: Iterable[Consent], day: date) -> list[Change]:
     """Every consent that is another than before, in the order of their numbers; `day` is the Korean calendar day."""
-    old, new = ({str(one.get("no")): one for one in some} for some in (before, after))
+    old, new = ({str(one.get("no")): one for one in some if isinstance(one, Mapping)} for some in (before, after))
     return [
         _became(old.get(number), new.get(number), day)
         for number in sorted(old.keys() | new.keys())
@@ -48,10 +49,17 @@ def _became(old: Consent | None, new: Consent | None, day: date) -> Change:
         return Change.REMOVED
     if new.get("withdrawnAt") and not (old or {}).get("withdrawnAt"):
         return Change.WITHDRAWN
-    if (until := new.get("until")) and date.fromisoformat(until) < day:
+    if _is_over(new.get("until"), day):
         return Change.EXPIRED
     given_again = old is not None and old.get("withdrawnAt") and not new.get("withdrawnAt")
     return Change.GRANTED if old is None or given_again else Change.CHANGED
+
+
+def _is_over(until: object, day: date) -> bool:
+    try:
+        return date.fromisoformat(str(until)) < day
+    except ValueError:
+        return False
 
 
 def _as_consent(comwel: Consent) -> Consent:

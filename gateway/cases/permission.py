@@ -49,7 +49,7 @@ class EntryState(StrEnum):
     """What became of the Job Coordinator's entry for a case."""
 
     PRESENT = "present"
-    MISSING = "missing"
+    MISSING = "missing"  # there is none, or one that makes no valid record
     HELD_RRN = "held-rrn"  # refused: it held a resident registration number
 
 

@@ -5,13 +5,15 @@ nothing new are counted and change nothing; what is known of a case that COMWEL 
 may leave. Files of entries may come in any order, and a batch may be sent again: what a newer file said of a case
 stands (`Told`), and what a resend says counts as said by the file that it stands for.
 Every change is a revision: facts and entry merged, checked against the schema, judged by what may leave.
+An entry that makes no valid record is not used, and the one before it neither: it may have been withdrawn. The facts
+go on alone, and nothing leaves until a good entry comes.
 Refuses a record alone: it is put aside with its bytes, and the others go on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -171,7 +173,7 @@ class _Admission:
     # ── what a record does to a case ─────────────────────────────────────────────────────────────────────────────────
     def _with_entry(self, row: CaseRow | None, record: EntryRecord) -> CaseRow | None:
         """What a Job Coordinator wrote; it may come before COMWEL's facts, and the case awaits those then."""
-        if row and row.entry_sha256 == record.sha256:
+        if row and row.entry_sha256 == record.sha256 and row.entry_state != EntryState.MISSING:
             self.taken.counts["same"] += 1
             self._repeat(row, record)
             return None
@@ -186,10 +188,10 @@ class _Admission:
             entry_state=state,
             **self._spoken_by(record),
         )
-        new = self._revised(entered, record.record_no)
-        before = reread(row.entry) if row.entry and row.entry_state == EntryState.PRESENT else {}
-        changed = consent_change.changes(before.get("consent", ()), record.entry.get("consent", ()), self._day())
-        refused = EntryHoldsResidentNumber.code if record.held_rrn else None if new else UnknownCode.code
+        new = self._revised(entered, record) or self._unused(entered)
+        changed = consent_change.changes(_consents(row), record.entry.get("consent") or (), self._day())
+        used = new.entry_state == EntryState.PRESENT
+        refused = EntryHoldsResidentNumber.code if record.held_rrn else None if used else UnknownCode.code
         self._keep(record.case_no, changed, refused)
         return new
 
@@ -220,11 +222,13 @@ class _Admission:
             facts_seq=told.seq,
             status="live",
         )
-        new = self._revised(again, record.record_no)
+        new = self._revised(again, record)
         if new and record.change == "M" and not self._merge_old(record, told):
             return None
         before = reread(row.facts) if row.facts else {}
         changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), self._day())
+        if new and new.entry_state != row.entry_state:
+            changed += consent_change.changes(_consents(row), (), self._day())
         self._keep(record.case_no, changed, None if new else UnknownCode.code)
         return new
 
@@ -241,24 +245,29 @@ class _Admission:
         """Mark the case that is taken over; a merge without such a case is put aside (E-MERGE)."""
         old = self.rows.get(record.old_case_no or "")
         if old is None or old.case_no == record.case_no:
-            raw = dumps(dict(record.facts))
-            self._put_aside(record.record_no, record.case_no, MergeRefused.code, "oldWonbuNo", raw, record.sha256)
+            self._put_aside(record, MergeRefused.code, "oldWonbuNo")
             return False
         self._changed(self._gone(old._replace(status="merged", merged_into=record.case_no), told), "M")
         return True
 
     # ── the next revision ────────────────────────────────────────────────────────────────────────────────────────────
-    def _revised(self, row: CaseRow, record_no: int) -> CaseRow | None:
-        """Facts and entry merged, checked, judged. None when the merged record is not valid: it is put aside."""
+    def _revised(self, row: CaseRow, record: Record) -> CaseRow | None:
+        """Facts and entry merged, checked, judged; an entry that does not fit is left out with a note.
+
+        `record` is put aside when it does not fit. None when the facts alone make no valid record.
+        """
         if not row.facts:
             return self._next(row, None)
-        facts, entry = reread(row.facts), reread(row.entry) if row.entry else None
-        merged = case_record.merge(facts, entry)
-        try:
-            self.world.know.schemas.require(CASE_SCHEMA, merged)
-        except Refused as refusal:
-            digest = row.facts_sha256 or row.entry_sha256 or ""
-            self._put_aside(record_no, row.case_no, UnknownCode.code, refusal.place.field, row.facts, digest)
+        facts = reread(row.facts)
+        entry = reread(row.entry) if row.entry and row.entry_state != EntryState.MISSING else None
+        merged, wrong = self._merged(facts, entry)
+        unfit = wrong if entry is not None else None
+        if unfit:
+            row = row if row.entry_state == EntryState.HELD_RRN else row._replace(entry_state=EntryState.MISSING)
+            merged, wrong = self._merged(_noted(facts, unfit), None)
+        if wrong or (unfit and isinstance(record, EntryRecord)):
+            self._put_aside(record, UnknownCode.code, wrong or unfit)
+        if wrong:
             return None
         return self._next(row, merged)
 
@@ -272,8 +281,24 @@ class _Admission:
         )
         return judged(self.world, new, merged, self.open_to.get(row.case_no, ()))
 
-    def _put_aside(self, record_no: int, case_no: str, why: str, where: str | None, raw: bytes, sha256: str) -> None:
-        self.taken.problems.append(Problem(record_no, case_no, why, where, raw, sha256))
+    def _merged(self, facts: dict[str, Any], entry: dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:
+        """The record of both, and the first place where it breaks the schema."""
+        merged = case_record.merge(facts, entry)
+        try:
+            self.world.know.schemas.require(CASE_SCHEMA, merged)
+        except Refused as refusal:
+            return merged, refusal.place.field or "/"
+        return merged, None
+
+    def _unused(self, row: CaseRow) -> CaseRow:
+        """A case whose entry cannot be used, and whose facts no longer make a record: it stays as it is, barred."""
+        now, revision = self.world.clock.now(), row.revision + 1
+        new = row._replace(entry_state=EntryState.MISSING, revision=revision, updated_at=now)
+        return judged(self.world, new, reread(row.record) if row.record else None, self.open_to.get(row.case_no, ()))
+
+    def _put_aside(self, record: Record, why: str, where: str | None) -> None:
+        raw = dumps(dict(record.entry if isinstance(record, EntryRecord) else record.facts))
+        self.taken.problems.append(Problem(record.record_no, record.case_no, why, where, raw, record.sha256))
 
     def _keep(self, case_no: str, changed: Iterable[Change], refused: str | None) -> None:
         """An act for each consent that has changed, or would have if its record had not been refused."""
@@ -283,6 +308,19 @@ class _Admission:
 
     def _day(self) -> date:
         return self.world.clock.business_now().astimezone(KST).date()
+
+
+def _consents(row: CaseRow | None) -> Sequence[Mapping[str, Any]]:
+    """What the entry of a case says of consents; nothing when it is not used."""
+    if row is None or not row.entry or row.entry_state != EntryState.PRESENT:
+        return ()
+    return reread(row.entry).get("consent") or ()
+
+
+def _noted(facts: Mapping[str, Any], unfit: str) -> dict[str, Any]:
+    """The facts with a note on an entry that is not used."""
+    note = {"code": UnknownCode.code, "field": unfit.strip("/"), "note": "the entry does not fit and is not used"}
+    return {**facts, "dataQuality": [*facts.get("dataQuality", ()), note]}
 
 
 def _awaiting(case_no: str, version: int, now: datetime) -> CaseRow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -11,9 +13,11 @@ import pytest
 
 from adapters.comwel.synthetic_cases import Invented
 from adapters.comwel.synthetic_edges import EDGES, Edge
+from gateway.documents.schemas import Schemas
 from gateway.journey.judge import judge_due
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
+from gateway.journey.world import CASE_SCHEMA
 from gateway.worker.rounds import quiet
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (
@@ -116,6 +120,121 @@ def test_a_case_without_an_entry_may_not_be_referred(scene: Scene) -> None:
     scene.hand_over(a_case(entry=None))
     row = scene.case(a_case().case_no)
     assert (row["verdict"], row["reason"]) == ("no-referral", "E-NOENTRY")
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"consent": None},
+        {"consent": ["동의"]},
+        {"consent": [{"no": "C1", "until": "2026-02-30"}]},
+        {"consent": [{"no": "C1", "until": 20270101}]},
+    ],
+    ids=("null", "text", "no such day", "a number"),
+)
+def test_a_consent_that_cannot_be_read_stops_no_file_and_carries_nothing(quick: Scene, entry: dict[str, Any]) -> None:
+    quick.hand_over(a_case(1), a_case(2))
+    [taken] = quick.enter(a_case(1, entry=entry), again(a_case(2), entry={"memo": "새 메모"}))
+    assert (taken.verdict, taken.counts) == ("accepted", {"E": 2})
+    assert quick.case(a_case(1).case_no)["reason"] == "E-CONSENT"
+    assert quick.case(a_case(2).case_no)["verdict"] == "ok"
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize("withdrawn", ["2026-11-20T10:00+09:00", "2026-11-20T10+09:00", "2026-11-20T10:00:00,5+09:00"])
+@pytest.mark.parametrize("more", [{}, {"email": "kim.@naver.com"}])
+def test_a_withdrawal_in_another_spelling_is_a_withdrawal(quick: Scene, withdrawn: str, more: dict[str, str]) -> None:
+    quick.refer()
+    quick.enter(again(a_case(), consent={"withdrawnAt": withdrawn}, entry=more))
+    row = quick.case(a_case().case_no)
+    assert (row["verdict"], row["reason"], row["barred"]) == ("no-referral", "E-CONSENT", True)
+    assert quick.withdraw() == 3
+
+
+def narrower(scene: Scene) -> None:
+    """The schema of cases from now on takes short memos only, and no worker from abroad."""
+    schemas = scene.world.know.schemas
+    raw = {name: schemas.raw(name) for name in schemas.ids()}
+    case = copy.deepcopy(raw[CASE_SCHEMA])
+    case["properties"]["memo"]["maxLength"] = 3
+    case["properties"]["nationality"]["pattern"] = "^KOR$"
+    scene.world = replace(scene.world, know=replace(scene.world.know, schemas=Schemas(raw | {CASE_SCHEMA: case})))
+
+
+UNFIT = {"memo": "긴 메모"}
+
+
+@pytest.mark.rule("R-08")
+def test_an_entry_that_fits_no_record_is_put_aside_and_the_one_before_it_carries_nothing(scene: Scene) -> None:
+    case = a_case()
+    scene.refer(case)
+    narrower(scene)
+    since = len(scene.events())
+    [taken] = scene.enter(again(case, consent={"withdrawnAt": "2026-11-20T10:00:00+09:00"}, entry=UNFIT))
+    assert [(p.reason, p.field) for p in taken.problems] == [("E-CODE", "/memo")]
+    row, [aside] = scene.case(case.case_no), scene.rows("quarantined_record")
+    assert (row["verdict"], row["reason"], row["barred"]) == ("no-referral", "E-NOENTRY", True)
+    assert "긴 메모".encode() in aside["raw"]
+    assert consents(scene, since) == [("withdrawn", "refused", "E-CODE")]
+    assert scene.withdraw() == 3
+
+
+def test_a_good_entry_makes_good_what_one_that_did_not_fit_has_stopped(scene: Scene) -> None:
+    case = a_case()
+    scene.hand_over(case)
+    narrower(scene)
+    scene.enter(again(case, entry=UNFIT))
+    scene.hand_over(again(case, addr="서울 종로구 9"), entries=())
+    assert scene.case(case.case_no)["reason"] == "E-NOENTRY"
+    since = len(scene.events())
+    scene.enter(again(case, entry={"memo": "짧다"}))
+    assert scene.case(case.case_no)["verdict"] == "ok"
+    assert consents(scene, since) == [("granted", "done", None)]
+
+
+def test_an_entry_that_came_first_and_does_not_fit_keeps_no_fact_out(scene: Scene) -> None:
+    case = again(a_case(), "I", entry=UNFIT)
+    narrower(scene)
+    scene.hand_over(entries=(case,), seq=1)
+    since = len(scene.events())
+    [taken] = scene.hand_over(case, entries=())
+    assert (taken.counts, taken.problems) == ({"I": 1}, [])
+    assert consents(scene, since) == [("removed", "done", None)]
+    row = scene.case(case.case_no)
+    assert (row["status"], row["verdict"], row["reason"]) == ("live", "no-referral", "E-NOENTRY")
+    assert [(n["code"], n["field"]) for n in scene.record(case.case_no)["dataQuality"]] == [("E-CODE", "memo")]
+    [taken] = scene.hand_over(again(case, dthDt=TODAY), entries=())
+    assert (taken.counts, taken.problems) == ({"U": 1}, [])
+    assert scene.record(case.case_no)["deceasedDate"] == "2026-11-23"
+    assert consents(scene, since) == [("removed", "done", None)]
+
+
+def test_an_entry_that_does_not_fit_stays_refused_when_it_held_a_resident_number(scene: Scene) -> None:
+    narrower(scene)
+    scene.hand_over(again(a_case(), "I", entry=UNFIT | {"licences": [RRN]}))
+    assert scene.case(a_case().case_no)["reason"] == "E-RRN"
+    scene.hand_over(again(a_case(), addr="서울 종로구 9"), entries=())
+    assert scene.case(a_case().case_no)["reason"] == "E-RRN"
+
+
+def test_facts_that_fit_no_record_are_put_aside_and_change_nothing(scene: Scene) -> None:
+    scene.hand_over(a_case())
+    narrower(scene)
+    before = scene.rows("case_record")
+    [taken] = scene.hand_over(again(a_case(), ntntyCd="VNM"), entries=())
+    assert [(p.reason, p.field) for p in taken.problems] == [("E-CODE", "/nationality")]
+    assert scene.rows("case_record") == before
+
+
+def test_an_entry_for_facts_that_fit_no_record_any_more_keeps_the_case_from_leaving(scene: Scene) -> None:
+    case = a_case(ntntyCd="VNM")
+    scene.hand_over(case)
+    narrower(scene)
+    [taken] = scene.enter(again(case, entry={"memo": "짧다"}))
+    assert [(p.reason, p.field) for p in taken.problems] == [("E-CODE", "/nationality")]
+    row = scene.case(case.case_no)
+    assert (row["verdict"], row["reason"], row["barred"]) == ("no-referral", "E-NOENTRY", True)
 
 
 # ── the order of entries ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -31,6 +31,8 @@ CASES = {
     "its last day": ([GIVEN], [consent(until="2026-11-23")], [Change.CHANGED]),
     "a period that is over": ([GIVEN], [consent(until="2026-11-22")], [Change.EXPIRED]),
     "one that comes too late": ([], [consent(until="2026-11-22")], [Change.EXPIRED]),
+    "a period that cannot be read": ([GIVEN], [consent(until="2026-02-30")], [Change.CHANGED]),
+    "no consent at all": ([GIVEN], ["consent", None, consent(until=20271231)], [Change.CHANGED]),
     "one that is gone": ([GIVEN, consent("C2")], [GIVEN], [Change.REMOVED]),
     "several, by their numbers": ([GIVEN, consent("C3")], [consent("C2"), WITHDRAWN],
                                   [Change.WITHDRAWN, Change.GRANTED, Change.REMOVED]),
