@@ -5,9 +5,10 @@ A `Reading` has one class character for each visible character of the text (and 
     0-9   a digit: ASCII, full-width, any other Unicode decimal, circled, superscript; softly also Hangul (일이삼),
           hanja (一二三) and look-alike letters (O, l), which are words elsewhere and therefore read only on request
     ' '   white space
-    -     what ties digits together: dashes, dots, underscores, colons, tildes, bullets, the vowel sign ㅡ
+    -     what ties digits together: dashes, dots, underscores, colons, tildes, bullets, arrows, the vowel sign ㅡ
     /     what lists things: slash, comma, brackets, semicolon, bar
-    w     a unit that makes the number before it an amount or a count (원, 만, 명, 건, %)
+    w     a unit that makes the number before it an amount (원, %)
+    n     a multiplier or a count (만, 천, 명, 건); whether it is a word of its own is not judged here
     a     a Latin letter           x     anything else
 
 Zero-width characters, combining marks and fillers have no class: they are skipped, as a reader's eye would.
@@ -21,9 +22,10 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-_TIES = frozenset("-._:~·•∙⋅・ㆍᆞㅡー―─━−﹣－＿．：～〜‐‑‒–—⁃⸺⸻_¯'’`*+=＊＋＝|￨")
+_TIES = frozenset("-._:~·•∙⋅・ㆍᆞㅡー―─━−﹣－＿．：～〜‐‑‒–—⁃⸺⸻_¯'’`*+=＊＋＝|￨→⇒➔➜←↔×")
 _LISTS = frozenset('/|,;()[]{}<>／，；（）［］｛｝〈〉《》「」『』【】\\、。!?"“”&#@^')
-_UNITS = frozenset("원만천억명건개￦₩%")
+_UNITS = frozenset("원￦₩%")
+_COUNTS = frozenset("만천억명건개")
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 _SOFT = {
     **dict(zip("영공일이삼사오육칠팔구", "00123456789", strict=True)),
@@ -91,7 +93,7 @@ def _class(char: str) -> str:
     value = unicodedata.digit(char, -1)
     if value >= 0:
         return str(value)
-    for kind, members in (("-", _TIES), ("/", _LISTS), ("w", _UNITS), ("", _FILLERS)):
+    for kind, members in (("-", _TIES), ("/", _LISTS), ("w", _UNITS), ("n", _COUNTS), ("", _FILLERS)):
         if char in members:
             return kind
     if char in _SOFT:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from gateway.cases.digits import DIGITISH, JAMO, Reading, read, streams
 
-_LENGTH = 13
+_LENGTH, _TAIL = 13, 7
 _CENTURY = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?=[0-9]*[a-fA-F])[0-9a-fA-F]{24,}"
@@ -59,7 +59,12 @@ _INNOCENT = tuple(
 _AMOUNT = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?!,?\d)")
 # Words that stand inside a number: 88년 01월 01일 1234567; 앞자리 880101 뒷자리 1234567.
 _UNIT_OF_DATE = re.compile(r"(?<=\d)(?:[년월](?=\s*\d)|일생?(?=[\s\-]*\d))")
-_LABEL = re.compile(r"[앞뒷뒤](?:의?\s?자리|번호|쪽)?(?:는|은|이)?(?=\s*:?\s*\d)")
+_LABEL = re.compile(r"[앞뒷뒤](?:의?\s?자리|번호|쪽)?(?:는|은|이)?(?=\s{0,8}:?\s{0,8}\d)")
+_BOTH = re.compile(  # 880101와 1234567, 880101번-1234567, 880101 x 1234567, 880101<br>1234567
+    r"(?:(?<=\d)|(?<=\d\s))(?:와|과|번|[xX]|<[bB][rR]\s?/?>|&nbsp;)(?=[\s\-]{0,8}\d)"
+)
+_MONEY = re.compile(r" ?n* ?w(?![wnxa\d])")
+_MONEY_OR_COUNT = re.compile(r" ?(?:n* ?w|n+)(?![wnxa\d])")
 _GROUP = re.compile(r"\d+")
 _BETWEEN = re.compile(r"[ \-/]{1,8}\Z")
 _DATE_PARTS = {(6,), (2, 2, 2), (4, 2), (2, 4), (3, 3), (1,) * 6}
@@ -130,7 +135,9 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     if not _may_hold(text):  # 1
         return
     text = _HEX.sub(_blank, text)  # 3, what only the text itself can tell
-    text = _LABEL.sub(_tie, _UNIT_OF_DATE.sub(_tie, _AMOUNT.sub(_blank, text)))
+    text = _AMOUNT.sub(_blank, text)
+    for word in (_UNIT_OF_DATE, _LABEL, _BOTH):
+        text = word.sub(_tie, text)
     if not _may_hold(text):
         return
     plain = read(text)  # 2
@@ -169,11 +176,11 @@ def _numbers(reading: Reading) -> Iterator[tuple[int, int]]:
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for match in _PART_BY_PART.finditer(classes):
         year, _, month, day, last, s = match.groups()
-        if _plausible(year + month + day + s) and not _is_amount(last, classes[match.end() :]):
+        if _plausible(year + month + day + s) and not _is_amount(last, 7, classes[match.end() :]):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for match in _IN_FOURS.finditer(classes):  # two of the four may look like 1588-1234
         first, between, second, third, last = match.groups()
-        if _plausible(first + second + third + last) and not _is_amount(between, classes[match.end() :]):
+        if _plausible(first + second + third + last) and not _is_amount(between, 1, classes[match.end() :]):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for pattern in _INNOCENT:
         classes = pattern.sub(_blank, classes)
@@ -217,7 +224,7 @@ def _written_so(window: _Window, classes: str) -> bool:
     sizes, seps = window.sizes, window.seps
     if len(sizes) == 1:
         return True
-    if _is_amount(seps[-1], classes[window.end :]):
+    if _is_amount(seps[-1], sizes[-1], classes[window.end :]):
         return False
     if sizes == (7, 6) or _uniform(sizes, seps):
         return True
@@ -226,9 +233,13 @@ def _written_so(window: _Window, classes: str) -> bool:
     return max(sizes) < 10 and set("".join(seps)) == {"-"} and _alone(window, classes)
 
 
-def _is_amount(before: str, after: str) -> bool:
-    """Whether a group that stands apart is followed by a word, as in `3100000원`."""
-    return " " in before and re.match(r" ?w", after) is not None
+def _is_amount(before: str, size: int, after: str) -> bool:
+    """Whether a group that stands apart is followed by a unit, as in `3100000원`.
+
+    The unit is a word of its own: 원직복귀, 명의, 건강, 천안 only begin like one. Nobody counts seven digits of people.
+    """
+    unit = _MONEY if size >= _TAIL else _MONEY_OR_COUNT
+    return " " in before and unit.match(after) is not None
 
 
 def _uniform(sizes: tuple[int, ...], seps: tuple[str, ...]) -> bool:

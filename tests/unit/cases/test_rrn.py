@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import date
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,33 @@ EVASIVE = (
     "1. 880101-1234567",
     "원부 20260001000001 (880101-1234567)",
     "id=8801011234567@example.kr",
+    # words that begin like a unit
+    "880101 1234567 원직복귀 희망",
+    "880101 1234567 명의 계좌",
+    "880101 1234567 건강보험 문의",
+    "880101 1234567 천안 거주",
+    "880101 1234567 억제대",
+    "880101 1234567 개인정보",
+    "880101 1234567만 기억함",
+    "880101 1234567 명",
+    "880101 1234567건",
+    "880101 - 1234567 원본",
+    "88 01 01 1234567 원직복귀",
+    "0001 1530 0000 0 명의",
+    # what else stands between the halves
+    "880101→1234567",
+    "880101 ⇒ 1234567",
+    "880101와 1234567",
+    "880101 과 1234567",
+    "880101번-1234567",
+    "880101x1234567",
+    "880101 X 1234567",
+    "880101×1234567",
+    "880101<br>1234567",
+    "880101<BR />1234567",
+    "880101&nbsp;1234567",
+    # an account of Woori Bank in its usual form, and a number of somebody born in February 2010: nobody can tell
+    "우리은행 1002-123-456789",
 )
 
 INNOCENT = (
@@ -129,6 +157,15 @@ INNOCENT = (
     "26년 11월 23일 3100000원 지급",
     "평균임금 120,000원 월 3,600,000원",
     "250101 3000000원",
+    "250101 3000000 원",
+    "250101 3000000원, 3명",
+    "250101 3000 만원",
+    "260101 3000000천원",
+    "250101 300만 원 3건",
+    "101번 102번 103번 104번 105",
+    "전화 010-1234-5678번 20명",
+    "1920x1080 1280x720",
+    "2026-11-23→2027-02-28",
     "8,801,011,234,567",
     "R20261123-0000001",
     "R20261123-3000001",
@@ -165,6 +202,32 @@ def test_a_number_is_found_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", INNOCENT)
 def test_innocent_numbers_are_left_alone(text: str) -> None:
     assert not rrn.find(text)
+
+
+def _seconds(text: str) -> float:
+    """Time of this process that the detector takes at best."""
+    taken = []
+    for _ in range(3):
+        begun = process_time()
+        rrn.find(text)
+        taken.append(process_time() - begun)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "앞{}x 8801011234567",
+        "앞:{}: 8801011234567x",
+        "1년{}x 8801011234567",
+        "1일{}x 8801011234567",
+        "1와{}x 880101 123456",
+    ],
+)
+@pytest.mark.parametrize("filler", [" ", "-", " -"])
+def test_long_blanks_take_time_that_grows_with_their_length_alone(text: str, filler: str) -> None:
+    short, long = (_seconds(text.format(filler * n)) for n in (4_000, 32_000))
+    assert long < 24 * max(short, 0.000_5)  # eight times as long: 8 when it is linear, 64 when it is quadratic
 
 
 _BIRTHS = st.dates(date(1930, 1, 1), date(2019, 12, 31))
