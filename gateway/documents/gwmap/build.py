@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,7 +116,7 @@ class _Builder:
             references.check(self.report, self.header.root, parsed.template, nodes, self.header.external)
         if any(f.severity is Severity.ERROR for f in self.report.findings):
             return None
-        digest = self._digest(parsed, tables, fhir)
+        digest = self._digest(parsed, tables, fhir, ex.used_functions)
         watch = watched(plan, self._readers(ex, lines))
         return CompiledMap(
             self.header, digest, plan=plan, params=params, lets=lets, slots=ex.slots, lineage=lines, watch=watch
@@ -292,7 +292,9 @@ class _Builder:
                 self.report.warn("S13", f"parameter '{name}' is never used")
 
     # ── 7: digest and explanations ────────────────────────────────────────────────────────────────────────────────────
-    def _digest(self, parsed: _Parsed, tables: Mapping[str, Table], fhir: ElementTable | None) -> str:
+    def _digest(
+        self, parsed: _Parsed, tables: Mapping[str, Table], fhir: ElementTable | None, functions: Iterable[str]
+    ) -> str:
         schemas = [self.header.source, *([self.header.target_schema] if self.header.target_schema else [])]
         schemas += [k.rstrip("?") for k in self.header.params.values() if k.startswith("urn:")]
         codes: dict[str, str] = {}
@@ -305,7 +307,7 @@ class _Builder:
             "schemas": {name: self.world.schemas.digest(name) for name in schemas},
             "fhir": fhir.digest if fhir is not None else None,
             "conceptMaps": codes,
-            "fnlib": FNLIB,
+            "fnlib": max((FNLIB.get(name, 1) for name in functions), default=1),
         }
         return "sha256:" + hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
 

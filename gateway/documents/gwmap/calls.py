@@ -22,6 +22,7 @@ _YES = Type("boolean", sure=True)
 
 def call(ex: Expressions, node: Call, scope: Scope) -> Expr:
     """Compile one call; an unknown name is refused with the nearest known one."""
+    ex.used_functions.add(node.name)
     special = _FREE.get(node.name) if node.base is None else _SPECIAL.get(node.name)
     if node.named and node.name != "translate":
         ex.report.add("S2", f"{node.name}() takes no named arguments")

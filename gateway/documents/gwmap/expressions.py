@@ -72,6 +72,7 @@ class Expressions:
         self.slots = FIRST_SLOT
         self.used_variables: set[str] = set()
         self.used_tables: set[str] = set()
+        self.used_functions: set[str] = set()
         self.certain: Callable[[str, bool], bool] = lambda _, required: required  # whether a top field is surely there
         self.root = Expr(Type("object", sure=True, walk=source), _source, path="")
 

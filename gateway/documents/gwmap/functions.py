@@ -7,8 +7,8 @@ engine's business: no function here ever sees None.
 Where FHIRPath would answer "empty" to text that cannot be converted (`toInteger`, `toDecimal`, `toBoolean`), we refuse,
 because a value that vanishes in silence is the fault this engine exists to prevent.
 
-Refused by design: now(), random ids, I/O, regular expressions of analysts. A function is added by reviewed code and a
-new `FNLIB` number.
+Refused by design: now(), random ids, I/O, regular expressions of analysts. A function is added by reviewed code; one
+that gives something else than before gets its next number in `FNLIB`, which is in the digests of the maps that use it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -178,10 +179,15 @@ def _date(text: str, pattern: str, tz: str | None = None) -> str:
 
 
 def months_between(start: str, end: str) -> int:
-    """Whole calendar months from `start` to `end` (민법 160조: a month is full on the day of the same number)."""
+    """Whole calendar months from `start` to `end` (민법 160조②③).
+
+    A month is full on the day of the same number, and on its last day when it has no such day: from 31 August to 28
+    February it is six.
+    """
     a, b = day(start), day(end)
     months = (b.year - a.year) * 12 + b.month - a.month
-    return months - (b.day < a.day) if months >= 0 else months
+    full = min(a.day, monthrange(b.year, b.month)[1])
+    return months - (b.day < full) if months >= 0 else months
 
 
 def _age(born: str, on: str) -> int:

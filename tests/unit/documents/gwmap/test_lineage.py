@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.documents.gwmap import CompiledMap, diff
+from gateway.documents.gwmap.model import FNLIB
 
 ROOT = Path(__file__).parents[4]
 HEAD = (
@@ -150,6 +151,17 @@ def test_the_digest_names_what_a_map_does_not_how_it_is_written(workshops: Calla
     assert one.startswith("sha256:")
     assert digest(workshops(), "# why\nb: {c: 'd'}\na: =(name   &   sex)") == one
     assert digest(workshops(), "a: =name & 'x'\nb: {c: d}") != one
+
+
+def test_the_digest_follows_the_functions_a_map_uses(
+    workshops: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    months, none = TEMPLATE + "old: =monthsBetween(birth.ymd(), '2026-11-23')\n", TEMPLATE
+    before = [digest(workshops(), template, head=HEAD) for template in (months, none)]
+    monkeypatch.setitem(FNLIB, "monthsBetween", 3)
+    after = [digest(workshops(), template, head=HEAD) for template in (months, none)]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 def test_the_digest_follows_schemas_and_code_tables(workshops: Callable[[], Any]) -> None:
