@@ -42,16 +42,18 @@ class LegalBasis(NamedTuple):
 class Delicate(NamedTuple):
     """Mental illness, self-harm, violence at work: which fields stay back unless the consent is `fresh_days` young."""
 
-    diagnosis_prefixes: tuple[str, ...]
+    diagnosis_prefixes: tuple[str, ...]  # of any diagnosis, main or not
+    disability_types: frozenset[str]
     occurrence_types: frozenset[str]
     fields: frozenset[str]
     fresh_days: int
 
     def concerns(self, record: Mapping[str, Any]) -> bool:
         """Whether the case is one of these."""
-        codes = (d["code"] for d in record.get("diagnoses", ()))
-        return record.get("occurrenceType") in self.occurrence_types or any(
-            code.startswith(self.diagnosis_prefixes) for code in codes
+        return (
+            record.get("occurrenceType") in self.occurrence_types
+            or record.get("disabType") in self.disability_types
+            or any(d["code"].startswith(self.diagnosis_prefixes) for d in record.get("diagnoses", ()))
         )
 
 
@@ -142,6 +144,7 @@ def _consent(raw: Mapping[str, Any]) -> ConsentTerms:
         frozenset(raw["always"]),
         Delicate(
             tuple(delicate["diagnosis_prefixes"]),
+            frozenset(delicate.get("disability_types", ())),
             frozenset(delicate["occurrence_types"]),
             frozenset(delicate["fields"]),
             delicate["fresh_days"],

@@ -32,6 +32,10 @@ LEG = {
 }
 
 
+INJURY = {"kcdVersion": "9", "code": "S61.8", "role": "main"}
+SUFFOCATION = {"kcdVersion": "9", "code": "T71", "role": "main"}
+
+
 def allowed(case: dict[str, Any], partner: Terms = KEIS, **how: Any) -> Any:
     told: dict[str, Any] = {"entry_state": "present", "partner": partner, "bases": BASES, "at": AT}
     return permit(case, **(told | how))
@@ -111,15 +115,29 @@ def test_a_unique_identifier_never_leaves_on_the_bases_we_ship(on: bool, given_:
         ({}, "2026-01-13", True),
         ({"diagnoses": [{"kcdVersion": "9", "code": "F43.1", "role": "sub"}]}, "2026-10-23", False),  # 31 days
         ({"diagnoses": [{"kcdVersion": "9", "code": "F43.1", "role": "sub"}]}, "2026-10-24", True),
+        # self-harm is told by the external cause, which stands beside the injury
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X78", "role": "additional"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X78.9", "role": "sub"}]}, "2026-10-24", True),
+        ({"diagnoses": [SUFFOCATION, {"kcdVersion": "9", "code": "X70", "role": "additional"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X60", "role": "additional"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X84.1", "role": "additional"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Y87.0", "role": "additional"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X59", "role": "additional"}]}, "2026-01-13", True),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X85", "role": "additional"}]}, "2026-01-13", True),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Y87.1", "role": "additional"}]}, "2026-01-13", True),
+        ({"disabType": "정신장애"}, "2026-10-23", False),
+        ({"disabType": "정신장애"}, "2026-10-24", True),
         ({"occurrenceType": "20"}, "2026-01-13", False),
         ({"occurrenceType": "20"}, "2026-11-13", True),
     ],
 )
-def test_in_a_delicate_case_the_body_part_needs_a_fresh_consent(
+def test_in_a_delicate_case_what_tells_of_it_needs_a_fresh_consent(
     changes: dict[str, Any], signed: str, leaves: bool
 ) -> None:
-    permission = allowed(record(consent=[consent(**{"from": signed})], **changes), KEAD)
-    assert ("bodyPart" in permission.fields) is leaves
+    whole = replace(KEAD, allow={**KEAD.allow, "disabType": "C1", "laterality": "C1"})
+    permission = allowed(record(consent=[consent(**{"from": signed})], **changes), whole)
+    told = {"bodyPart", "laterality", "disabType"}
+    assert permission.fields & told == (told if leaves else set())
     assert "grade" in permission.fields
 
 
@@ -244,7 +262,7 @@ def test_whether_to_refer_at_all_names_its_criterion(
 
 
 # ── the property that matters: nothing outside agreement ∩ law ∩ consent ─────────────────────────────────────────────
-RAW = yaml.safe_load((RULES / "legal-basis" / "2026.1.yaml").read_text("utf-8"))
+RAW = yaml.safe_load((RULES / "legal-basis" / "2026.2.yaml").read_text("utf-8"))
 with (SCHEMAS / "comwel" / "dictionary.csv").open(encoding="utf-8", newline="") as _rows:
     DICTIONARY = {row["name"]: row for row in csv.DictReader(_rows)}
 WORDS = sorted({row[p] for row in DICTIONARY.values() for p in ("KEIS", "KEAD", "TRN")})
@@ -305,7 +323,7 @@ def oracle(partner: Terms, consents: list[dict[str, Any]], delicate: bool) -> se
             continue
         if word.endswith("C2") and not (partner.unique_ids and any(c["uniqueId"] for c in held)):
             continue
-        if delicate and name in ("bodyPart", "laterality") and best[0] < "2026-10-24":
+        if delicate and name in ("bodyPart", "laterality", "disabType") and best[0] < "2026-10-24":
             continue
         leaving.add(name)
     return leaving
