@@ -43,7 +43,7 @@ def test_a_list_is_given_out_when_it_is_kept_who_looks(say: Say, database: str) 
     ]
 
 
-@pytest.mark.parametrize("words", ["dead list", "dead show MID", "map explain MID"])
+@pytest.mark.parametrize("words", ["dead list", "dead show MID"])
 def test_an_officer_says_who_looks(say: Say, words: str) -> None:
     result = say(words)
     assert (result.exit_code, "--by" in result.stderr) == (2, True)
