@@ -5,7 +5,8 @@ Rules:
   enough) and *retained* (still working at a milestone).
 * Stronger evidence wins, weaker is kept; where they disagree the judgement says so (`conflict`).
 * Nothing is "not returned" before the observation date + 45 days, and never because a registry is silent.
-* The partner's own outcome code is used where it sent one that fits; otherwise it is derived from the job facts.
+* The partner's own outcome code is used where it sent one that fits; otherwise it is derived from the job facts. A code
+  is about what was reported until then: a later job that came without one is judged by its own facts.
 
 Refuses to read a clock or to change a fact: the same facts, definition and day give the same judgement for ever.
 """
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from gateway.outcomes.definition import RtwDefinition, RtwStatus
 from gateway.outcomes.employment import Answer, Definitions, facts_on
-from gateway.outcomes.facts import Employment, Evidence, OutcomeFact, standing
+from gateway.outcomes.facts import Employment, Evidence, Kind, OutcomeFact, standing
 from gateway.outcomes.milestones import Base, BaseKind, due
 from gateway.outcomes.retention import MilestoneResult, milestone
 from gateway.outcomes.spells import Spell, spells
@@ -44,8 +45,8 @@ class Original(NamedTuple):
 class Judgement:
     """What the facts mean on a day.
 
-    `return_status` is COMWEL's word for the status, `reported_code` the outcome code sent last, `basis` the ids of the
-    messages it rests on.
+    `return_status` is COMWEL's word for the status, `reported_code` the outcome code sent last (none where a job was
+    reported after it without one), `basis` the ids of the messages it rests on.
     """
 
     definition: str
@@ -100,7 +101,7 @@ def judge(
     mature = as_of >= observed_on + timedelta(days=by.maturity_days)
     answer = _employed(last, employed, by, severe)
     results = _milestones(by, known, counted, care_end, as_of)
-    sent = next((f.outcome_code for f in reversed(counted) if f.outcome_code), None)
+    sent = next((f.outcome_code for f in reversed(counted) if f.outcome_code or f.kind is Kind.PLACEMENT), None)
     code = _code(by, last, sent, mature, _derived(by, last, original or Original()))
     status = _status(by, last, answer, results, code=code, sent=sent, mature=mature, as_of=as_of)
     return Judgement(

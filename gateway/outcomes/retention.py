@@ -5,6 +5,8 @@ Rules:
   made before the day proves nothing about it.
 * Who left and works elsewhere on the day is retained with another employer; how long the break was is kept as a
   fact.
+* A partner that asked on the day or later and says that the worker is not employed has answered, even if it does not
+  know the last day; unless somebody saw the worker at work on the day or later.
 * Before its day a milestone has no result. `unknown` is neither yes nor no.
 
 Refuses to turn silence into an answer.
@@ -70,7 +72,10 @@ def _result(span: str, day: date, found: Sequence[Spell], said: OutcomeFact | No
         return _kept(span, day, found, here, said)
     if found and all(s.over_by(day) for s in found):
         return _gone(span, day, found[-1], said)
-    asked = said is not None and said.retention is not None and said.retention.result == "unknown"
+    told = said.retention if said else None
+    if said and told and told.result == "not-employed" and told.last_day_worked is None:
+        return MilestoneResult(span, day, told.result, told.evidence or said.evidence, None, told.leave_reason)
+    asked = told is not None and told.result == "unknown"
     return MilestoneResult(span, day, "unknown", said.evidence if said and asked else None)
 
 

@@ -247,6 +247,34 @@ def test_who_is_gone_without_a_last_day_is_gone_by_the_day_somebody_looked() -> 
     )  # fmt: skip
 
 
+def test_a_no_after_the_day_without_a_last_day_is_an_answer_and_not_silence() -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    gone = build.asked(2, "2026-12-05", "P3M", "not-employed", "E1", checked_on="2026-12-05", leave_reason="health")
+    third = at(build.judged(placed, gone, as_of="2026-12-20"), "P3M")
+    assert (third.due.isoformat(), third.result, third.evidence) == ("2026-12-01", "not-employed", Evidence.E1)
+    assert (third.answered, third.last_day, third.leave_reason) == (True, None, "health")
+    later = build.fact(3, "2027-01-12", "E2", job=build.job("2027-01-11", brn="9999999999"))
+    assert at(build.judged(placed, gone, later, as_of="2027-01-20"), "P3M") == third
+
+
+def test_a_no_does_not_stand_against_somebody_who_saw_the_worker_on_the_day() -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    seen = build.asked(2, "2026-12-03", "P3M", "retained-same-job", "E2")
+    gone = build.asked(3, "2026-12-05", "P3M", "not-employed", "E3", checked_on="2026-12-05")
+    assert at(build.judged(placed, seen, gone, as_of="2026-12-20"), "P3M").kept
+
+
+def test_the_code_of_an_earlier_job_says_nothing_about_a_later_one() -> None:
+    own = build.fact(1, "2026-09-02", "E1", job=build.job(brn="1111111111", setting="SELF_EMPLOYED"))
+    told = replace(own, outcome_code="self-employed")
+    kept = build.asked(2, "2026-10-02", "P1M", "self-employed", "E1")
+    verdict = build.judged(told, kept, as_of="2026-10-03")
+    assert (verdict.outcome_code, verdict.reported_code) == ("self-employed", "self-employed")
+    later = build.fact(3, "2026-12-02", "E2", job=build.job("2026-12-01", brn="9999999999"))
+    verdict = build.judged(told, kept, later, as_of="2026-12-03")
+    assert (verdict.outcome_code, verdict.reported_code) == ("new-employer", None)
+
+
 def test_a_placement_told_by_code_alone_is_reported_never_verified() -> None:
     told = build.fact(1, "2026-09-02", "E1", code="new-employer", kind=Kind.RESULT)
     verdict = build.judged(told, as_of="2026-09-03")
