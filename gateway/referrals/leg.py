@@ -117,8 +117,7 @@ class Leg:
             return Heard(self, (), turn)
         leg, happened = self, list[Happened]()
         for place, stated in enumerate(steps, start=1):
-            step = as_mapped(leg.state, stated, last=place == len(steps))
-            if step is not None:
+            for step in as_mapped(leg.state, stated, last=place == len(steps)):
                 leg, more = leg.apply(step.act, by=Party.OWNER, business=step.business, given=step.given)
                 happened.extend(more)
         return Heard(replace(leg, in_seq=seq), tuple(happened), turn)

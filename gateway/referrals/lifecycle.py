@@ -7,8 +7,8 @@ Rules:
   row 20).
 * Leaving a status clears its business status. Questions and wishes to cancel lie over the work and can be lifted
   again.
-* Reports of retention, corrections and answers are addenda: they never move a leg, and the first two may still come
-  when it is terminal.
+* Reports of retention, corrections and answers are addenda, and so is that a wish to cancel was seen: they never move
+  a leg, and the first two may still come when it is terminal.
 * Partner vocabularies reach this table only through the maps; `as_mapped` is the one rule that needs to know the
   state.
 
@@ -178,23 +178,32 @@ _SKIPPED: dict[Act, frozenset[Status]] = {  # an act that only leads up to a lat
 }
 
 
-def as_mapped(now: State, step: Step, *, last: bool = True) -> Step | None:
-    """Return the step a partner's words mean in this state; None when it is to be skipped.
+def as_mapped(now: State, step: Step, *, last: bool = True) -> tuple[Step, ...]:
+    """Return the steps a partner's words mean in this state; none when they are to be skipped.
 
-    Maps cannot know the state, so three rules are here: a partner who declines work already begun has withdrawn
-    (row 17, not 9); a late decline is called so (row 9); and in a message of several acts the ones that only lead
-    up to the last are skipped when already done or not needed, or resume a leg on hold. The last act of a message
-    is never skipped.
+    Maps cannot know the state, so four rules are here: a partner who declines work already begun has withdrawn
+    (row 17, not 9); a late decline is called so (row 9); in a message of several acts the ones that only lead
+    up to the last are skipped when already done or not needed, but the last never is; and no partner has a word for
+    resuming: who goes on with a leg on hold resumes it (row 15), with the stage that was told.
     """
     if step.act is Act.REJECT and now.status in (Status.IN_PROGRESS, Status.ON_HOLD):
-        return Step(Act.FAIL, Business.PARTNER_WITHDREW, _withdrew(step.given))
+        return (Step(Act.FAIL, Business.PARTNER_WITHDREW, _withdrew(step.given)),)
     if step.act is Act.REJECT and now.status is Status.ACCEPTED:
-        return step._replace(business=Business.LATE_DECLINE)
+        return (step._replace(business=Business.LATE_DECLINE),)
     if not last and now.status in _SKIPPED.get(step.act, frozenset()):
-        return None
-    if not last and step.act is Act.START and now.status is Status.ON_HOLD:
-        return step._replace(act=Act.RESUME, business=None)
-    return step
+        return ()
+    return _resumed(step, last=last) if now.status is Status.ON_HOLD else (step,)
+
+
+def _resumed(step: Step, *, last: bool) -> tuple[Step, ...]:
+    """Return what work on a leg on hold means: that it is resumed, and that a job was found."""
+    if step.act is Act.START and not last:  # what follows says the stage
+        return (step._replace(act=Act.RESUME, business=None),)
+    if step.act in (Act.START, Act.PROGRESS):
+        return (step._replace(act=Act.RESUME),)
+    if step.act is Act.REPORT_PLACEMENT:
+        return (step._replace(act=Act.RESUME, business=None), step)
+    return (step,)
 
 
 def _withdrew(given: Given) -> Given:

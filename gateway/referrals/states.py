@@ -126,6 +126,7 @@ class Act(StrEnum):
     REQUEST_CANCEL = "request-cancel"
     CONFIRM_CANCEL = "confirm-cancel"
     REFUSE_CANCEL = "refuse-cancel"
+    NOTE_CANCEL = "note-cancel"
     VOID = "void"
 
 

@@ -165,5 +165,6 @@ _HEARD = frozenset(Status) - {Status.DRAFT, Status.REQUESTED, Status.READY, Stat
 ADDENDA: tuple[Addendum, ...] = (
     Addendum(Act.REPORT_RETENTION, Party.OWNER, frozenset({Status.IN_PROGRESS, Status.ON_HOLD, *TERMINAL}) & _HEARD),
     Addendum(Act.CORRECT, Party.OWNER, _HEARD),
+    Addendum(Act.NOTE_CANCEL, Party.OWNER, frozenset(_INP), when=Business.CANCELLATION_REQUESTED),
     Addendum(Act.ANSWER, Party.PLACER, frozenset({*_REC, *_ACC, *_INP}), when=Business.INFO_REQUESTED),
 )

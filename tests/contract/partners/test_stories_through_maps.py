@@ -54,8 +54,8 @@ def hear(state: State, event: Event, seq: int, ear: Ear) -> State:
     given = Given.said_in(outcome)
     for at, said in enumerate(outcome["acts"], 1):
         business = Business(said["businessStatus"]) if "businessStatus" in said else None
-        step = as_mapped(state, Step(Act(said["act"]), business, given), last=at == len(outcome["acts"]))
-        if step is not None:
+        stated = Step(Act(said["act"]), business, given)
+        for step in as_mapped(state, stated, last=at == len(outcome["acts"])):
             state = advance(state, step.act, by=Party.OWNER, business=step.business, given=step.given)
     return state
 

@@ -106,6 +106,34 @@ def test_a_partner_without_a_word_for_resuming_resumes_by_going_on() -> None:
     assert [h.act for h in heard.happened] == [Act.RESUME, Act.PROGRESS]
 
 
+@pytest.mark.parametrize(
+    ("said", "rows", "then"),
+    [
+        (step("start", "intake-done"), [15], "in-progress|intake-done"),
+        (step("progress", "training"), [15], "in-progress|training"),
+        (step("report-placement", "placed-reported"), [15, 12], "in-progress|placed-reported"),
+    ],
+    ids=["start", "progress", "report-placement"],
+)
+def test_whoever_goes_on_with_a_leg_on_hold_resumes_it(said: Step, rows: list[int], then: str) -> None:
+    heard = leg("on-hold|partner-hold").hear(1, [said])
+    assert [h.row for h in heard.happened] == rows
+    assert heard.leg.state.written() == then
+
+
+def test_a_job_without_its_first_day_does_not_resume_a_leg_on_hold() -> None:
+    with pytest.raises(OutcomeIncomplete):
+        leg("on-hold|partner-hold").hear(1, [step("report-placement", given=Given(happened_on=DAY))])
+
+
+def test_a_wish_to_cancel_that_was_seen_moves_nothing_and_can_still_be_answered() -> None:
+    with pytest.raises(IllegalMove):
+        leg("in-progress|training").hear(1, [step("note-cancel")])
+    heard = leg("in-progress|cancellation-requested|training").hear(1, [step("note-cancel", given=Given())])
+    assert (heard.leg.state.written(), heard.leg.in_seq) == ("in-progress|cancellation-requested|training", 1)
+    assert heard.leg.hear(2, [step("confirm-cancel")]).leg.state.written() == "cancelled|cancel-confirmed"
+
+
 def test_a_refused_message_uses_up_its_number_so_that_later_ones_do_not_wait_for_ever() -> None:
     passed = leg("completed|closed-placed", in_seq=4).pass_over(5)
     assert passed.in_seq == 5

@@ -252,16 +252,14 @@ def test_the_crossing_rows_say_what_becomes_of_the_abort_task() -> None:
 def test_work_cannot_be_rejected_but_a_partner_who_says_so_has_withdrawn() -> None:
     assert not may_move(Status.IN_PROGRESS, Status.REJECTED, Party.OWNER)
     said = Step(Act.REJECT, Business.DECLINED, Given(reason_code="other", reason_text="담당자 부재"))
-    step = as_mapped(state(WORKING), said)
-    assert step is not None
+    (step,) = as_mapped(state(WORKING), said)
     assert (step.act, step.business) == (Act.FAIL, Business.PARTNER_WITHDREW)
     assert advance(state(WORKING), step.act, by=O, business=step.business, given=step.given).written() == (
         "failed|partner-withdrew"
     )
-    declined = as_mapped(state("accepted|accepted"), said)
-    assert declined is not None
+    (declined,) = as_mapped(state("accepted|accepted"), said)
     assert declined.business is Business.LATE_DECLINE
-    assert as_mapped(state("requested|sent"), said) == said
+    assert as_mapped(state("requested|sent"), said) == (said,)
 
 
 @pytest.mark.parametrize("text", [t for r in ROWS for t in (r[1], r[5]) if t])

@@ -82,8 +82,7 @@ def shown(event: Event) -> Given:
 def walk(partner: str, events: tuple[Event, ...], state: State = SENT) -> State:
     for event in events:
         for act, business in acts(partner, event):
-            step = as_mapped(state, Step(act, Business(business) if business else None, shown(event)))
-            assert step is not None
+            (step,) = as_mapped(state, Step(act, Business(business) if business else None, shown(event)))
             state = advance(state, step.act, by=Party.OWNER, business=step.business, given=step.given)
     return state
 
