@@ -113,8 +113,9 @@ def call_back(
     if not reached:
         return CalledBack(None, _withdrawn(world, leg))
     seq = seqs.get((leg.partner, leg.case_no), 0) + 1
+    said = {"reason": reason.code, "state": leg.status}  # who is at work is asked to stop
     try:
-        message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, reason=reason.code)  # 4
+        message = compose(world, leg, "cancel", reason.kind, ids_only(world, leg), seq, now, **said)  # 4
     except Refused as refusal:
         return _shown(world, unit, leg, refusal)
     seqs[leg.partner, leg.case_no] = seq

@@ -18,7 +18,7 @@ from fhir.resources.R4B.conceptmap import ConceptMap
 
 from gateway.documents import strict_json
 from gateway.documents.fhir.rules import FhirRules
-from gateway.documents.gwmap import Catalogue, MapsRefused, Severity, check, run_tests
+from gateway.documents.gwmap import Catalogue, CompiledMap, MapsRefused, Severity, check, run_tests
 from gateway.documents.schemas import Schemas
 from tests.data.maps import HOST, MAPPINGS, SCHEMAS
 
@@ -283,25 +283,33 @@ SECRET = {
 }
 
 
+def called_back(map_: CompiledMap, reason: str, state: str) -> dict[str, str]:
+    """What a cancellation is told: why, and where the leg stands, if it asks."""
+    return {"reason": reason} | ({"state": state} if "state" in map_.header.params else {})
+
+
 @pytest.mark.rule("R-02")
 @pytest.mark.parametrize("partner", PARTNERS)
-@pytest.mark.parametrize("kind", ["referral", "cancel"])
+@pytest.mark.parametrize("kind", ["referral", "cancel", "cancel of work"])
 def test_a_partner_map_cannot_leak_even_from_a_record_that_nobody_narrowed(
     partner: str, kind: str, catalogue: Catalogue
 ) -> None:
-    extra = {"reason": "WDR"} if kind == "cancel" else {}
-    made = catalogue.get(f"{partner}-{kind}-out|1.0.0").apply({**case(), **leg(partner)}, HOST | extra)
+    kind, _, of_work = kind.partition(" ")
+    map_ = catalogue.get(f"{partner}-{kind}-out|1.0.0")
+    extra = called_back(map_, "WDR", "in-progress" if of_work else "accepted") if kind == "cancel" else {}
+    made = map_.apply({**case(), **leg(partner)}, HOST | extra)
     text = json.dumps(made.document, ensure_ascii=False)
     assert [field for field, value in SECRET.items() if value in text] == []
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
 @pytest.mark.parametrize("reason", ["RTW", "WDR", "DTH", "REO", "DUP", "ETC"])
+@pytest.mark.parametrize("state", ["accepted", "in-progress"])
 def test_a_cancellation_names_the_referral_and_nobody(
-    partner: str, reason: str, catalogue: Catalogue, schemas: Schemas, fhir: FhirRules
+    partner: str, reason: str, state: str, catalogue: Catalogue, schemas: Schemas, fhir: FhirRules
 ) -> None:
     map_ = catalogue.get(f"{partner}-cancel-out|1.0.0")
-    document = map_.apply({**case(), **leg(partner)}, HOST | {"reason": reason}).document
+    document = map_.apply({**case(), **leg(partner)}, HOST | called_back(map_, reason, state)).document
     target = map_.header.target_schema
     assert not (schemas.check(target, document) if target else fhir.check(document))
     text = json.dumps(document, ensure_ascii=False)

@@ -32,7 +32,7 @@ KNOWN = Schemas.load(SCHEMAS)
 FHIR = FhirRules.load(SCHEMAS / "fhir")
 PROFILES = load_all(MAPPINGS / "partners", SCHEMAS)
 CASE = KNOWN.raw("urn:comwel:schema:case:1.0.0")
-HOST = maps.HOST | {"reason": "WDR"}
+HOST = maps.HOST | {"reason": "WDR", "state": "in-progress"}
 
 
 # ── records of a schema ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -391,6 +391,32 @@ def in_progress_and_asked_to_stop(scene: Scene) -> Any:
     return leg
 
 
+def test_who_is_at_work_is_asked_to_stop_by_a_task_of_its_own(scene: Scene) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    [task] = [
+        entry["resource"]
+        for message in called_back(scene)
+        if message["partner"] == "TRN"
+        for entry in loads(message["body"])["entry"]
+        if entry["resource"]["resourceType"] == "Task"
+    ]
+    assert (task["status"], task["code"]["coding"][0]["code"]) == ("requested", "abort")
+    assert task["focus"]["identifier"]["value"] == leg.ref_no
+    assert (task["for"]["identifier"]["value"], task["reasonCode"]["coding"][0]["code"]) == (leg.person_id, "WDR")
+
+
+def test_who_has_only_seen_the_wish_to_cancel_has_not_agreed(scene: Scene) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    seen = letter(leg, Kind.RECEIVE, 3)
+    seen.document["code"]["coding"][0]["code"] = "abort"
+    assert scene.hear(seen).status == 200
+    assert scene.leg(leg.ref_no).state == "in-progress|cancellation-requested|intake-done"
+    agreed = letter(leg, Kind.ACCEPT, 4)
+    agreed.document["code"]["coding"][0]["code"] = "abort"
+    assert scene.hear(agreed).status == 200
+    assert scene.leg(leg.ref_no).state == "cancelled|cancel-confirmed"
+
+
 def test_the_owner_confirms_and_the_leg_is_cancelled(scene: Scene) -> None:
     leg = in_progress_and_asked_to_stop(scene)
     assert scene.say(leg, Kind.CONFIRM_CANCEL, 3).status == 200

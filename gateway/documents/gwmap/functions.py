@@ -19,6 +19,7 @@ import uuid
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -73,6 +74,15 @@ def _to_decimal(value: Any) -> float | int:
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value):
         return float(value) if "." in value else int(value)
     raise UnfitError("is not a number")
+
+
+def _round(value: float | int, places: int = 0) -> float | int:
+    """FHIRPath `round` (N1 5.7.8): 0.5 and more of the last place goes up, counted on the digits that were written."""
+    if not 0 <= places <= 12:
+        raise UnfitError("cannot be rounded to so many places")
+    if isinstance(value, int) or abs(value) >= 2**53:
+        return value
+    return float(Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
 def _to_boolean(value: Any) -> bool:
@@ -302,6 +312,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("toString", SCALAR, (), 0, "string", _to_string),
         Function("toInteger", SCALAR, (), 0, "integer", _to_integer),
         Function("toDecimal", SCALAR, (), 0, "decimal", _to_decimal),
+        Function("round", NUMBER, (_I,), 0, "decimal", _round),
         Function("toBoolean", SCALAR, (), 0, "boolean", _to_boolean),
         Function("ymd", _S, (), 0, "date", _ymd, ours=True),
         Function("toYmd", DATES, (), 0, "string", _to_ymd, ours=True),

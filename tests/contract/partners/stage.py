@@ -67,16 +67,23 @@ def kead_referral(ref_no: str, purpose: str = "의뢰") -> dict[str, Any]:
 
 def trn_referral(ref_no: str, purpose: str = "referral.created") -> dict[str, Any]:
     base, person = "https://gateway.example/fhir", "PTR-" + "C" * 26
-    withdrawn = purpose == "consent-withdrawn"
-    event = {"system": f"{base}/CodeSystem/message-event", "code": "referral.cancelled" if withdrawn else purpose}
+    withdrawn, asked = purpose == "consent-withdrawn", purpose == "abort"
+    told = "referral.cancelled" if withdrawn or asked else purpose
+    event = {"system": f"{base}/CodeSystem/message-event", "code": told}
     placer = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}]}
     business = {"coding": [{"code": "consent-withdrawn" if withdrawn else "cancelled-by-comwel"}]}
     task = {
         "resourceType": "Task", "identifier": [{"type": placer, "value": ref_no}], "intent": "order",
         "status": "requested" if purpose == "referral.created" else "cancelled",
     }  # fmt: skip
+    abort = {
+        "resourceType": "Task", "status": "requested", "intent": "order", "code": {"coding": [{"code": "abort"}]},
+        "focus": {"type": "Task", "identifier": {"type": placer, "value": ref_no}},
+    }  # fmt: skip
     resources: list[dict[str, Any]] = [{"resourceType": "MessageHeader", "eventCoding": event}]
-    if purpose == "referral.created":
+    if asked:
+        resources += [{**abort, "for": {"identifier": {"value": person}}}]
+    elif purpose == "referral.created":
         patient = {
             "identifier": [{"system": f"{base}/sid/partner-person", "value": person}],
             "name": [{"text": "홍길동"}],

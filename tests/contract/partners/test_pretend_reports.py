@@ -198,7 +198,7 @@ def test_a_killed_partner_goes_on_where_it_stopped_with_the_same_bytes(start: St
     assert jwks == HTTP.get(f"{again.base}/.well-known/jwks.json").json()
 
 
-CANCEL = {"keis": "REF_CNL", "kead": "취소", "trn": "referral.cancelled"}
+CANCEL = {"keis": "REF_CNL", "kead": "취소", "trn": "abort"}  # once the work has begun
 
 
 @each_partner

@@ -71,6 +71,8 @@ _WITH_REASON = frozenset({Kind.DECLINE, Kind.CLOSE_UNPLACED, Kind.CONFIRM_CANCEL
 def read(document: Mapping[str, Any]) -> Referral:
     """Take what is kept out of a message Bundle: the Task with the PLAC number, the Patient's pairwise id.
 
+    A Task that asks to stop (code `abort`) names the referral in its focus.
+
     Raises KeyError, TypeError, AttributeError or StopIteration when it is not a message with a MessageHeader first.
     """
     if document["type"] != "message" or document["entry"][0]["resource"]["resourceType"] != "MessageHeader":
@@ -78,7 +80,8 @@ def read(document: Mapping[str, Any]) -> Referral:
     task = next(_resources(document, "Task"))
     patient = next(_resources(document, "Patient"), {})
     consent: Mapping[str, Any] = next(_resources(document, "Consent"), {})
-    numbers = {_type_code(i): str(i.get("value", "")) for i in task.get("identifier", ())}
+    asked = task.get("focus", {}).get("identifier", {})
+    numbers = {_type_code(i): str(i.get("value", "")) for i in (asked, *task.get("identifier", ()))}
     person = next(_person_ids(task, patient), "")
     consent_no = next((str(i.get("value", "")) for i in consent.get("identifier", ())), "")
     return Referral(_purpose(document, task), numbers.get("PLAC", ""), person, "", consent_no)

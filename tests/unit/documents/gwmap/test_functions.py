@@ -54,6 +54,30 @@ def test_telephones_are_written_as_koreans_write_them_and_back(digits: str, loca
     assert FUNCTIONS["krPhone"].run(FUNCTIONS["phone"].run(digits)) == local
 
 
+ROUNDED = [
+    (37.125, 2, "37.13"), (17.505, 2, "17.51"), (1e-7, 2, "0.0"), (40, 2, "40"), (40.0, 2, "40.0"), (37.5, 2, "37.5"),
+    (79.995, 2, "80.0"), (2.5, 0, "3.0"), (1e300, 2, "1e+300"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "places", "text"), ROUNDED)
+def test_a_number_is_rounded_as_it_is_written(number: float, places: int, text: str) -> None:
+    assert FUNCTIONS["toString"].run(FUNCTIONS["round"].run(number, places)) == text
+
+
+@given(st.floats(0, 100), st.integers(0, 12))
+@settings(max_examples=60, deadline=None)
+def test_rounding_again_changes_nothing(number: float, places: int) -> None:
+    once = FUNCTIONS["round"].run(number, places)
+    assert FUNCTIONS["round"].run(once, places) == once
+    assert abs(once - number) <= 0.51 * 10**-places
+
+
+def test_nobody_rounds_to_tens() -> None:
+    with pytest.raises(UnfitError, match="so many places"):
+        FUNCTIONS["round"].run(12.5, -1)
+
+
 @given(st.text(max_size=30), st.text(max_size=10))
 @settings(max_examples=60, deadline=None)
 def test_uuid5_is_the_uuid5_of_the_standard_library(text: str, namespace: str) -> None:
