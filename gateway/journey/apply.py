@@ -8,6 +8,7 @@ Refuses to write: what changes is returned.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -45,15 +46,17 @@ def apply(
     existing: Mapping[str, CheckRow],
     outcome: Mapping[str, Any],
     mid: str,
+    job_since: date | None = None,
 ) -> Applied:
     """The leg after an outcome whose turn it is.
 
-    `record`: the case record, JSON bytes, asked only about a placement; `existing`: the leg's checks by milestone.
+    `record`: the case record, JSON bytes, asked only about a placement; `existing`: the leg's checks by milestone;
+    `job_since`: the first day of the job that stands, for an outcome that `closes_bare`.
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
     flags = _check(world, row, record if "employment" in outcome else None, outcome)
-    heard = thought(row).hear(outcome["seq"], _steps(outcome))
+    heard = thought(row).hear(outcome["seq"], _steps(outcome, job_since))
     now = world.clock.now()
     leg = _verified(kept(row, heard.leg, now), outcome, now)
     shown = [f"outcome-{flag}" for flag in flags]
@@ -84,8 +87,15 @@ def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mappin
         raise OutcomeIncomplete(refusal.detail, place=refusal.place) from None
 
 
-def _steps(outcome: Mapping[str, Any]) -> list[Step]:
-    given = Given.said_in(outcome)
+def closes_bare(outcome: Mapping[str, Any]) -> bool:
+    """True when it closes a leg as placed and leaves to what was reported before what the job is."""
+    bare = "outcomeCode" not in outcome and "employment" not in outcome
+    return bare and any(act["act"] == Act.COMPLETE for act in outcome["acts"])
+
+
+def _steps(outcome: Mapping[str, Any], job_since: date | None) -> list[Step]:
+    said = Given.said_in(outcome)
+    given = replace(said, employment_start=said.employment_start or job_since)
     return [
         Step(Act(a["act"]), Business(a["businessStatus"]) if "businessStatus" in a else None, given)
         for a in outcome["acts"]

@@ -10,14 +10,17 @@ more than a hundred behind one that does not come.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from gateway.documents.strict_json import reread
 from gateway.errors import ConsentWithdrawn, GapTooWide, NotYourLeg, Refused
-from gateway.journey.apply import apply
+from gateway.journey.apply import apply, closes_bare
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
+from gateway.outcomes.facts import OutcomeFact, fact_of, standing, supersede
 from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 
@@ -101,7 +104,8 @@ class Hearing:
 
     def _apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         checks = self._checks[row.ref_no]
-        applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid)
+        since = self._job_since(row.ref_no) if closes_bare(outcome) else None
+        applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, since)
         self._change(applied.leg)
         self._facts.append(applied.fact)
         if applied.supersedes is not None:
@@ -109,6 +113,13 @@ class Hearing:
         for check in applied.checks:
             checks[check.milestone] = self._saved[row.ref_no, check.milestone] = check
         self._work += applied.flags
+
+    def _job_since(self, ref_no: str) -> date | None:
+        """The first day of the job that a leg's reports tell of, those of this unit too; None when none stands."""
+        facts: tuple[OutcomeFact, ...] = ()
+        for told in (*self._unit.facts.of([ref_no]), *(f for f in self._facts if f.ref_no == ref_no)):
+            facts = supersede(facts, fact_of(reread(told.content), mid=told.mid))
+        return max((f.employment.start for f in standing(facts) if f.employment), default=None)
 
     def _follow(self, ref_no: str) -> None:
         """Apply what was held behind a message, as far as it goes without a gap."""

@@ -1,4 +1,9 @@
-"""Understand: a partner's bytes become a canonical outcome, checked on both sides of the map."""
+"""Understand: a partner's bytes become a canonical outcome, checked on both sides of the map.
+
+Rules: what is checked against the partner's schema is what came; what is mapped is the same without control characters,
+blank text and what is empty then, for a field that says nothing is a field that is not there. What the schema requires
+must be there then as well. The bytes are kept as they came.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +18,31 @@ from gateway.sealing.manifest import MOST_SEQ
 
 def understand(world: World, partner: str, body: bytes) -> dict[str, Any]:
     """The canonical outcome. Raises UnreadableJson, DocumentInvalid or MappingFailed."""
-    profile = world.know.profiles[partner]
-    document = loads(body)
-    world.know.schemas.require(profile.schemas["outcome"], document)
+    profile, schemas = world.know.profiles[partner], world.know.schemas
+    came = loads(body)
+    schemas.require(profile.schemas["outcome"], came)
+    document = _said(came)
+    if document != came:
+        schemas.require(profile.schemas["outcome"], document)
     outcome = translate(world, profile.mappings["outcome"], document, now=iso(world.clock.now())).document
-    world.know.schemas.require(OUTCOME_SCHEMA, outcome)
+    schemas.require(OUTCOME_SCHEMA, outcome)
     for name in ("seq", "corrects"):
         if outcome.get(name, 0) > MOST_SEQ:
             raise DocumentInvalid(f"a number is at most {MOST_SEQ}", place=Place(field=name))
     return outcome
+
+
+_CONTROL = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - set(map(ord, "\t\n\r")))
+_EMPTY: tuple[Any, ...] = ("", [], {})
+
+
+def _said(value: Any) -> Any:
+    """What a value says: no control characters (FHIR R4 string has but tab, line feed, carriage return), no blanks."""
+    if isinstance(value, dict):
+        return {name: one for name, one in ((name, _said(one)) for name, one in value.items()) if one not in _EMPTY}
+    if isinstance(value, list):
+        return [one for one in map(_said, value) if one not in _EMPTY]
+    if not isinstance(value, str):
+        return value
+    text = value.translate(_CONTROL)
+    return text if text.strip() else ""

@@ -505,6 +505,96 @@ def test_a_stale_message_is_stored_and_not_applied(scene: Scene) -> None:
     assert len(scene.rows("outcome_fact")) == 2
 
 
+# ── what a partner's words mean ──────────────────────────────────────────────────────────────────────────────────────
+BLANK: dict[str, tuple[Kind, dict[str, str], str, str]] = {  # kind, what is written, state, reason in words
+    "declined without a word": (Kind.DECLINE, {"memo": ""}, "rejected|declined", "관할 아님"),
+    "declined with blanks": (Kind.DECLINE, {"memo": " \t\u3000\n"}, "rejected|declined", "관할 아님"),
+    "declined with a bell": (Kind.DECLINE, {"memo": "\x07"}, "rejected|declined", "관할 아님"),
+    "closed with a control character": (Kind.CLOSE_UNPLACED, {"memo": "\x0b연락\x00 끊김\r\n"},
+                                        "failed|closed-not-placed", "연락 끊김\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", BLANK)
+def test_a_field_that_says_nothing_is_a_field_that_is_not_there(scene: Scene, words: str) -> None:
+    kind, wrote, then, text = BLANK[words]
+    leg = a_leg(scene)
+    if kind is Kind.CLOSE_UNPLACED:
+        scene.say(leg, Kind.ACCEPT, 1)
+    one = letter(leg, kind, scene.leg(leg.ref_no).in_seq + 1)
+    one.document["body"].update(wrote)
+    sent = inbound(scene, one)
+    assert receive(scene.world, sent).status == 200
+    assert scene.leg(leg.ref_no).state == then
+    assert reread(scene.rows("outcome_fact")[-1]["content"])["reason"]["text"] == text
+    assert sent.body in [m["body"] for m in scene.rows("message")]  # kept as it came
+
+
+def test_control_characters_in_a_task_do_not_stop_it(scene: Scene) -> None:
+    leg = a_leg(scene, "TRN")
+    one = letter(leg, Kind.DECLINE, 1)
+    one.document["statusReason"]["text"] = "정원\x1f 초과\x85"
+    one.document["note"] = [{"text": " "}]
+    assert scene.hear(one).status == 200
+    assert reread(scene.rows("outcome_fact")[-1]["content"])["reason"]["text"] == "정원 초과"
+
+
+def test_what_is_required_is_not_there_when_it_is_blank(scene: Scene) -> None:
+    leg = a_leg(scene, "TRN")
+    one = letter(leg, Kind.DECLINE, 1)
+    one.document["note"] = [{"text": " ", "time": "2026-11-23T10:00:00+09:00"}]
+    reply = scene.hear(one)
+    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "DOC-SCHEMA")
+
+
+def held(leg: LegRow, seq: int) -> Letter:
+    """A Task that rests."""
+    one, base = letter(leg, Kind.START, seq), "https://gateway.example/fhir/CodeSystem"
+    one.document["status"] = "on-hold"
+    one.document["businessStatus"]["coding"][0]["code"] = "partner-hold"
+    one.document["statusReason"] = {"coding": [{"system": f"{base}/decline-reason", "code": "other"}]}
+    kind = {"coding": [{"system": f"{base}/outcome-fact", "code": "review-on"}]}
+    one.document["output"] = [{"type": kind, "valueDate": "2027-01-04"}]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("kind", "then"), [(Kind.SEARCH, "in-progress|job-search"), (Kind.PLACED, "in-progress|placed-verified")]
+)
+def test_work_on_a_leg_on_hold_resumes_it(scene: Scene, kind: Kind, then: str) -> None:
+    leg = a_leg(scene, "TRN")
+    scene.clock.day = date(2026, 12, 3)
+    for seq, said in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, said, seq)
+    assert scene.hear(held(leg, 3)).status == 200
+    assert scene.leg(leg.ref_no).state == "on-hold|partner-hold"
+    assert scene.say(leg, kind, 4, on=date(2026, 12, 2)).status == 200
+    assert scene.leg(leg.ref_no).state == then
+
+
+def bare_closing(leg: LegRow, seq: int) -> Letter:
+    """종결 취업유지 without a word about the job."""
+    one = letter(leg, Kind.CLOSE_PLACED, seq, on=date(2026, 12, 3), job=a_job())
+    del one.document["emp"]
+    return one
+
+
+def test_a_closing_without_the_job_closes_on_the_job_that_was_reported(scene: Scene) -> None:
+    leg = placed(scene, "KEAD")
+    assert scene.hear(bare_closing(leg, 4)).status == 200
+    assert scene.leg(leg.ref_no).state == "completed|closed-placed"
+    closing = reread(next(f for f in scene.rows("outcome_fact") if f["seq"] == 4)["content"])
+    assert not closing.keys() & {"outcomeCode", "employment"}
+
+
+def test_a_closing_without_the_job_is_refused_where_no_job_stands(scene: Scene) -> None:
+    leg = placed(scene, "KEAD")
+    taken_back = told(leg, event_of(Kind.SEARCH, date(2026, 12, 3), corrects=3), 4)
+    assert scene.hear(taken_back).status == 200
+    reply = scene.hear(bare_closing(leg, 5))
+    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "LOOP-INCOMPLETE")
+
+
 # ── corrections and retention ────────────────────────────────────────────────────────────────────────────────────────
 def placed(scene: Scene, partner: str = "KEIS", start: date = date(2026, 12, 1)) -> LegRow:
     leg = a_leg(scene, partner)
@@ -569,6 +659,19 @@ def test_a_correction_does_not_reopen_a_check_that_is_answered(scene: Scene) -> 
     checks = {c["milestone"]: (c["state"], c["base_date"]) for c in scene.rows("retention_check")}
     assert checks["P1M"] == ("completed", date(2026, 12, 1))
     assert checks["P3M"] == ("scheduled", date(2026, 12, 2))
+
+
+def test_a_corrected_answer_stands_in_the_place_of_the_first(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.clock.day = date(2027, 1, 5)
+    asked, gone = date(2027, 1, 4), {"last_day": date(2026, 12, 20), "leave_reason": "voluntary"}
+    scene.say(leg, Kind.RETENTION, 4, on=asked, check=retained("P1M", asked, "not-employed", **gone))
+    right = event_of(Kind.RETENTION, date(2027, 1, 5), check=retained("P1M", date(2027, 1, 5)), job=a_job(), corrects=4)
+    assert scene.hear(told(leg, right, 5)).status == 200
+    [first] = [c for c in scene.rows("retention_check") if c["milestone"] == "P1M"]
+    assert (first["state"], first["result"]) == ("completed", "retained-same-employer")
+    facts = {f["seq"]: f["entered_in_error"] for f in scene.rows("outcome_fact")}
+    assert (facts[4], facts[5]) == (True, False)
 
 
 # ── at the same time ─────────────────────────────────────────────────────────────────────────────────────────────────
