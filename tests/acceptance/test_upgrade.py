@@ -286,7 +286,10 @@ def test_what_release_0_1_0_left_in_the_clear_is_sealed_when_it_is_gone(release_
     for table, rows in sealed.items():
         said = [row[column] for row in rows for column in SEALED[table][1]]
         assert {value for value in said if value and not is_sealed(value)} <= {b"[]", b"{}"}
-        assert as_text(reader.rows(table, rows)) == as_text(row | changed.get(table, {}) for row in night[table]), table
+        before = [row | changed.get(table, {}) for row in night[table]]
+        known = before[0].keys() if before else ()  # columns of later releases say nothing about what was left
+        now = ({name: row[name] for name in known} for row in reader.rows(table, rows))
+        assert as_text(now) == as_text(before), table
 
 
 def test_the_owner_backs_up_every_row_although_the_policies_hold_it(

@@ -83,7 +83,12 @@ def door(home: Path, database: str) -> Iterator[OpenDoor]:
     found.process.wait()
 
 
-HALF = b"POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{}"
+HEADERS = ("Content-Digest", "Idempotency-Key", "Comwel-Message-JWS", "Signature-Input", "Signature")
+HALF = (
+    "POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
+    + "".join(f"{name}: x\r\n" for name in HEADERS)  # who lacks one is answered before its body is read
+    + "\r\n{}"
+).encode()
 
 
 def test_a_request_that_is_under_way_is_answered_and_nobody_else_is_let_in(door: OpenDoor) -> None:
