@@ -9,6 +9,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from gateway.assembly.shelf import KEYS_KNOWN_FOR_S
 from gateway.journey.rotate import rotate
 from tests.faults import rotations
 from tests.faults.ground import Ground
@@ -43,10 +44,13 @@ def test_pretend_partners_fetch_a_new_key_from_our_door_while_a_night_goes_throu
     stage.start_broker()
     stage.start_workers("worker")
     world = stage.gateway.world
-    stage.hand_over()
-    wait_for("a partner has a receipt of ours", lambda: bool(_given(stage)))
-    begins = world.clock.now() + timedelta(seconds=0.3)  # the rest of the night takes longer, on any machine
-    rotate(replace(world, limits=replace(world.limits, keys_cached_s=0.0)), begins, by="officer")
+    with stage.stuck("KEAD"):  # what it takes and says comes when the new key signs
+        stage.hand_over()
+        wait_for("a partner has a receipt of ours", lambda: bool(_given(stage)))
+        begins = world.clock.now() + timedelta(seconds=1)
+        rotate(replace(world, limits=replace(world.limits, keys_cached_s=0.0)), begins, by="officer")
+        known = begins + timedelta(seconds=KEYS_KNOWN_FOR_S)
+        wait_for("every process knows the new key", lambda: world.clock.now() > known)
     stage.until_quiet()
     assert stage.problems() == []
     given = _given(stage)
