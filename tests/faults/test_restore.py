@@ -180,9 +180,9 @@ def test_a_backup_taken_at_work_comes_back_and_every_difference_to_the_partners_
                 )
                 before = (sent(database), delivered(database), heard(database))
                 run("backup", BACKUP=tmp_path, GATEWAY_HOME=home, GATEWAY_DATABASE_URL=database)
+                # 2 the work goes on, and then the database is lost
                 call_back_one(database, "TRN")
-            # 2 the work goes on, and then the database is lost
-            wait_for("more is sent", lambda: len(sent(database)) > len(before[0]))
+                wait_for("more is sent", lambda: len(sent(database)) > len(before[0]))
             wait_for("all is across", lambda: not waiting(database))
             wait_for("more is heard", lambda: bool(site.journal("answered") - before[2]))
         answered = site.journal("answered", "refused")
