@@ -165,6 +165,6 @@ def show(report: Report, console: Console) -> None:
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")
     console.print(f"  {report.home}/xlog is the exchange log, for strangers: gateway log verify", style="dim")
     console.print(
-        "  gateway status cases --ndjson · gateway status exchanges --ndjson · gateway map explain MID --by OFFICER",
+        "  gateway status cases --ndjson · gateway status exchanges --ndjson · gateway map explain MID",
         style="dim",
     )
