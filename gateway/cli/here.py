@@ -31,6 +31,7 @@ ALONE = (JOURNEY, INTAKE)
 def gateway_here(observer: Observer | None = None, known: Knowledge | None = None) -> Iterator[Gateway]:
     """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
 
+    What a command did is put into the log before it leaves: at a home that is not up nobody else would do it in time.
     Raises what `gateway.assembly.assemble` raises.
     """
     settings = running.at_home(read_settings())
@@ -38,7 +39,11 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
         wake: Wake = nobody
         if settings.broker_url:
             wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls, observer)))
-        yield stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
+        gateway = stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
+        yield gateway
+        if observer is None:  # who stays has rounds of its own
+            for _ in range(2):  # where there is no log yet, the first round opens one
+                gateway.world.log_rounds["log"]()
 
 
 @contextmanager

@@ -43,6 +43,14 @@ def test_a_list_is_given_out_when_it_is_kept_who_looks(say: Say, database: str) 
     ]
 
 
+def test_what_a_command_did_is_in_the_log_when_it_has_left(say: Say, database: str) -> None:
+    assert say("status cases --ndjson").exit_code == 0
+    with psycopg.connect(database, options="-c app.partner=*") as books:
+        assert books.execute("select count(*) from xlog_pending").fetchone() == (0,)
+    result = say("log verify")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "12 checks, 0 findings")
+
+
 @pytest.mark.parametrize("words", ["dead list", "dead show MID"])
 def test_an_officer_says_who_looks(say: Say, words: str) -> None:
     result = say(words)
