@@ -51,7 +51,7 @@ format: $(READY) ## rewrite what the formatter and the linter can
 bench: $(READY) $(JUDGES) $(PEERS) ## measure: medians and ratios of one run, with the machine  [YEAR=1 for a national year]
 	$(BIN)/python -m tests.bench $(if $(YEAR),--year $(YEAR)) $(ARGS)
 
-faults: $(READY) ## every fault of tests/faults, two hundred times each  [ARGS=--write]
+faults: $(READY) ## the rows of tests/faults in full, crash points two hundred times each  [ARGS=--write]
 	$(BIN)/python -m tests.faults $(ARGS)
 
 alerts: $(PROMTOOL) ## judge the alert rules by Prometheus' own promtool, unpacked from Debian's package
