@@ -10,9 +10,11 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -21,6 +23,7 @@ from gateway import failpoint
 from gateway.errors import SettingsInvalid
 
 _ROOT = Path(__file__).resolve().parent.parent
+WebAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 
 class Settings(BaseSettings):
@@ -37,7 +40,9 @@ class Settings(BaseSettings):
         description="the same database as its owner, for `gateway migrate` only; unset: GATEWAY_DATABASE_URL owns it",
     )
     broker_url: str | None = Field(
-        default=None, description="Redis or Valkey, only to wake workers: redis://…; unset: no broker, nothing is lost"
+        default=None,
+        pattern=r"^(rediss?|redis\+socket)://\S+$",
+        description="Redis or Valkey, only to wake workers: redis://…; unset: no broker, nothing is lost",
     )
     schemas: Path = Field(default=_ROOT / "schemas", description="folder of schemas")
     mappings: Path = Field(default=_ROOT / "mappings", description="folder of maps, code tables, rules and profiles")
@@ -50,11 +55,11 @@ class Settings(BaseSettings):
         le=65535,
         description="port for metrics; workers of `gateway up` take those after it; unset: none",
     )
-    traces_url: str | None = Field(
+    traces_url: WebAddress | None = Field(
         default=None, description="where traces are sent, OTLP over HTTP: http://…:4318/v1/traces; unset: none"
     )
-    public_url: str | None = Field(default=None, description="base URL partners sign for; unset: host and port")
-    fhir_base: str = Field(
+    public_url: WebAddress | None = Field(default=None, description="base URL partners sign for; unset: host and port")
+    fhir_base: WebAddress = Field(
         default="https://gateway.example/fhir", description="base URL of our FHIR resources, as references name them"
     )
     log_name: str = Field(
@@ -67,9 +72,8 @@ class Settings(BaseSettings):
         description="file that names who cosigns the exchange log, and how many are enough (C2SP tlog-policy, with "
         "addresses); unset: nobody",
     )
-    stamps_url: str | None = Field(
+    stamps_url: WebAddress | None = Field(
         default=None,
-        pattern=r"^https?://\S+$",
         description="time stamping authority (RFC 3161) that stamps checkpoints of the exchange log; unset: none",
     )
     stamps_root: Path | None = Field(
@@ -82,7 +86,7 @@ class Settings(BaseSettings):
     log_on_breach: Literal["alert", "stop-sending"] = Field(
         default="alert", description="what follows then: people are told, or nothing is sent until they cosign again"
     )
-    partner_urls: dict[str, str] = Field(
+    partner_urls: dict[str, WebAddress] = Field(
         default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
     )
     partner_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
@@ -124,6 +128,15 @@ class Settings(BaseSettings):
     failpoint: str = Field(
         default="", description="points at which this process dies, `name:probability|nth`; only with GATEWAY_ENV=test"
     )
+
+    @field_validator("database_url", "owner_url")
+    @classmethod
+    def _an_address_of_postgresql(cls, value: str | None) -> str | None:
+        try:
+            conninfo_to_dict(value or "")
+        except ProgrammingError:
+            raise PydanticCustomError("postgresql_url", "an address is like postgresql://user@host/database") from None
+        return value
 
     @model_validator(mode="after")
     def _only_a_test_dies_on_purpose(self) -> Settings:

@@ -453,6 +453,12 @@ class NotFit(GatewayFault):
     sentence, remedy = "the gateway cannot work as things are", "put in order what is named, then start it again"
 
 
+class FileUnusable(GatewayFault):
+    code = "GW-FILE"
+    sentence = "a file or folder that was named cannot be used"
+    remedy = "name another one, or let the gateway read and write it"
+
+
 class FolderUnusable(GatewayFault):
     code, status, issue = "GW-FOLDER", 503, "transient"
     sentence = "a file of COMWEL's folders cannot be moved or deleted"

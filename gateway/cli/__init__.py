@@ -19,6 +19,7 @@ vault        `vault`: another secret for the keys of cases
 handovers    `intake`: what came of files
 books        `reconcile`: what came of a day with a partner
 here         the gateway of this home, opened for one command
+words        what people may type
 screen       what commands print
 
 Processes:

@@ -54,10 +54,10 @@ def run(
     began, first = time.monotonic(), RealClock().today()
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
+    base = base_date(night) if night else BASE
     refuse_a_database_in_use(settings)  # 1
     home = clean_home(settings.home)
     folder = night or invent_night(home / "night", cases, seed)
-    base = base_date(folder)
     report = Report(home=home, night=folder, since=base)
     with _stage(quiet) as stage:
         stage("starting", None)

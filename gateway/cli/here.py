@@ -1,6 +1,7 @@
 """The gateway of this home, opened for one command; watched, when the command stays.
 
-Rules: who visits a home that is up uses what runs there (`gateway.cli.running.at_home`).
+Rules: who visits a home that is up uses what runs there (`gateway.cli.running.at_home`). Refuses real work in a home
+that the next demo empties: files, keys and processes that stay. Looking around is welcome there.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
         if observer is None:  # who stays has rounds of its own
             for _ in range(2):  # where there is no log yet, the first round opens one
                 gateway.world.log_rounds["log"]()
+
+
+@contextmanager
+def work_here() -> Iterator[Gateway]:
+    """The same for real work. Raises SettingsInvalid in a demo's home as well."""
+    pretend.refuse_a_demos(read_settings())
+    with gateway_here() as gateway:
+        yield gateway
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 
 from gateway.assembly import introduce, open_books
 from gateway.cli import pretend
-from gateway.cli.here import gateway_here
+from gateway.cli.here import gateway_here, work_here
 from gateway.cli.screen import print_json
 from gateway.config import read_settings
 from gateway.errors import KeyRefused
@@ -28,7 +28,9 @@ MOMENT = "%Y-%m-%dT%H:%M%z"
 def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: By = OPERATOR) -> None:
     """Register a partner's public keys from a JWK set file, through the key gate."""
     found = _jwks(jwks)
-    with gateway_here() as gateway:
+    with work_here() as gateway:
+        if owner.upper() not in gateway.world.know.profiles:
+            raise KeyRefused("its owner is no partner; a key of ours comes by `gateway key rotate`")
         for jwk in found:
             gateway.shelf.add(owner, jwk, by=by)
             typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
@@ -37,7 +39,7 @@ def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=F
 @app.command("revoke")
 def revoke(owner: str, kid: str, by: By = OPERATOR) -> None:
     """Believe nothing any more that is signed with a key from now on, whatever date it bears."""
-    with gateway_here() as gateway:
+    with work_here() as gateway:
         gateway.shelf.revoke(owner, kid, by=by)
         typer.echo(f"{owner.lower()}: key {kid} is revoked")
 
@@ -51,7 +53,7 @@ def rotate_ours(
     ] = None,
 ) -> None:
     """Let a new key of ours sign from a moment on; partners are shown it before, and the old one after."""
-    with gateway_here() as gateway:
+    with work_here() as gateway:
         found = rotate(gateway.world, begins, by=by)
     typer.echo(f"comwel: key {found.kid} is shown to partners now, and signs from {found.signs_from.isoformat()}")
     if found.before and found.ends:
@@ -66,7 +68,10 @@ def introduce_partners(
     witness_url: Annotated[str | None, typer.Option(help="its address; GATEWAY_WITNESSES is written")] = None,
 ) -> None:
     """Exchange keys with pretend partners that will keep theirs in this folder, one folder each. For a sandbox."""
+    if (witness is None) != (witness_url is None):
+        raise typer.BadParameter("--witness and --witness-url go together")
     settings = read_settings()
+    pretend.refuse_a_demos(settings)
     if witness and witness_url:
         pretend.introduce_witness(settings, witness, witness_url)
         typer.echo("witness: keys are exchanged")

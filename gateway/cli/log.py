@@ -14,10 +14,13 @@ import typer
 
 from gateway import wholefile
 from gateway.assembly import open_books
+from gateway.cli import words
 from gateway.cli.here import gateway_here
 from gateway.cli.running import at_home
 from gateway.cli.screen import AsJson, print_json, print_lines
+from gateway.cli.words import Purpose
 from gateway.config import read_settings
+from gateway.errors import NoteInvalid, Place
 from gateway.exchange_log.findings import Check
 from gateway.journey import complete, review
 from gateway.journey.account import account
@@ -29,7 +32,10 @@ from gateway.store.exchange_log import ExchangeLog
 
 app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; evidence; acts as FHIR")
 NOBODY_BELIEVED = "GATEWAY_STAMPS_ROOT names nobody to believe"
+DAY = "%Y-%m-%d"
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+Since = Annotated[datetime | None, typer.Option(formats=[DAY], callback=words.day, help="from this Korean day on")]
+Until = Annotated[datetime | None, typer.Option(formats=[DAY], callback=words.day, help="to this Korean day, included")]
 
 
 @app.command()
@@ -86,7 +92,7 @@ def compare(
 ) -> None:
     """Does the log still begin with a checkpoint that you kept? Exit 1 when it does not."""
     with _log() as log:
-        found = log.compare(checkpoint.read_text(encoding="utf-8"), vkey)
+        found = log.compare(_text(checkpoint), vkey)
     if as_json:
         print_json(found._asdict())
     else:
@@ -119,51 +125,52 @@ def export(
 @app.command()
 def events(
     by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
-    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
-    case: Annotated[str | None, typer.Option(help="acts on this case")] = None,
-    partner: Annotated[str | None, typer.Option(help="acts with this partner")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="from this Korean day on")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
+    purpose: Purpose = "audit",
+    case: Annotated[str | None, typer.Option(callback=words.code, help="acts on this case")] = None,
+    partner: Annotated[str | None, typer.Option(callback=words.partner, help="acts with this partner")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Acts by case, partner and period as FHIR AuditEvents (IHE BALP), one JSON object a line."""
+    asked = _asked(case, partner, since, until)
     with gateway_here() as gateway:
-        print_lines(account(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+        print_lines(account(gateway.world, asked, by=by, purpose=purpose))
 
 
 @app.command("provenance")
 def provenances(
     by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
-    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
-    case: Annotated[str | None, typer.Option(help="messages about this case")] = None,
-    partner: Annotated[str | None, typer.Option(help="messages with this partner")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="from this Korean day on")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this Korean day, included")] = None,
+    purpose: Purpose = "audit",
+    case: Annotated[str | None, typer.Option(callback=words.code, help="messages about this case")] = None,
+    partner: Annotated[str | None, typer.Option(callback=words.partner, help="messages with this partner")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """From what each message was made, by what and by whom, as FHIR Provenance, one JSON object a line."""
+    asked = _asked(case, partner, since, until)
     with gateway_here() as gateway:
-        print_lines(provenance(gateway.world, _asked(case, partner, since, until), by=by, purpose=purpose))
+        print_lines(provenance(gateway.world, asked, by=by, purpose=purpose))
 
 
 def _asked(case: str | None, partner: str | None, since: datetime | None, until: datetime | None) -> ActsAsked:
-    return ActsAsked(
-        case, partner.upper() if partner else None, since and since.replace(tzinfo=KST),
-        until and until.replace(tzinfo=KST) + timedelta(days=1),
-    )  # fmt: skip
+    words.in_order(since, until)
+    end = until and until.replace(tzinfo=KST) + timedelta(days=1)
+    return ActsAsked(case, partner, since and since.replace(tzinfo=KST), end)
 
 
 @app.command()
 def completeness(
-    partner: Annotated[str, typer.Option(help="between us and this partner")],
-    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first Korean day")],
-    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last Korean day")],
+    partner: Annotated[str, typer.Option(callback=words.partner, help="between us and this partner")],
+    since: Annotated[datetime, typer.Option("--from", formats=[DAY], callback=words.day, help="first Korean day")],
+    until: Annotated[datetime, typer.Option("--to", formats=[DAY], callback=words.day, help="last Korean day")],
     by: Annotated[str, typer.Option(help="id of the officer who asks; it is logged")],
-    purpose: Annotated[str, typer.Option(help="why; it is logged")] = "audit",
+    purpose: Purpose = "audit",
     as_json: AsJson = False,
 ) -> None:
     """Is anything missing between us and a partner? A signed report; exit 1 when something is, or is not known."""
     with gateway_here() as gateway:
         found = complete.report(
-            gateway.world, gateway.log.stretch, partner.upper(), since.date(), until.date(), by=by, purpose=purpose
+            gateway.world, gateway.log.stretch, partner, since.date(), until.date(), by=by, purpose=purpose
         )
     if as_json:
         print_json({"report": found.said, "jws": found.jws})
@@ -203,11 +210,13 @@ def monthly_review(
 @app.command()
 def bundle(
     by: Annotated[str, typer.Option(help="id of the officer who makes it; it is logged")],
-    purpose: Annotated[str, typer.Option(help="what for; it is logged")],
-    exchange: Annotated[str | None, typer.Option(metavar="MID", help="one message")] = None,
-    case: Annotated[str | None, typer.Option(help="everything about one case")] = None,
+    purpose: Purpose,
+    exchange: Annotated[str | None, typer.Option(callback=words.message, metavar="MID", help="one message")] = None,
+    case: Annotated[str | None, typer.Option(callback=words.code, help="everything about one case")] = None,
     period: Annotated[str | None, typer.Option(help="Korean days, both included", metavar="FROM..TO")] = None,
-    partner: Annotated[str | None, typer.Option(help="of it, what is with this partner")] = None,
+    partner: Annotated[
+        str | None, typer.Option(callback=words.partner, help="of it, what is with this partner")
+    ] = None,
     content: Annotated[bool, typer.Option("--content", help="with the messages themselves; it is logged")] = False,
     to: Annotated[Path, typer.Option(file_okay=False, help="folder for the bundle")] = Path(),
     as_json: AsJson = False,
@@ -216,7 +225,7 @@ def bundle(
     if sum(asked is not None for asked in (exchange, case, period)) != 1:
         raise typer.BadParameter("name an exchange, a case or a period, and only one of them")
     since, until = _period(period) if period else (None, None)
-    asked = ActsAsked(case, partner.upper() if partner else None, since, until, exchange)
+    asked = ActsAsked(case, partner, since, until, exchange)
     with gateway_here() as gateway:
         made = evidence(gateway.world, gateway.log, asked, by=by, purpose=purpose, content=content)
     path = to / f"RX-{sha256(made).hexdigest()[:16]}.zip"
@@ -227,9 +236,12 @@ def bundle(
 def _period(text: str) -> tuple[datetime, datetime]:
     first, gap, last = text.partition("..")
     try:
-        days = [datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=KST) for day in (first, last if gap else first)]
+        days = [datetime.strptime(day, DAY).replace(tzinfo=KST) for day in (first, last if gap else first)]
     except ValueError:
         raise typer.BadParameter("a period is like 2026-11-01..2026-11-30") from None
+    for one in days:
+        words.day(one)
+    words.in_order(*days)
     return days[0], days[1] + timedelta(days=1)
 
 
@@ -237,8 +249,16 @@ def _period(text: str) -> tuple[datetime, datetime]:
 def reopen(checkpoint: File, as_json: AsJson = False) -> None:
     """After a restore: open the next log; its first leaf quotes this last known checkpoint of the old one."""
     with _log() as log:
-        name = log.open_next(checkpoint.read_text(encoding="utf-8"))
+        name = log.open_next(_text(checkpoint))
     print_json({"origin": name}) if as_json else typer.echo(f"{name} is open")
+
+
+def _text(file: Path) -> str:
+    """What somebody kept of a log. Raises NoteInvalid for what is no text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise NoteInvalid("not UTF-8", place=Place(file.name)) from None
 
 
 @contextmanager

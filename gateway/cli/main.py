@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
@@ -30,19 +30,22 @@ from gateway.cli import (
     status,
     supervisor,
     vault,
+    words,
     work,
 )
 from gateway.cli import demo as demo_run
 from gateway.cli import log as log_commands
 from gateway.cli.engines import EngineName
-from gateway.cli.here import gateway_here, watched
+from gateway.cli.here import gateway_here, watched, work_here
 from gateway.cli.screen import AsJson, console, print_json
 from gateway.config import Settings, read_settings
 from gateway.errors import (
     DataFileInvalid,
+    FileUnusable,
     GatewayError,
     MapRefused,
     NotFit,
+    Place,
     SchemaTooNew,
     SchemaTooOld,
     SettingsInvalid,
@@ -71,7 +74,9 @@ app.add_typer(vault.app, name="vault")
 
 MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROKER_URL", "GATEWAY_TRACES_URL")
 
-NOT_AS_IT_SHOULD_BE = (SettingsInvalid, DataFileInvalid, MapRefused, NotFit, SchemaTooOld, SchemaTooNew)
+NOT_AS_IT_SHOULD_BE = (
+    SettingsInvalid, DataFileInvalid, FileUnusable, MapRefused, NotFit, SchemaTooOld, SchemaTooNew
+)  # fmt: skip
 Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
 SEED = 20261123
 
@@ -82,8 +87,16 @@ def main() -> None:
     try:
         app()
     except GatewayError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(exit_code(error))
+        _end(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(FileUnusable(error.strerror or "", place=Place(str(error.filename))))
+
+
+def _end(error: GatewayError) -> NoReturn:
+    typer.echo(str(error), err=True)
+    sys.exit(exit_code(error))
 
 
 def exit_code(error: GatewayError) -> int:
@@ -101,10 +114,10 @@ class Phase(StrEnum):
     BOTH = "both"
 
 
-def act(words: Sequence[str], known: Knowledge | None) -> int:
+def act(command: Sequence[str], known: Knowledge | None) -> int:
     """Run a command in this process, forked for it, with knowledge that is loaded already; returns its exit code."""
     try:
-        return app(list(words), obj=known, standalone_mode=False) or 0
+        return app(list(command), obj=known, standalone_mode=False) or 0
     except GatewayError as error:
         typer.echo(str(error), err=True)
         return exit_code(error)
@@ -132,11 +145,13 @@ def demo(
 
 @app.command()
 def intake(
-    directory: Annotated[Path | None, typer.Argument(file_okay=False, help="folder of hand-over files")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(exists=True, file_okay=False, help="folder of hand-over files")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in batch files (A1) and coordinators' entries (A6); without a folder, those in the drop folder, once."""
-    with gateway_here() as gateway:
+    with work_here() as gateway:
         taken = take_in(gateway.world, directory) if directory else pick_up(gateway.world)
     if as_json:
         print_json([handovers.plain(t) for t in taken])
@@ -188,7 +203,7 @@ def worker(
 ) -> None:
     """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
     with watched(context.obj, works=True, woken=True) as gateway:
-        names = partners.split(",") if partners else list(gateway.world.channels)
+        names = [name.strip().upper() for name in partners.split(",")] if partners else list(gateway.world.channels)
         if unknown := set(names) - set(gateway.world.channels):
             raise SettingsInvalid(f"no address in GATEWAY_PARTNER_URLS for {', '.join(sorted(unknown))}")
         touch = alive.touch if alive else lambda: None
@@ -212,7 +227,9 @@ def _broker(now: Settings) -> str:
 @app.command()
 def reconcile(
     partner: Annotated[str | None, typer.Option(help="with this partner; unset: with all")] = None,
-    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Korean day; unset: yesterday")] = None,
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], callback=words.day, help="Korean day; unset: yesterday")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Exchange signed lists of a day's messages with partners and compare them. Exit 1 when the books differ."""

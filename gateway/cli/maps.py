@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,12 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, print_json
+from gateway.cli.words import Purpose
 from gateway.config import Settings, read_settings
 from gateway.documents import gwmap
 from gateway.documents.gwmap import Catalogue, Explained, Severity
 from gateway.documents.strict_json import loads
+from gateway.errors import SettingsInvalid
 from gateway.journey.explain import explain as explain_message
 
 app = typer.Typer(no_args_is_help=True, help="the analysts' files: check, test, explain, lineage, diff")
@@ -29,7 +32,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check maps statically (S1 to S13). Exit 1 when something keeps a map from becoming active."""
-    now = read_settings()
+    now = _with_maps(read_settings())
     found = gwmap.check_file(file, now.mappings, now.schemas) if file else gwmap.check(now.mappings, now.schemas)
     if as_json:
         print_json(
@@ -47,8 +50,7 @@ def run_tests(
     pin: Annotated[str | None, typer.Argument(help="id|version; unset: all")] = None, as_json: AsJson = False
 ) -> None:
     """Run the tests that stand beside the maps."""
-    now = read_settings()
-    catalogue = _catalogue(now)
+    catalogue = _catalogue(_with_maps(read_settings()))
     results = [(p, r) for p in ([pin] if pin else catalogue.pins()) for r in gwmap.run_tests(catalogue, p)]
     if as_json:
         print_json([{"map": p, "test": r.name, "passed": r.passed, "failures": r.failures} for p, r in results])
@@ -110,13 +112,12 @@ def explain(
     by: Annotated[
         str | None, typer.Option(help="id of the officer who reads a message; it is logged; unset: the gateway itself")
     ] = None,
-    purpose: Annotated[str, typer.Option(help="why you read this; it is logged")] = "audit",
+    purpose: Purpose = "audit",
     as_json: AsJson = False,
 ) -> None:
     """Why a message says what it says: per field the source, the rule and the code table; values are masked."""
     if pin and source:
-        params = dict(p.split("=", 1) for p in param or ())
-        explained = _catalogue(read_settings()).get(pin).explain(loads(source.read_bytes()), params)
+        explained = _catalogue(read_settings()).get(pin).explain(loads(source.read_bytes()), _params(param or ()))
         _show(explained, as_json=as_json)
         return
     if not mid:
@@ -134,6 +135,12 @@ def explain(
     raise typer.Exit(0 if found.same_bytes else 1)
 
 
+def _params(given: Sequence[str]) -> dict[str, str]:
+    if any("=" not in one for one in given):
+        raise typer.BadParameter("--param is like name=value")
+    return dict(one.split("=", 1) for one in given)
+
+
 def _show(explained: tuple[Explained, ...], *, as_json: bool) -> None:
     if as_json:
         print_json([
@@ -149,6 +156,13 @@ def _show(explained: tuple[Explained, ...], *, as_json: bool) -> None:
             e.target, e.status, sources or "constant", " ".join(t.rsplit("/", 1)[-1] for t in e.tables), e.rule, e.at
         )
     Console().print(table)
+
+
+def _with_maps(now: Settings) -> Settings:
+    """Raises SettingsInvalid where there is no map: nothing would be checked, and all of it be in order."""
+    if not any(now.mappings.rglob("map.yaml")):
+        raise SettingsInvalid("GATEWAY_MAPPINGS: no map is there")
+    return now
 
 
 def _catalogue(now: Settings) -> Catalogue:

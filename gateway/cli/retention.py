@@ -9,10 +9,10 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
+from gateway.cli.words import CaseNo, code
 from gateway.journey import destroy as ending
 
 app = typer.Typer(no_args_is_help=True, help="how long records are kept, and their end")
-CaseNo = Annotated[str, typer.Argument(metavar="CASE_NO", help="원부번호")]
 
 
 @app.command()
@@ -40,7 +40,10 @@ def run() -> None:
 
 
 @app.command()
-def hold(case_no: CaseNo, reason: Annotated[str, typer.Option(help="a short code: lawsuit, audit, objection")]) -> None:
+def hold(
+    case_no: CaseNo,
+    reason: Annotated[str, typer.Option(callback=code, help="a short code: lawsuit, audit, objection")],
+) -> None:
     """Destroy nothing of a case until it is released."""
     with gateway_here() as gateway:
         ending.hold(gateway.world, case_no, reason)

@@ -40,8 +40,8 @@ def state_file(home: Path) -> Path:
 
 
 def read_state(home: Path) -> dict[str, Any] | None:
-    """What the state file says, None when nothing is up."""
-    with suppress(FileNotFoundError):
+    """What the state file says, None when nothing is up: a file that was cut short is from before a power failure."""
+    with suppress(FileNotFoundError, orjson.JSONDecodeError):
         found: dict[str, Any] = orjson.loads(state_file(home).read_bytes())
         return found
     return None

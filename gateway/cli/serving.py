@@ -74,9 +74,9 @@ def listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise SettingsInvalid(f"GATEWAY_PORT: port {port} is taken") from None
+        raise SettingsInvalid(f"GATEWAY_HOST, GATEWAY_PORT: port {port} cannot be opened ({error.strerror})") from None
     listening.listen(2048)
     return listening
 

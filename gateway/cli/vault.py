@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from gateway.assembly import next_secret, open_books, replace_secret
-from gateway.cli import running
-from gateway.config import read_settings
+from gateway.cli import pretend, running
+from gateway.config import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="the secret that the keys of cases are wrapped with")
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="the secret that the keys of cases 
 @app.command("prepare")
 def prepare() -> None:
     """Make the secret that will take its place, a file of this machine; bring it to every other one before `rewrap`."""
-    settings = running.at_home(read_settings())
+    settings = _settings()
     with open_books(settings) as books:
         typer.echo(f"{next_secret(settings, books).name} is in the folder of keys, and not in force yet")
 
@@ -24,5 +24,12 @@ def prepare() -> None:
 @app.command("rewrap")
 def rewrap(by: Annotated[str, typer.Option("--by", help="id of the officer; it is logged")] = "operator") -> None:
     """Put the prepared secret in force and wrap every key of a case with it, while the work goes on."""
-    with open_books(running.at_home(read_settings())) as books:
+    with open_books(_settings()) as books:
         typer.echo(f"wrapped anew: {replace_secret(books, by)}")
+
+
+def _settings() -> Settings:
+    """Raises SettingsInvalid in a demo's home."""
+    settings = read_settings()
+    pretend.refuse_a_demos(settings)
+    return running.at_home(settings)

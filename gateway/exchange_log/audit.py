@@ -62,7 +62,7 @@ class AuditEvent:
 
     def __post_init__(self) -> None:
         for name, value in zip(_NAMES, _values(self), strict=True):
-            if value is not None and not _is_code(value):
+            if value is not None and not is_code(value):
                 raise ValueError(f"audit event field {name!r} must be a short code")
 
     def refused(self, code: str) -> AuditEvent:
@@ -92,8 +92,11 @@ def actor(by: str | None = None) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _is_code(value: str) -> bool:
-    """Remembered: of the words in an act few are new, and acts on one case or message come close together."""
+def is_code(value: str) -> bool:
+    """Whether an act may hold this word.
+
+    Remembered: of the words in an act few are new, and acts on one case or message come close together.
+    """
     return bool(_CODE.match(value)) and not _RRN_SHAPE.search(value)
 
 

@@ -193,8 +193,9 @@ def served(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
     """Serve a registry on a port of its own while the block lasts; gives the port, which 0 leaves to the system."""
     try:
         server, thread = start_http_server(port, host, registry)
-    except OSError:
-        raise SettingsInvalid(f"GATEWAY_METRICS_PORT: port {port} is taken") from None
+    except OSError as error:
+        why = f"port {port} cannot be opened ({error.strerror})"
+        raise SettingsInvalid(f"GATEWAY_METRICS_HOST, GATEWAY_METRICS_PORT: {why}") from None
     try:
         yield server.server_port
     finally:

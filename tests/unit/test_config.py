@@ -48,6 +48,13 @@ def test_what_the_caller_says_goes_before_the_environment(monkeypatch: pytest.Mo
         ("DELIVER_BATCH", "257"),
         ("DELIVER_THREADS", "65"),
         ("PARTNER_URLS", '["a-secret-place"]'),
+        ("PARTNER_URLS", '{"KEIS": "a-secret-place"}'),
+        ("PUBLIC_URL", "gateway.comwel"),
+        ("TRACES_URL", "collector:4318"),
+        ("FHIR_BASE", "fhir"),
+        ("BROKER_URL", "a-secret-place:6379"),
+        ("DATABASE_URL", "a-secret-place"),
+        ("OWNER_URL", "postgres//owner:a-secret@place"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(

@@ -41,6 +41,29 @@ def test_a_file_with_a_key_that_is_no_good_is_refused_as_a_whole(
     assert str(refused).startswith(f"SEAL-KEY [{place}]")
 
 
+@pytest.mark.parametrize("owner", ["comwel", "kies", "no such"])
+def test_only_a_partner_has_its_keys_added(
+    owner: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    file = tmp_path / "jwks.json"
+    file.write_bytes(orjson.dumps({"keys": [GOOD]}))
+    refused = CliRunner().invoke(app, ["add", owner, str(file)]).exception
+    assert isinstance(refused, KeyRefused)
+    assert "its owner is no partner; a key of ours comes by `gateway key rotate`" in str(refused)
+    shown = [CliRunner().invoke(app, ["list", name]).stdout for name in ("comwel", "kies")]
+    assert [[key["kid"] for key in orjson.loads(one)["keys"]] for one in shown] == [["comwel-1"], []]
+
+
+def test_a_partners_keys_are_added_in_any_case(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    file = tmp_path / "jwks.json"
+    file.write_bytes(orjson.dumps({"keys": [GOOD]}))
+    assert CliRunner().invoke(app, ["add", "Keis", str(file)]).stdout == "keis: key keis-1 is registered\n"
+
+
 def test_what_is_no_json_is_no_key_set(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text("{")

@@ -55,7 +55,13 @@ def test_an_empty_database_and_one_that_was_only_migrated_are_taken(
     run_on(postgres, f"drop database {name}")
 
 
-@pytest.mark.parametrize("words", ["up", "up --foreground", "serve", "serve --door-only", "run", "worker"])
+WORK = [
+    "up", "up --foreground", "serve", "serve --door-only", "run", "worker", "intake", "intake .",
+    "key revoke keis keis-1", "key rotate", "key introduce partners", "vault prepare", "vault rewrap",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WORK)
 def test_real_work_is_refused_in_a_home_that_the_next_demo_empties(
     words: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,12 @@ def test_down_ends_what_is_left_and_forgets_it(tmp_path: Path) -> None:
     assert running.read_state(tmp_path) is None
 
 
+def test_a_state_that_was_cut_short_is_nobodys(tmp_path: Path) -> None:
+    running.state_file(tmp_path).write_bytes(b'{"supervisor": {"pid"')
+    assert not running.is_up(tmp_path)
+    assert running.down(tmp_path) == []
+
+
 def test_a_family_is_a_process_and_what_it_started() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

@@ -1,0 +1,57 @@
+"""What people may type: words and days that an act can keep, and what is said when one cannot.
+
+Rules: a bad word ends the command before anything is opened, with the option, what is wrong and what is right; the word
+itself is not repeated. Refuses sentences and resident numbers: acts hold ids and short codes, and are kept for years.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from gateway.exchange_log.audit import is_code
+
+_PARTNER = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}", re.ASCII)
+_MESSAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_YEARS = range(2000, 2100)
+
+
+def code(value: str | None) -> str | None:
+    """An id or a short code. Raises BadParameter."""
+    if value is not None and not is_code(value):
+        raise typer.BadParameter("a short code: letters, digits and . _ : | / + - without blanks; no resident number")
+    return value
+
+
+def partner(value: str | None) -> str | None:
+    """The id of a partner, in any case. Raises BadParameter."""
+    if value is not None and not _PARTNER.fullmatch(value):
+        raise typer.BadParameter("the id of a partner is like KEIS")
+    return value and value.upper()
+
+
+def message(value: str | None) -> str | None:
+    """The id of a message. Raises BadParameter."""
+    if value is not None and not _MESSAGE.fullmatch(value):
+        raise typer.BadParameter("the id of a message is like 019abd00-0000-7000-9000-000000000001")
+    return value
+
+
+def day(value: datetime | None) -> datetime | None:
+    """A day that our clocks and calendars know. Raises BadParameter."""
+    if value is not None and value.year not in _YEARS:
+        raise typer.BadParameter(f"a day from {_YEARS.start} to {_YEARS.stop - 1}")
+    return value
+
+
+def in_order(first: datetime | None, last: datetime | None) -> None:
+    """Raises BadParameter when a period ends before it begins."""
+    if first and last and last < first:
+        raise typer.BadParameter("the period ends before it begins")
+
+
+Purpose = Annotated[str, typer.Option(callback=code, help="why, as a short code; it is logged")]
+CaseNo = Annotated[str, typer.Argument(callback=code, metavar="CASE_NO", help="원부번호")]

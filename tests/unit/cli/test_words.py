@@ -1,0 +1,129 @@
+"""Bad words on the command line: the option is named, the exit code says wrong usage, and nothing was opened."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.assembly.clocks import DEMO
+from gateway.cli import demo, main
+from gateway.cli.main import app
+from gateway.config import Settings
+from gateway.errors import DataFileInvalid, NoteInvalid, SettingsInvalid
+
+BY = "--by kim.0417"
+DAYS = "--from 2026-11-01 --to 2026-11-30"
+PIN = "'kead-referral-out|1.0.0'"
+BAD_WORDS = [
+    (f"log events {BY} --purpose 'two words'", "--purpose", "a short code"),
+    (f"log events {BY} --purpose 900101-1234567", "--purpose", "a short code"),
+    (f"log events {BY} --case 'two words'", "--case", "a short code"),
+    (f"log events {BY} --partner 'two words'", "--partner", "like KEIS"),
+    (f"log events {BY} --until 9999-12-31", "--until", "from 2000 to 2099"),
+    (f"log events {BY} --since 0001-01-01", "--since", "from 2000 to 2099"),
+    (f"log events {BY} --since 2026-11-30 --until 2026-11-29", "", "ends before it begins"),
+    (f"log provenance {BY} --purpose 'two words'", "--purpose", "a short code"),
+    (f"log provenance {BY} --partner K", "--partner", "like KEIS"),
+    (f"log completeness --partner KEIS {DAYS} {BY} --purpose 'two words'", "--purpose", "a short code"),
+    (f"log completeness --partner KEIS --from 0001-01-01 --to 2026-11-01 {BY}", "--from", "from 2000 to 2099"),
+    (f"log completeness --partner KEIS --from 2026-11-01 --to 9999-12-31 {BY}", "--to", "from 2000 to 2099"),
+    (f"log bundle --exchange nope --purpose audit {BY}", "--exchange", "id of a message"),
+    (f"log bundle --case 'two words' --purpose audit {BY}", "--case", "a short code"),
+    (f"log bundle --case 1 --purpose 'two words' {BY}", "--purpose", "a short code"),
+    (f"log bundle --case 1 --partner K-1 --purpose audit {BY}", "--partner", "like KEIS"),
+    (f"log bundle --period 9999-12-30..9999-12-31 --purpose audit {BY}", "", "from 2000 to 2099"),
+    (f"log bundle --period 2026-11-30..2026-11-29 --purpose audit {BY}", "", "ends before it begins"),
+    (f"log bundle --period 2026-11-30.. --purpose audit {BY}", "", "2026-11-01..2026-11-30"),
+    (f"map explain 019abd00-0000-7000-9000-000000000001 {BY} --purpose 'two words'", "--purpose", "a short code"),
+    (f"map explain --map {PIN} --source record.json --param now", "", "name=value"),
+    (f"map explain --map {PIN}", "", "--map with --source"),
+    ("retention hold 20260000000123 --reason 'two words'", "--reason", "a short code"),
+    ("retention hold 'two words' --reason audit", "CASE_NO", "a short code"),
+    ("retention release 900101-1234567", "CASE_NO", "a short code"),
+    ("reconcile --partner KEIS --day 0001-01-01", "--day", "from 2000 to 2099"),
+    ("intake nowhere", "", "does not exist"),
+    ("key introduce partners --witness witness", "", "--witness-url"),
+]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, a database that nobody reaches, and files that are none of ours."""
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "record.json").write_text("{}")
+    (tmp_path / "file").write_bytes("카페".encode("cp949"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(("words", "place", "remedy"), BAD_WORDS, ids=[row[0] for row in BAD_WORDS])
+def test_a_bad_word_is_wrong_usage_and_names_place_and_remedy(words: str, place: str, remedy: str, home: Path) -> None:
+    result = CliRunner().invoke(app, shlex.split(words))
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert (result.exit_code, place in said, remedy in said) == (2, True, True), said
+    assert not home.exists()
+
+
+def test_files_that_are_no_text_are_refused_as_such(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    for words in ("log compare file", "log reopen file"):
+        refused = CliRunner().invoke(app, words.split()).exception
+        assert isinstance(refused, NoteInvalid)
+        assert "not UTF-8" in str(refused)
+
+
+@pytest.mark.parametrize("words", ["map check", "map test"])
+def test_where_there_is_no_map_nothing_is_in_order(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_MAPPINGS", "nowhere")
+    refused = CliRunner().invoke(app, words.split()).exception
+    assert isinstance(refused, SettingsInvalid | DataFileInvalid)
+    assert "GATEWAY_MAPPINGS" in str(refused)
+
+
+@pytest.mark.usefixtures("hooks_as_they_were")
+@pytest.mark.parametrize(
+    ("words", "settings", "place"),
+    [
+        ("status", {"HOME": "file"}, "file/up.json"),
+        ("down", {"HOME": "file"}, "file/up.json"),
+        ("up", {"HOME": "file/home"}, "file/home"),
+        ("log prove x --to file/proofs", {}, "file/proofs"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    words: str,
+    settings: dict[str, str],
+    place: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    for name, value in settings.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+    monkeypatch.setattr("sys.argv", ["gateway", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 4
+    assert capsys.readouterr().err.startswith(f"GW-FILE [{place}")
+
+
+def test_a_night_without_a_batch_costs_no_earlier_demo(home: Path) -> None:
+    demo.clean_home(home)
+    (home / "to-comwel").mkdir()
+    (home.parent / "night").mkdir()
+    with pytest.raises(SettingsInvalid, match="no RHB_CASE_"):
+        demo.run(Settings(home=home, database_url=None), cases=1, night=home.parent / "night", seed=1, quiet=True)
+    assert {path.name for path in home.iterdir()} == {DEMO, "to-comwel"}
+
+
+def test_the_newest_batch_of_a_night_says_its_day(tmp_path: Path) -> None:
+    for day in ("20261123", "20261124"):
+        (tmp_path / f"RHB_CASE_{day}_001.dat").touch()
+    assert demo.base_date(tmp_path) == date(2026, 11, 24)
