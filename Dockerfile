@@ -1,9 +1,8 @@
-# One image for every process of the gateway; docker-compose.yml says which process it is. The lock names the tools of
-# the tests, too, and they are installed with the rest: no process uses them.
+# One image for every process of the gateway; docker-compose.yml says which process it is. What only tests use stays out.
 FROM python:3.11.10-slim-bookworm
 RUN useradd --uid 10001 --no-create-home gateway && install --directory --owner gateway --mode 0700 /data /partners /witness
-COPY requirements.lock /app/
-RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /app/requirements.lock
+COPY requirements.image.lock /app/
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /app/requirements.image.lock
 COPY gateway /app/gateway
 COPY adapters /app/adapters
 COPY schemas /app/schemas

@@ -29,11 +29,10 @@ def show(taken: list[Taken], screen: Console) -> None:
     """One line a file, then the records that were put aside."""
     for one in taken:
         counts = ", ".join(f"{name} {n}" for name, n in sorted(one.counts.items()))
-        screen.print(
-            f"{one.name}: {one.verdict}{f' ({one.reason})' if one.reason else ''}, {one.records} records {counts}"
-        )
+        why = f" ({one.reason})" if one.reason else ""
+        screen.print(f"{one.name}: {one.verdict}{why}, {one.records} records {counts}", markup=False)
         for p in one.problems:
-            screen.print(f"  {_said(one.name, p)}", style="yellow")
+            screen.print(f"  {_said(one.name, p)}", style="yellow", markup=False)
     if not taken:
         screen.print("nothing is ready (a batch counts when its .done file is there)")
 

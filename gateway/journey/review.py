@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from gateway.errors import ReviewRefused
 from gateway.journey.world import KST, World
-from gateway.ports import ReadsRow
+from gateway.ports import ReadsRow, Unit
 
 PURPOSE = "access-review"
 MORE = 2
@@ -36,32 +36,41 @@ class Review(NamedTuple):
 
 def look(world: World, month: str, *, by: str) -> Review:
     """The reads of a month. Raises ReviewRefused for a month that has not begun."""
-    since, until = _period(month)
+    since, _ = _period(month)
     if since > world.clock.now():
         raise ReviewRefused(f"{month} has not begun")
     with world.store.unit() as unit:
-        reads, before = unit.reads(since, until), unit.reads(_period(_before(month))[0], since)
-        signed_by = unit.reviewed().get(month)
-        counts = {"reads": sum(row.reads for row in reads)}
+        found = _review(unit, month)
+        counts = {"reads": _many(found)}
         unit.commit(world.event("review.read", PURPOSE, by=by, subject=month, counts=counts))
-    return Review(month, reads, tuple(_unusual(reads, before)), signed_by)
+    return found
 
 
 def sign_off(world: World, month: str, *, by: str) -> Review:
     """Sign off the reads of a month. Raises ReviewRefused."""
-    since, until = _period(month)
+    _, until = _period(month)
     if until > world.clock.now():
         raise ReviewRefused(f"{month} is not over")
     with world.store.alone(PURPOSE) as mine, world.store.unit() as unit:
-        reads, before = unit.reads(since, until), unit.reads(_period(_before(month))[0], since)
-        if not mine or month in unit.reviewed():
+        found = _review(unit, month)
+        if not mine or found.signed_by is not None:
             raise ReviewRefused(f"{month} is signed off already, or just now")
-        if by in {row.actor for row in reads if row.act != "review.read"}:
+        if by in {row.actor for row in found.reads if row.act != "review.read"}:
             raise ReviewRefused("an officer does not sign off reads of his own")
-        unusual = tuple(_unusual(reads, before))
-        counts = {"reads": sum(row.reads for row in reads), "unusual": len(unusual)}
+        counts = {"reads": _many(found), "unusual": len(found.unusual)}
         unit.commit(world.event("review.signed", PURPOSE, by=by, subject=month, counts=counts))
-    return Review(month, reads, unusual, by)
+    return found._replace(signed_by=by)
+
+
+def _review(unit: Unit, month: str) -> Review:
+    """A month beside the one before it, as both stand."""
+    since, until = _period(month)
+    reads, before = unit.reads(since, until), unit.reads(_period(_before(month))[0], since)
+    return Review(month, reads, tuple(_unusual(reads, before)), unit.reviewed().get(month))
+
+
+def _many(found: Review) -> int:
+    return sum(row.reads for row in found.reads)
 
 
 def _period(month: str) -> tuple[datetime, datetime]:

