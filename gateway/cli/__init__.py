@@ -2,7 +2,7 @@
 
 Exit codes, everywhere the same:
     0  done          1  something was refused or does not add up (said on the screen)
-    2  wrong usage   3  the database cannot be reached        4  a setting, a data file or the installation is wrong
+    2  wrong usage   3  the database cannot be reached        4  a setting, a file or the installation is wrong
 
 Commands:
 

@@ -20,12 +20,17 @@ from gateway.sealing.keys import gate_set
 
 app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
 By = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
+Owner = Annotated[str, typer.Argument(help="whose: a partner, or `comwel` for us")]
 OPERATOR = "operator"
 MOMENT = "%Y-%m-%dT%H:%M%z"
 
 
 @app.command("add")
-def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], by: By = OPERATOR) -> None:
+def add(
+    owner: Annotated[str, typer.Argument(help="the partner")],
+    jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="its public keys, a JWK set")],
+    by: By = OPERATOR,
+) -> None:
     """Register a partner's public keys from a JWK set file, through the key gate."""
     found = _jwks(jwks)
     with work_here() as gateway:
@@ -37,7 +42,11 @@ def add(owner: str, jwks: Annotated[Path, typer.Argument(exists=True, dir_okay=F
 
 
 @app.command("revoke")
-def revoke(owner: str, kid: str, by: By = OPERATOR) -> None:
+def revoke(
+    owner: Owner,
+    kid: Annotated[str, typer.Argument(help="id of the key, as `gateway key list` shows it")],
+    by: By = OPERATOR,
+) -> None:
     """Believe nothing any more that is signed with a key from now on, whatever date it bears."""
     with work_here() as gateway:
         gateway.shelf.revoke(owner, kid, by=by)
@@ -63,7 +72,7 @@ def rotate_ours(
 
 @app.command("introduce")
 def introduce_partners(
-    folder: Annotated[Path, typer.Argument(file_okay=False)],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="where each of them has a folder")],
     witness: Annotated[Path | None, typer.Option(file_okay=False, help="folder of a witness of our own")] = None,
     witness_url: Annotated[str | None, typer.Option(help="its address; GATEWAY_WITNESSES is written")] = None,
 ) -> None:
@@ -82,7 +91,7 @@ def introduce_partners(
 
 
 @app.command("list")
-def list_public(owner: str) -> None:
+def list_public(owner: Owner) -> None:
     """The public keys of an owner (`comwel` is us), as a JWK set."""
     with gateway_here() as gateway:
         print_json(gateway.shelf.jwks(owner))

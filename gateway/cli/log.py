@@ -33,7 +33,7 @@ from gateway.store.exchange_log import ExchangeLog
 app = typer.Typer(no_args_is_help=True, help="the exchange log: verify, prove, compare, export; evidence; acts as FHIR")
 NOBODY_BELIEVED = "GATEWAY_STAMPS_ROOT names nobody to believe"
 DAY = "%Y-%m-%d"
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a checkpoint that somebody kept")]
 Since = Annotated[datetime | None, typer.Option(formats=[DAY], callback=words.day, help="from this Korean day on")]
 Until = Annotated[datetime | None, typer.Option(formats=[DAY], callback=words.day, help="to this Korean day, included")]
 
@@ -109,7 +109,7 @@ def keys(as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(file_okay=False)],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="where to write them; made if it is not there")],
     entries: Annotated[bool, typer.Option("--entries", help="the leaves too; for auditors only")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -62,7 +62,11 @@ def run_tests(
 
 
 @app.command()
-def lineage(pin: Pin, as_csv: Annotated[bool, typer.Option("--csv")] = False, as_json: AsJson = False) -> None:
+def lineage(
+    pin: Pin,
+    as_csv: Annotated[bool, typer.Option("--csv", help="print CSV instead of text")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Where every target element comes from, without data. For both directions: sort by either column."""
     rows = [
         {"target": one.target, "sources": " ".join(one.sources), "guards": " ".join(one.guards),

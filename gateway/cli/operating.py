@@ -20,6 +20,7 @@ dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an of
 replays = typer.Typer(no_args_is_help=True, help="sending dead messages again, with a second pair of eyes")
 HEADINGS = ("partner", "gate", "by", "reason", "line", "why", "slow until", "next probe", "waiting")
 By = Annotated[str, typer.Option(help="id of the officer who does it")]
+Partner = Annotated[str, typer.Argument(help="id of the partner, like KEIS")]
 Why = Annotated[Reason, typer.Option(help="why")]
 
 
@@ -38,19 +39,19 @@ def partner_list(as_json: AsJson = False) -> None:
 
 
 @partners.command()
-def pause(partner: str, by: By, why: Why = Reason.PLANNED_WORK) -> None:
+def pause(partner: Partner, by: By, why: Why = Reason.PLANNED_WORK) -> None:
     """Send nothing to a partner until it is resumed; what it sends is taken in, everything else flows."""
     _turn(partner, Gate.PAUSED, by, why)
 
 
 @partners.command()
-def stop(partner: str, by: By, why: Why = Reason.INCIDENT) -> None:
+def stop(partner: Partner, by: By, why: Why = Reason.INCIDENT) -> None:
     """Send nothing to a partner and take nothing from it (503), within seconds, until it is resumed."""
     _turn(partner, Gate.STOPPED, by, why)
 
 
 @partners.command()
-def resume(partner: str, by: By, why: Why = Reason.OVER) -> None:
+def resume(partner: Partner, by: By, why: Why = Reason.OVER) -> None:
     """Let messages flow again."""
     _turn(partner, Gate.OPEN, by, why)
 
@@ -96,7 +97,7 @@ def dead_list(
 
 
 @dead.command("show")
-def dead_show(mid: str, by: By, as_json: AsJson = False) -> None:
+def dead_show(mid: Annotated[str, typer.Argument(help="id of the message")], by: By, as_json: AsJson = False) -> None:
     """One such message with every attempt. Looking is an act."""
     with gateway_here() as gateway:
         found = look.dead_message(gateway.world, mid, by=by)
@@ -115,7 +116,7 @@ def dead_show(mid: str, by: By, as_json: AsJson = False) -> None:
 
 @replays.command("plan")
 def replay_plan(
-    partner: str,
+    partner: Partner,
     by: By,
     reason: Annotated[str | None, typer.Option(help="only what died of this: E-POISON, unreachable, rejected")] = None,
     mid: Annotated[str | None, typer.Option(help="only this message")] = None,
@@ -134,7 +135,7 @@ def replay_plan(
 
 
 @replays.command("execute")
-def replay_execute(plan: str, by: By) -> None:
+def replay_execute(plan: Annotated[str, typer.Argument(help="id of the plan")], by: By) -> None:
     """Send the messages of a plan again, as a second officer; a few become due every second."""
     with gateway_here() as gateway:
         ready = replay.execute(gateway.world, plan, by=by)

@@ -116,6 +116,19 @@ def test_a_command_that_does_not_exist_is_found_out() -> None:
     assert refusal_of(["demo", "--cases", "50", "--json"]) is None
 
 
+def unexplained_words(command: Any, name: str) -> Iterator[str]:
+    """Arguments and options of a command, and of those below it, that do not say what they are for."""
+    for child in getattr(command, "commands", {}).values():
+        yield from unexplained_words(child, f"{name} {child.name}")
+    if not command.help:
+        yield name
+    yield from (f"{name} {parameter.name}" for parameter in command.params if not getattr(parameter, "help", None))
+
+
+def test_every_word_of_every_command_says_what_it_is_for() -> None:
+    assert list(unexplained_words(docs.command_line(), "gateway")) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=short)
 def test_every_make_target_a_page_names_is_one(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
