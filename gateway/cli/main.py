@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import structlog
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.assembly import prepare
@@ -278,15 +280,20 @@ def settings(as_json: AsJson = False) -> None:
     """Every setting, its value, and what it is for."""
     now = read_settings()
     rows = {
-        name: ("***" if name in MAY_HOLD_PASSWORDS and value else value, field.description or "")
+        name: (_shown(name, value), field.description or "")
         for name, value, field in (
             (f"GATEWAY_{n.upper()}", getattr(now, n), f) for n, f in Settings.model_fields.items()
         )
     }
     if as_json:
-        print_json({name: str(value) for name, (value, _) in rows.items()})
+        print_json({name: value for name, (value, _) in rows.items()})
         return
     table = Table("setting", "value", "what for", box=None)
     for name, (value, what) in rows.items():
-        table.add_row(name, str(value), what)
+        table.add_row(name, escape(value), escape(what))
     console().print(table)
+
+
+def _shown(name: str, value: object) -> str:
+    """A setting without the password that may stand in an address."""
+    return "***" if name in MAY_HOLD_PASSWORDS and value else re.sub(r"(?<=://)[^/\s@]+@", "***@", str(value))

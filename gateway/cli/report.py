@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli.engines import Running
 from gateway.cli.pretend import PARTNERS
 from gateway.journey.admit import Taken
+
+MOST = 20
+"""So many things that do not add up are said on the screen."""
 
 
 @dataclass(slots=True)
@@ -160,8 +164,10 @@ def show(report: Report, console: Console) -> None:
         console.print(f"[green]{signed}[/green]")
         console.print(f"[green]the partners have proof of {report.promises} leaves that receipts promised[/green]")
         console.print(f"[green]{report.outside}[/green]")
-    for problem in report.problems[:20]:
-        console.print(f"[red]does not add up:[/red] {problem}")
+    for problem in report.problems[:MOST]:
+        console.print(f"[red]does not add up:[/red] {escape(problem)}")
+    if (more := len(report.problems) - MOST) > 0:
+        console.print(f"[red]does not add up:[/red] {more} more; --json says all of them")
     console.print(f"\nlook around: {report.home}/to-comwel holds the files written back to COMWEL", style="dim")
     console.print(f"  {report.home}/xlog is the exchange log, for strangers: gateway log verify", style="dim")
     console.print(

@@ -129,15 +129,18 @@ def alive(one: dict[str, Any]) -> bool:
 
 def end(processes: list[dict[str, Any]], how: signal.Signals) -> None:
     """Send a signal to those that still run and wait until they have gone; after `STOP_S` they are killed."""
-    for one in filter(alive, processes):
-        with suppress(ProcessLookupError):
-            os.kill(one["pid"], how)
+    _signal(processes, how)
     deadline = time.monotonic() + STOP_S
     while any(map(alive, processes)):
         if time.monotonic() > deadline:
-            for one in filter(alive, processes):
-                os.kill(one["pid"], signal.SIGKILL)
+            _signal(processes, signal.SIGKILL)
         time.sleep(LOOK_S)
+
+
+def _signal(processes: list[dict[str, Any]], how: signal.Signals) -> None:
+    for one in filter(alive, processes):
+        with suppress(ProcessLookupError):
+            os.kill(one["pid"], how)
 
 
 def answers(url: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from datetime import date
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from gateway.assembly.clocks import DEMO
-from gateway.cli import demo, main
+from gateway.cli import demo, main, report
 from gateway.cli.main import app
 from gateway.config import Settings
 from gateway.errors import DataFileInvalid, NoteInvalid, SettingsInvalid
@@ -127,3 +129,23 @@ def test_the_newest_batch_of_a_night_says_its_day(tmp_path: Path) -> None:
     for day in ("20261123", "20261124"):
         (tmp_path / f"RHB_CASE_{day}_001.dat").touch()
     assert demo.base_date(tmp_path) == date(2026, 11, 24)
+
+
+def test_no_password_is_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://gateway:secret@db/gateway")
+    monkeypatch.setenv("GATEWAY_PARTNER_URLS", '{"KEIS": "https://us:secret@keis.example/messages"}')
+    monkeypatch.setenv("GATEWAY_STAMPS_URL", "https://us:secret@tsa.example")
+    for words in ("settings", "settings --json"):
+        said = CliRunner().invoke(app, words.split()).stdout
+        assert "secret" not in said
+        assert "https://***@keis.example/messages" in said
+        assert "GATEWAY_HOME" in said
+
+
+def test_what_does_not_fit_on_the_screen_is_counted(tmp_path: Path) -> None:
+    found = report.Report(tmp_path, tmp_path, problems=[f"message [{n}] is gone" for n in range(report.MOST + 3)])
+    screen = Console(width=140, record=True, file=io.StringIO())
+    report.show(found, screen)
+    said = screen.export_text()
+    assert "message [0] is gone" in said
+    assert "3 more; --json says all of them" in said
