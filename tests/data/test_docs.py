@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -52,19 +53,29 @@ def test_a_page_without_a_marker_is_refused() -> None:
 
 
 # ── what the pages name ──────────────────────────────────────────────────────────────────────────────────────────────
-def code_in(page: Path) -> Iterator[str]:
-    """Every line of code a page shows: fenced blocks of a shell, and code spans."""
-    text = page.read_text(encoding="utf-8")
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+def blocks_in(page: Path) -> Iterator[str]:
+    """Every line of the blocks that a page shows for a shell, indented ones too."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for language, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
         if language in ("", "sh", "bash", "console"):
-            yield from (line.removeprefix("$ ") for line in block.splitlines())
-    without_blocks = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    yield from re.findall(r"`([^`\n]+)`", without_blocks)
+            yield from (line.strip().removeprefix("$ ") for line in block.splitlines())
 
 
-def commands_in(page: Path, name: str) -> Iterator[list[str]]:
+def spans_in(page: Path) -> Iterator[str]:
+    """Every piece of code in the sentences of a page."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r"`([^`\n]+)`", text)
+
+
+def code_in(page: Path) -> Iterator[str]:
+    """Every line of code a page shows: blocks of a shell, and code spans."""
+    yield from blocks_in(page)
+    yield from spans_in(page)
+
+
+def commands_in(lines: Iterator[str], name: str) -> Iterator[list[str]]:
     """The words after `name` in every command of that name."""
-    for line in code_in(page):
+    for line in lines:
         lexer = shlex.shlex(
             re.sub(r"<[a-z -]+>", "X", line).translate({ord("…"): "X", ord("["): None, ord("]"): None}),
             posix=True,
@@ -75,20 +86,33 @@ def commands_in(page: Path, name: str) -> Iterator[list[str]]:
             words = list(lexer)
         except ValueError:
             continue
-        words = [w.removeprefix(".venv/bin/") for w in words]
-        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
-            words.pop(0)
-        if words[:1] == [name]:
-            end = next((i for i, w in enumerate(words) if set(w) <= set("|>&;()·#")), len(words))
-            yield words[1:end]
+        for end, group in groupby(words, key=lambda word: set(word) <= set("|>&;()·")):
+            command = [w.removeprefix(".venv/bin/") for w in group]
+            while command and re.fullmatch(r"[A-Z_]+=.*", command[0]):
+                command.pop(0)
+            if not end and command[:1] == [name]:
+                yield command[1:]
 
 
-def refusal_of(words: list[str]) -> str | None:
-    """Why the command line would not know these words, or None."""
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that is meant, and the words behind its name."""
     command: Any = docs.command_line()
     rest = list(words)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
+    return command, rest
+
+
+def missing_in(words: list[str]) -> list[str]:
+    """Options that the command asks for and that are not there."""
+    command, rest = command_of(words)
+    there = {word.partition("=")[0] for word in rest}
+    return [p.name for p in command.params if p.param_type_name == "option" and p.required and not there & set(p.opts)]
+
+
+def refusal_of(words: list[str]) -> str | None:
+    """Why the command line would not know these words, or None."""
+    command, rest = command_of(words)
     options = {o: p for p in command.params for o in p.opts if p.param_type_name == "option"}
     room = sum(p.param_type_name == "argument" for p in command.params)
     while rest:
@@ -105,8 +129,21 @@ def refusal_of(words: list[str]) -> str | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=short)
 def test_every_command_a_page_names_is_one(page: Path) -> None:
-    wrong = [(words, why) for words in commands_in(page, "gateway") if (why := refusal_of(words))]
+    wrong = [(words, why) for words in commands_in(code_in(page), "gateway") if (why := refusal_of(words))]
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_command_in_a_block_can_be_typed_as_it_stands(page: Path) -> None:
+    wrong = [(words, why) for words in commands_in(blocks_in(page), "gateway") if (why := missing_in(words))]
+    assert wrong == []
+
+
+def test_commands_are_found_wherever_a_page_shows_them() -> None:
+    lines = ["A=1 gateway up && make down", "one=$(gateway status cases | grep x)", "gateway partner list  # why"]
+    assert list(commands_in(iter(lines), "gateway")) == [["up"], ["status", "cases"], ["partner", "list"]]
+    runbook = list(commands_in(blocks_in(ROOT / "gateway" / "operations" / "README.md"), "gateway"))
+    assert ["work", "list", "--by", "kim.0417"] in runbook
 
 
 def test_a_command_that_does_not_exist_is_found_out() -> None:
@@ -114,6 +151,7 @@ def test_a_command_that_does_not_exist_is_found_out() -> None:
     assert refusal_of(["teleport"]) == "no room for teleport"
     assert refusal_of(["status", "cases", "now"]) == "no room for now"
     assert refusal_of(["demo", "--cases", "50", "--json"]) is None
+    assert missing_in(["log", "review", "--month", "2026-11"]) == ["by"]
 
 
 def unexplained_words(command: Any, name: str) -> Iterator[str]:
@@ -134,7 +172,7 @@ def test_every_make_target_a_page_names_is_one(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     variables = set(re.findall(r"^([A-Z]+) \?=", makefile, re.MULTILINE))
-    for words in commands_in(page, "make"):
+    for words in commands_in(code_in(page), "make"):
         for word in words:
             name, given, _ = word.partition("=")
             assert name in (variables if given else targets), f"make {word}"

@@ -81,9 +81,14 @@ def main() -> int:
     parser.add_argument("--rows", default="")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
+    rows = set(given.rows.split(",")) - {""}
+    if unknown := rows - {row.number for row in ROWS}:
+        parser.error(f"no row {', '.join(sorted(unknown))}")
+    if given.write and rows:
+        parser.error("some rows do not make the table: --write takes all of them")
     began, found = time.monotonic(), []
     print(HEAD, re.sub(r"[^|]+", "---", HEAD), sep="\n", flush=True)
-    for shown in run(given.hits, given.cases, set(given.rows.split(",")) - {""}):
+    for shown in run(given.hits, given.cases, rows):
         found.append(shown)
         print(shown.line(), *([shown.found.findings] if shown.found.wrong else []), sep="\n", flush=True)
     load, minutes = os.getloadavg()[2], (time.monotonic() - began) / 60
