@@ -3,14 +3,16 @@
 Rules: the reading is an act itself, with officer and purpose, and is kept before the first act is given out; acts are
 given in their order, in ids and codes as they were kept. What an act becomes in FHIR says a map (`audit-to-fhir`).
 However many acts there are, they are read part by part; of all of them at once only the numbers are known.
-Refuses to read without officer and purpose, and to show anything that no event holds.
+Refuses to read without officer and purpose, to show anything that no event holds, and to ask about a partner that never
+was one: its name would begin a stream of the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from typing import Any
 
+from gateway.errors import NothingProven
 from gateway.exchange_log.audit import moment
 from gateway.journey.translate import translate
 from gateway.journey.world import World
@@ -22,14 +24,24 @@ PART = 500
 
 
 def account(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterator[dict[str, Any]]:
-    """The acts asked for, one FHIR AuditEvent each. The list is as long as it was when this was called."""
+    """The acts asked for, one FHIR AuditEvent each. The list is as long as it was when this was called.
+
+    Raises NothingProven for a partner that never was one.
+    """
     # 1 find which they are, and keep that they were read
     # 2 part by part, each as the schema names it, mapped and held against R4
     with world.store.unit() as unit:
         found = unit.numbers(asked)  # 1
+        require_partner(world, asked, found)
         ids, counts = {"case_no": asked.case_no, "partner": asked.partner}, {"acts": len(found)}
         unit.commit(world.event("acts.exported", purpose, by=by, counts=counts, **ids))
     return (_as_fhir(world, one) for one in in_parts(world, found))  # 2
+
+
+def require_partner(world: World, asked: ActsAsked, found: Sized) -> None:
+    """Raises NothingProven for a partner that is none now, and with whom nothing was ever done."""
+    if asked.partner and asked.partner not in world.know.profiles and not found:
+        raise NothingProven
 
 
 def in_parts(world: World, numbers: Sequence[int]) -> Iterator[KeptEvent]:

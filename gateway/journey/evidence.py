@@ -23,6 +23,7 @@ from gateway.exchange_log.bundle import bundle, json
 from gateway.exchange_log.leaf import ACTS, BRINGS_A_MESSAGE, direction_of
 from gateway.exchange_log.named import named
 from gateway.journey import activate
+from gateway.journey.account import require_partner
 from gateway.journey.explain import explained
 from gateway.journey.world import US, World
 from gateway.ports import (
@@ -83,6 +84,7 @@ def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose
     # 4 files, the list of them with what is not there, signed and packed
     with world.store.unit() as unit:
         found = _found(world, unit, asked)  # 1
+        require_partner(world, asked, found.acts)
         made = world.event(
             "bundle.made", purpose, by=by, case_no=asked.case_no, partner=asked.partner, mid=asked.mid,
             subject="with-content" if content else "without-content",

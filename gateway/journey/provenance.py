@@ -17,7 +17,7 @@ from typing import Any
 from gateway.documents.strict_json import reread
 from gateway.exchange_log.audit import Verdict, moment
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, SENDS, TAKES, direction_of
-from gateway.journey.account import in_parts, parts
+from gateway.journey.account import in_parts, parts, require_partner
 from gateway.journey.translate import translate
 from gateway.journey.world import US, World
 from gateway.ports import ActsAsked, KeptEvent, MessageRow
@@ -27,12 +27,16 @@ APPLIED = "applied"
 
 
 def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterator[dict[str, Any]]:
-    """One FHIR Provenance for each message asked for. The list is as long as it was when this was called."""
+    """One FHIR Provenance for each message asked for. The list is as long as it was when this was called.
+
+    Raises NothingProven for a partner that never was one.
+    """
     # 1 find the acts that brought messages about, and keep that they were read
     # 2 each with its message as the schema names it, mapped and held against R4
     with world.store.unit() as unit:
         acts = parts(unit.numbers(asked._replace(acts=sorted(BRINGS_A_MESSAGE))))  # 1
         found = array("q", (kept.number for part in acts for kept in unit.events_of(part) if _brings_about(kept)))
+        require_partner(world, asked, found)
         ids = {"case_no": asked.case_no, "partner": asked.partner, "subject": "provenance"}
         unit.commit(world.event("acts.exported", purpose, by=by, counts={"acts": len(found)}, **ids))
     return (_as_fhir(world, kept, row) for kept in in_parts(world, found) if (row := _message(world, kept)))  # 2

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
+from gateway.errors import NothingProven
 from gateway.journey.account import PART, account, in_parts
 from gateway.journey.provenance import provenance
 from gateway.ports import ActsAsked
@@ -55,6 +56,17 @@ def test_who_reads_is_kept_before_anything_is_told(scene: Scene) -> None:
     assert (kept["act"], kept["actor"], kept["purpose"]) == ("acts.exported", "auditor-1", "audit")
     assert kept["case_no"] == legs["KEIS"].case_no
     assert kept["counts"]["acts"] > 0
+
+
+@pytest.mark.parametrize("tell", [account, provenance], ids=["acts", "messages"])
+def test_whoever_was_never_a_partner_begins_no_stream_of_the_log(
+    scene: Scene, tell: Callable[..., Iterator[object]]
+) -> None:
+    scene.referred(a_case())
+    before = len(scene.events())
+    with pytest.raises(NothingProven):
+        tell(scene.world, ActsAsked(partner="HONGGILDONG"), by="auditor-1", purpose="audit")
+    assert scene.events(before) == []
 
 
 MANY = """
