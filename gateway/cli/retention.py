@@ -13,6 +13,7 @@ from gateway.cli.words import CaseNo, code
 from gateway.journey import destroy as ending
 
 app = typer.Typer(no_args_is_help=True, help="how long records are kept, and their end")
+By = Annotated[str, typer.Option(help="id of the officer who does it")]
 
 
 @app.command()
@@ -42,15 +43,16 @@ def run() -> None:
 @app.command()
 def hold(
     case_no: CaseNo,
+    by: By,
     reason: Annotated[str, typer.Option(callback=code, help="a short code: lawsuit, audit, objection")],
 ) -> None:
     """Destroy nothing of a case until it is released."""
     with gateway_here() as gateway:
-        ending.hold(gateway.world, case_no, reason)
+        ending.hold(gateway.world, case_no, reason, by=by)
 
 
 @app.command()
-def release(case_no: CaseNo) -> None:
+def release(case_no: CaseNo, by: By) -> None:
     """Let the periods count again for a case on hold."""
     with gateway_here() as gateway:
-        ending.release(gateway.world, case_no)
+        ending.release(gateway.world, case_no, by=by)

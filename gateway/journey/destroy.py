@@ -119,17 +119,17 @@ def _certificate(world: World, records: RecordClass, gone: int) -> AuditEvent:
     return world.event("records.destroyed", PURPOSE, subject=rules, counts={"destroyed": gone})
 
 
-def hold(world: World, case_no: str, reason: str) -> None:
-    """Keep a case, whatever its age. Raises HoldRefused when there is no such case, or it is held already."""
+def hold(world: World, case_no: str, reason: str, *, by: str) -> None:
+    """Keep a case, whatever its age. Raises HoldRefused when there is none, or it is held already, and NoOfficer."""
     with world.store.unit() as unit:
         if not unit.cases.look([case_no]) or not unit.retention.hold(HoldRow(case_no, reason, world.clock.now())):
             raise HoldRefused(case_no)
-        unit.commit(world.event("records.held", PURPOSE, case_no=case_no, subject=reason))
+        unit.commit(world.event("records.held", PURPOSE, by=by, case_no=case_no, subject=reason))
 
 
-def release(world: World, case_no: str) -> None:
-    """Let the periods count again for a case. Raises HoldRefused when it is not held."""
+def release(world: World, case_no: str, *, by: str) -> None:
+    """Let the periods count again for a case. Raises HoldRefused when it is not held, and NoOfficer."""
     with world.store.unit() as unit:
         if not unit.retention.release(case_no):
             raise HoldRefused(case_no)
-        unit.commit(world.event("records.released", PURPOSE, case_no=case_no))
+        unit.commit(world.event("records.released", PURPOSE, by=by, case_no=case_no))

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
-from gateway.errors import ContentDestroyed, HoldRefused
+from gateway.errors import ContentDestroyed, HoldRefused, NoOfficer
 from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
 from gateway.journey.explain import explain
 from gateway.journey.intake import pick_up
@@ -155,21 +155,32 @@ def test_the_plan_says_what_may_go_and_changes_nothing(closed: Scene) -> None:
 
 def test_a_case_on_hold_stays_whole_until_it_is_released(closed: Scene) -> None:
     closed.clock.day = DUE_FROM
-    hold(closed.world, a_case().case_no, "lawsuit")
+    hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")
     before = closed.dump()
     assert destroy(closed.world) == 0
     assert closed.dump() == before
     with pytest.raises(HoldRefused):
-        hold(closed.world, a_case().case_no, "audit")
-    release(closed.world, a_case().case_no)
+        hold(closed.world, a_case().case_no, "audit", by="kim.0417")
+    release(closed.world, a_case().case_no, by="kim.0417")
     with pytest.raises(HoldRefused):
-        release(closed.world, a_case().case_no)
+        release(closed.world, a_case().case_no, by="kim.0417")
     assert destroy(closed.world) == 1
+
+
+def test_who_holds_a_case_and_who_releases_it_is_kept(closed: Scene) -> None:
+    since = len(closed.events())
+    hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")
+    release(closed.world, a_case().case_no, by="lee.0102")
+    kept = [(event["act"], event["actor"]) for event in closed.events(since)]
+    assert kept == [("records.held", "kim.0417"), ("records.released", "lee.0102")]
+    with pytest.raises(NoOfficer):
+        hold(closed.world, a_case().case_no, "lawsuit", by="Kim Cheol-su")
+    hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")  # it was not held
 
 
 def test_only_a_case_that_there_is_can_be_held(scene: Scene) -> None:
     with pytest.raises(HoldRefused):
-        hold(scene.world, "20260001009999", "lawsuit")
+        hold(scene.world, "20260001009999", "lawsuit", by="kim.0417")
     assert scene.events() == []
 
 
@@ -211,11 +222,11 @@ def test_a_key_that_came_back_after_its_content_was_destroyed_goes_again_the_nex
         assert owner.execute("select content from vault_key").fetchall() == [(None,)]
         acts = [(e["act"], e["counts"]) for e in real.events(since)]
         assert acts == [("records.reviewed", None), ("records.returned", {"destroyed": 1})]
-        hold(real.world, case_no, "lawsuit")
+        hold(real.world, case_no, "lawsuit", by="kim.0417")
         owner.execute("update vault_key set content = %s, destroyed_at = null", (backup,))
         real.clock.day = DUE_FROM.replace(day=3)
         assert destroy_daily(real.world) == 0
-        release(real.world, case_no)
+        release(real.world, case_no, by="kim.0417")
         real.clock.day = DUE_FROM.replace(day=4)
         assert destroy_daily(real.world) == 1
 
@@ -307,11 +318,11 @@ def test_files_from_and_for_comwel_end_with_an_act_that_says_how_many(answered: 
 
 def test_a_file_with_a_case_on_hold_in_it_stays_until_the_case_is_released(answered: Scene) -> None:
     before = handed(answered)
-    hold(answered.world, a_case().case_no, "lawsuit")
+    hold(answered.world, a_case().case_no, "lawsuit", by="kim.0417")
     answered.clock.day = FILES_DUE_FROM
     due = {one.records.id: (one.due, one.held) for one in plan(answered.world)}
     assert due["handed-files"] == (0, len(before))
     assert destroy(answered.world) == 0
     assert handed(answered) == before
-    release(answered.world, a_case().case_no)
+    release(answered.world, a_case().case_no, by="kim.0417")
     assert destroy(answered.world) == len(before)
