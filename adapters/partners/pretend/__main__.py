@@ -65,7 +65,7 @@ def _parse(argv: list[str] | None) -> tuple[Options, str, int]:
     parser.add_argument("--public-url", default="", help="base URL the gateway signs for; unset: this host and port")
     parser.add_argument("--slow-seconds", type=float, default=16.0, help="how late a planned slow answer comes")
     parser.add_argument("--wait-seconds", type=float, default=120.0, help="how long the clock waits for receipts")
-    parser.add_argument("--threads", type=int, default=4, help="deliveries to the gateway at once")
+    parser.add_argument("--threads", type=int, default=16, help="deliveries to the gateway at once")
     parser.add_argument("--tls", type=Path, help="folder of proxy-ca.pem, <partner>.pem and .key, for mutual TLS")
     given = parser.parse_args(argv)
     options = Options(

@@ -64,7 +64,7 @@ class Options:
     base_date: date
     pace: str = "calendar"
     slow_s: float = 16.0
-    threads: int = 4
+    threads: int = 16
     wait_s: float = 120.0
     schemas: Path = SCHEMAS
     tls: Path | None = None
