@@ -1,14 +1,15 @@
 """Gathering: messages of one partner that stand at the door at the same time are taken in together, by one commit.
 
 Rules: nobody waits for company: who comes to an idle door goes in alone, and who comes while others are being taken in
-goes with the next. A partner has room for so many at once; one more is told to come back (503, `GW-BUSY`).
+goes with the next. Partners take turns, however many messages one of them has. A partner has room for so many at once;
+one more is told to come back (503, `GW-BUSY`).
 Refuses to let one message spoil another's: a batch that breaks is taken in one by one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,7 +28,7 @@ class Gathering:
 
     def __init__(self, take_in: TakeIn) -> None:
         self._take_in = take_in
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: defaultdict[str, deque[_Waiting]] = defaultdict(deque)
         self._here = Counter[str]()
         self._one = ThreadPoolExecutor(1, "receive")  # two would halve the batches, and cost more than they overlap
 
@@ -37,8 +38,10 @@ class Gathering:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._here[inbound.partner] += 1
         try:
-            self._waiting.append((inbound, answer))
-            self._one.submit(self._next, inbound.partner)
+            waiting = self._waiting[inbound.partner]
+            waiting.append((inbound, answer))
+            if len(waiting) == 1:  # the others have a turn to come
+                self._one.submit(self._next, inbound.partner)
             return await answer
         finally:
             self._here[inbound.partner] -= 1
@@ -49,12 +52,12 @@ class Gathering:
             raise TooBusy
 
     def _next(self, partner: str) -> None:
-        """Take in what waits of one partner; that is nothing when an earlier turn took it along."""
-        going, staying = list[_Waiting](), list[_Waiting]()
-        for _ in range(len(self._waiting)):
-            one = self._waiting.popleft()
-            (going if one[0].partner == partner and len(going) < MOST else staying).append(one)
-        self._waiting.extendleft(reversed(staying))
+        """Take in what waits of one partner; whoever is left waits for its next turn, behind the other partners."""
+        waiting, going = self._waiting[partner], list[_Waiting]()
+        while waiting and len(going) < MOST:
+            going.append(waiting.popleft())
+        if waiting:
+            self._one.submit(self._next, partner)
         if batch := [one for one in going if not one[1].cancelled()]:
             batch[0][1].get_loop().call_soon_threadsafe(_tell, batch, self._together([inbound for inbound, _ in batch]))
 

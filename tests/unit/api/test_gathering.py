@@ -71,6 +71,31 @@ def test_partners_go_in_one_after_the_other_in_the_order_of_their_first_messages
     assert replies[1:] == [Reply(200, word, None) for word in words]
 
 
+def test_who_keeps_coming_does_not_go_in_before_a_partner_that_waits() -> None:
+    began, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    class StepByStep(TakeIn):
+        def __call__(self, inbounds: Sequence[Inbound]) -> list[Reply]:
+            began.release()
+            go_on.acquire(timeout=5)
+            return super().__call__(inbounds)
+
+    async def busy(gathering: Gathering) -> None:
+        going: list[asyncio.Task[Reply]] = []
+        for coming in (["a"], ["b", "c", "TRN:1"], ["d"]):
+            going += [asyncio.create_task(gathering.receive(message(word))) for word in coming]
+            await asyncio.sleep(0)
+            if len(going) > 1:
+                go_on.release()  # whoever was being taken in when these came
+            await asyncio.to_thread(began.acquire, timeout=5)
+        go_on.release(2)
+        await asyncio.gather(*going)
+
+    take_in = StepByStep()
+    asyncio.run(busy(Gathering(take_in)))
+    assert take_in.batches == [["a"], ["b", "c"], ["TRN:1"], ["d"]]
+
+
 def test_a_crowd_goes_in_by_batches_and_nobody_is_left() -> None:
     take_in = TakeIn(stop=True)
     words = [f"{n}" for n in range(MOST + 5)]
