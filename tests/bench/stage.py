@@ -26,7 +26,6 @@ from gateway.journey.screen import screen_cases
 from gateway.journey.world import Knowledge
 
 BASE = date(2026, 11, 23)
-SETTLE_S = 0.25  # shorter than the default, so that a short round does not end by waiting
 PARTNERS = ("KEIS", "KEAD", "TRN")
 SEED = 1
 
@@ -75,7 +74,7 @@ def with_partners(folder: Path, known: Knowledge) -> Iterator[tuple[Gateway, Pre
     door = f"http://127.0.0.1:{listening.getsockname()[1]}"
     urls = {p: f"http://127.0.0.1:{port}/messages" for p, port in ports.items()}
     loopback = (ip_network("127.0.0.0/8"),)
-    here = {"public_url": door, "partner_urls": urls, "partner_networks": loopback, "settle_s": SETTLE_S}
+    here = {"public_url": door, "partner_urls": urls, "partner_networks": loopback}
     used = settings(folder).model_copy(update=here)
     pretend = PretendPartners(folder / "partners", ports, gateway=door, seed=SEED, base=BASE, slow_s=0.0, pace="bench")
     clock = CompressedClock(BASE)
