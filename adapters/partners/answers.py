@@ -18,7 +18,7 @@ from gateway.documents import strict_json
 from gateway.errors import DocumentRefused
 from gateway.partners.dialect import Dialect
 from gateway.ports import Answer
-from gateway.sealing import heads
+from gateway.sealing import compact, heads
 
 RECEIPT_HEADER = "Comwel-Receipt-JWS"
 LARGEST = 262_144
@@ -27,7 +27,7 @@ LONGEST_WAIT_S = 3600.0
 Meaning = Callable[[Any], str | None]
 """What a parsed body says happened: ok | duplicate | permanent | retry, or None when it does not say."""
 
-_JWS = re.compile(r"[\w-]{1,2048}\.[\w-]{1,4096}\.[\w-]{1,1024}", re.ASCII)
+_JWS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 
 
@@ -72,7 +72,7 @@ def _document(body: bytes | None) -> Any:
 
 
 def _jws(text: str | None) -> str | None:
-    return text if text is not None and _JWS.fullmatch(text) else None
+    return text if text is not None and len(text) <= compact.MAX_LENGTH and _JWS.fullmatch(text) else None
 
 
 def _kind(heard: Heard, body: Any) -> str:

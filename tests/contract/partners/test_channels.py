@@ -83,6 +83,15 @@ def test_a_result_code_is_read_as_the_profile_says(
     assert answer == Answer("after", 200, JWS, result, None, "HTTP 200, JSON", head=head)
 
 
+@pytest.mark.parametrize(("signature", "is_found"), [(1366, True), (8000, False)])  # RSA of 8192 bits; too long for any
+def test_a_receipt_is_found_whatever_key_the_gate_lets_in_has_signed_it(
+    signature: int, is_found: bool, line: Line, httpx2_mock: respx.Router
+) -> None:
+    jws = f"{'e' * 60}.{'p' * 400}.{'s' * signature}"
+    httpx2_mock.post(URL).respond(200, json={}, headers={"Comwel-Receipt-JWS": jws})
+    assert channel("keis", line).send(outgoing()).receipt_jws == (jws if is_found else None)
+
+
 @each_partner
 def test_the_signed_headers_and_the_exact_bytes_are_sent(partner: str, line: Line, httpx2_mock: respx.Router) -> None:
     route = httpx2_mock.post(URL).respond(200, json={})
@@ -306,6 +315,24 @@ def test_a_dripping_body_is_cut_at_the_deadline(rude: Any) -> None:
     line.close()
 
 
+def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline_only(rude: Any) -> None:
+    answered = threading.Event()
+
+    def silent(host: str, port: int) -> list[str]:
+        answered.wait(5.0)
+        return ["127.0.0.1"]
+
+    line, began = Line(0.4, LOOPBACK, connections=2, resolve=silent), time.monotonic()
+    for _ in range(4):  # more than there are threads to wait with
+        answer = channel("keis", line).send(outgoing("http://partner.test:9/in"))
+        assert (answer.phase, answer.detail, answer.sent) == ("attempt", "no connection in time", False)
+    assert time.monotonic() - began < 4 * 0.4 + 0.6
+    answered.set()
+    port = rude(_cut).split(":")[2].split("/")[0]
+    assert channel("keis", line).send(outgoing(f"http://partner.test:{port}/in")).receipt_jws == JWS
+    line.close()
+
+
 def test_a_receipt_in_the_header_survives_an_answer_that_breaks_off(rude: Any, line: Line) -> None:
     answer = channel("kead", line).send(outgoing(rude(_cut)))
     assert answer == Answer("after", 200, JWS, None, None, "HTTP 200, broke off")
@@ -328,7 +355,8 @@ FORBIDDEN = (
     "https://127.0.0.1/", "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://0.0.0.0/",
     "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/",
     "https://10.0.0.1/", "https://172.16.0.1/", "https://192.168.0.1/", "https://169.254.169.254/", "https://[fe80::1]/",
-    "https://[fd00::1]/", "https://100.64.0.1/", "https://224.0.0.1/", "https://user@127.0.0.1/", "http://8.8.8.8/",
+    "https://[fd00::1]/", "https://[fec0::1]/", "https://[::7f00:1]/", "https://[::ffff:0:127.0.0.1]/",
+    "https://[64:ff9b:1::7f00:1]/", "https://100.64.0.1/", "https://224.0.0.1/", "https://user@127.0.0.1/", "http://8.8.8.8/",
 )  # fmt: skip
 
 
