@@ -38,15 +38,6 @@ class Result(StrEnum):
     RETRY = "retry"  # send it later
 
 
-class ContentKind(StrEnum):
-    """What the answer's body is."""
-
-    JSON = "json"
-    HTML = "html"  # a login page, an error page, a firewall
-    OTHER = "other"
-    EMPTY = "empty"
-
-
 class SignedReceipt(Protocol):
     """A verified receipt, as far as judging needs it (`gateway.sealing.receipts.Receipt` is one)."""
 
@@ -68,7 +59,7 @@ class Answer:
     receipt: SignedReceipt | None = None
     result: Result | None = None
     retry_after: int | None = None  # seconds
-    content_kind: ContentKind | None = None
+    page: bool = False  # a page for people (HTML): of a login, an error, a firewall
 
 
 class Kind(StrEnum):
@@ -142,8 +133,8 @@ def _between(low: int, high: int) -> Callable[[Answer], bool]:
     return lambda answer: answer.http_status is not None and low <= answer.http_status <= high
 
 
-def _html(answer: Answer) -> bool:
-    return answer.content_kind is ContentKind.HTML
+def _page(answer: Answer) -> bool:
+    return answer.page
 
 
 def _result(result: Result) -> Callable[[Answer], bool]:
@@ -162,7 +153,7 @@ RULES = (
     _Rule("the request took too long", _status(408), Kind.RETRY, _E.TIMEOUT, Line.FAILING),
     _Rule("we send too much or too early", _status(425, 429), Kind.RETRY, _E.THROTTLED, Line.FAILING),
     _Rule("the partner's server failed", _between(500, 599), Kind.RETRY, _E.SERVER, Line.FAILING),
-    _Rule("a page for people is no answer", _html, Kind.RETRY, _E.NOT_THE_PARTNER, Line.FAILING),
+    _Rule("a page for people is no answer", _page, Kind.RETRY, _E.NOT_THE_PARTNER, Line.FAILING),
     _Rule("a redirection is not followed", _between(300, 399), Kind.RETRY, _E.NOT_THE_PARTNER, Line.FAILING),
     _Rule("refused, but not signed", _between(400, 499), Kind.RETRY, _E.UNSIGNED_REFUSAL, Line.FAILING),
     _Rule("refused in words, not signed", _result(Result.PERMANENT), Kind.RETRY, _E.UNSIGNED_REFUSAL, Line.FAILING),

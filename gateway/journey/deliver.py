@@ -41,6 +41,7 @@ from gateway.sealing.receipts import Receipt
 
 log = structlog.get_logger()
 
+PAGES = frozenset({"text/html", "application/xhtml+xml"})
 LAST_CHANCE = "last-chance"
 """The act of trying a message once more that will be given up if this attempt dies too; one at a time anywhere."""
 
@@ -217,7 +218,14 @@ def _heard(answer: Answer, receipt: Receipt | None) -> Heard:
         receipt=receipt,
         result=Result(answer.result) if answer.result else None,
         retry_after=int(answer.retry_after) if answer.retry_after is not None else None,
+        page=_is_page(answer),
     )
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether its head says that it is a page for people."""
+    said = dict(answer.head).get("content-type") or ""
+    return said.partition(";")[0].strip().lower() in PAGES
 
 
 def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Receipt | None:

@@ -155,7 +155,9 @@ def signs(connection: socket.socket, request: bytes) -> None:
 
 
 HOSTILE: dict[str, tuple[Play, str]] = {
-    "a login page": (answers(response("200 OK", b"<html>login</html>", "Content-Type: text/html")), "no-receipt"),
+    "a login page": (
+        answers(response("200 OK", b"<html>login</html>", "Content-Type: text/html; charset=euc-kr")),
+        "not-the-partner"),
     "garbage": (answers(bytes(range(256)) * 40), "unreachable"),
     "nothing, politely closed": (lambda connection, request: None, "unreachable"),
     "nothing, reset": (resets, "unreachable"),

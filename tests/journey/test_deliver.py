@@ -132,7 +132,7 @@ def test_nothing_waiting_means_no_attempt_and_no_event(scene: Scene) -> None:
     [
         (says(503), "server"),
         (timeout, "unreachable"),
-        (html, "no-receipt"),
+        (html, "not-the-partner"),
         (forged_receipt, "no-receipt"),
         (says(200, result="ok"), "no-receipt"),
         (says(200, result="permanent"), "unsigned-refusal"),

@@ -218,7 +218,8 @@ def says(status: int, *, retry_after: float | None = None, result: str | None = 
 
 
 def html(partner: Partner, message: Outgoing) -> Answer:
-    return Answer("after", 200, None, None, None, "HTTP 200, no JSON (text/html)")
+    head = (("content-type", "text/html; charset=utf-8"),)
+    return Answer("after", 200, None, None, None, "HTTP 200, no JSON (text/html)", head=head)
 
 
 def timeout(partner: Partner, message: Outgoing) -> Answer:
