@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.errors import KeyRefused
+from gateway.errors import KeyRefused, Place
 from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.exchange_log.named import named
 from gateway.journey.rotate import EARLY, FIRST, LIFETIME, shown
@@ -48,7 +48,9 @@ class KeyShelf:
         return known[1].of(name)
 
     def add(self, owner: str, jwk: Mapping[str, Any], *, by: str | None = None, signs: bool = False) -> None:
-        """Register a public key through the key gate; one that is new is an act. Raises KeyRefused.
+        """Register a public key through the key gate; one that is new is an act.
+
+        Raises KeyRefused, also for the `kid` of another key, and for one that is known and not valid any more.
 
         `signs`: it is ours, and the first that we sign with; those after it come by `gateway.journey.rotate`.
         """
@@ -62,6 +64,8 @@ class KeyShelf:
         with self.store.unit(event.partner) as unit:
             if unit.keys.add(row):
                 unit.commit(event)
+            else:
+                _must_be(unit.keys.of(row.owner), row, now)
         self._forget(row.owner)
 
     def revoke(self, owner: str, kid: str, *, by: str | None = None) -> None:
@@ -132,6 +136,14 @@ class Unseen:
         if time.monotonic() - self._known[0] > KEYS_KNOWN_FOR_S:
             self._known = time.monotonic(), self.witnesses.silence() > self.allowed
         return self._known[1]
+
+
+def _must_be(known: Sequence[KeyRow], row: KeyRow, now: datetime) -> None:
+    """Raises KeyRefused unless the known key of this name is the same, and valid: a name is for one key, for ever."""
+    kept = next(one for one in known if one.kid == row.kid)
+    if to_jwk(_verify_key(kept)) != to_jwk(_verify_key(row)):
+        raise KeyRefused("another key has this kid", place=Place(field="kid"))
+    _verify_key(kept).usable(now)
 
 
 def _event(act: str, row: KeyRow, by: str | None) -> AuditEvent:

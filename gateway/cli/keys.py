@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from gateway.assembly import introduce, open_books
-from gateway.cli import pretend
+from gateway.cli import pretend, running
 from gateway.cli.here import gateway_here, work_here
 from gateway.cli.screen import print_json
 from gateway.config import read_settings
@@ -35,7 +35,7 @@ def add(
     found = _jwks(jwks)
     with work_here() as gateway:
         if owner.upper() not in gateway.world.know.profiles:
-            raise KeyRefused("its owner is no partner; a key of ours comes by `gateway key rotate`")
+            raise KeyRefused("no partner of ours has this name; keys of our own come by `gateway key rotate`")
         for jwk in found:
             gateway.shelf.add(owner, jwk, by=by)
             typer.echo(f"{owner.lower()}: key {jwk['kid']} is registered")
@@ -79,7 +79,7 @@ def introduce_partners(
     """Exchange keys with pretend partners that will keep theirs in this folder, one folder each. For a sandbox."""
     if (witness is None) != (witness_url is None):
         raise typer.BadParameter("--witness and --witness-url go together")
-    settings = read_settings()
+    settings = running.at_home(read_settings())
     pretend.refuse_a_demos(settings)
     if witness and witness_url:
         pretend.introduce_witness(settings, witness, witness_url)

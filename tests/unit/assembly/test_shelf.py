@@ -34,6 +34,29 @@ def test_a_key_that_is_new_is_an_act_and_one_that_is_known_is_none(shelf: KeyShe
     assert acts(shelf) == [("key.added", "kim.0417", "KEIS"), ("key.added", "gateway", None)]
 
 
+def test_the_name_of_another_key_is_not_registered_and_not_said_to_be(shelf: KeyShelf) -> None:
+    shelf.add("keis", to_jwk(KEY))
+    with pytest.raises(KeyRefused, match="another key has this kid"):
+        shelf.add("keis", to_jwk(generate("keis-1")))
+    assert shelf.jwks("keis") == {"keys": [to_jwk(KEY)]}
+    assert len(acts(shelf)) == 1
+
+
+def test_a_revoked_key_does_not_come_back(shelf: KeyShelf) -> None:
+    shelf.add("keis", to_jwk(KEY))
+    shelf.revoke("keis", "keis-1")
+    with pytest.raises(KeyRefused, match="revoked"):
+        shelf.add("keis", to_jwk(KEY))
+    assert len(acts(shelf)) == 2
+
+
+def test_the_same_key_in_other_words_is_the_same_key(shelf: KeyShelf) -> None:
+    shelf.add("keis", to_jwk(KEY))
+    said = {name: value for name, value in to_jwk(KEY).items() if name != "use"} | {"key_ops": ["verify"]}
+    shelf.add("keis", said)
+    assert len(acts(shelf)) == 1
+
+
 def test_the_act_names_the_key_by_its_thumbprint_whatever_its_kid(shelf: KeyShelf) -> None:
     shelf.add("keis", to_jwk(KEY))
     shelf.add("keis", to_jwk(KEY) | {"kid": "또 다른 이름".encode().hex()})

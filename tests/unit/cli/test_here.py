@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from gateway.cli import running
 from gateway.cli.main import app
 from gateway.errors import GatewayError
+from gateway.sealing.keys import generate, to_jwk
 
 MID = "019abd00-0000-7000-9000-000000000001"
 BY = ("--by", "kim.0417")
@@ -39,7 +40,7 @@ OPENS_A_GATEWAY = [
     ("log", "review", "--month", "2026-11", *BY),
     ("log", "bundle", "--exchange", MID, "--purpose", "audit", *BY),
 ]
-OPENS_BOOKS = [("log", "verify"), ("log", "keys"), ("log", "prove", MID)]
+OPENS_BOOKS = [("log", "verify"), ("log", "keys"), ("log", "prove", MID), ("key", "introduce", "partners")]
 PIN = "kead-referral-out|1.0.0"
 NEEDS_NO_DATABASE = [("lineage", PIN), ("diff", PIN, PIN), ("test", PIN), ("check",)]
 
@@ -78,6 +79,18 @@ def test_a_command_at_a_home_that_is_up_works_in_the_database_that_runs_there(
 def test_the_log_is_read_where_it_is_written(words: tuple[str, ...], home: Path) -> None:
     run(*words)
     assert not (home / "postgres").exists()
+
+
+@pytest.mark.parametrize(("owner", "taken"), [("keis", True), ("KEIS", True), ("kies", False), ("comwel", False)])
+def test_keys_are_taken_from_a_partner_of_ours_and_from_nobody_else(
+    owner: str, taken: bool, home: Path, database: str
+) -> None:
+    file = home / "keys.json"
+    file.write_bytes(orjson.dumps({"keys": [to_jwk(generate("k-1"))]}))
+    assert (run("key", "add", owner, str(file)) == 0) is taken
+    with psycopg.connect(database, options="-c app.partner=*") as books:
+        kept = books.execute("select owner from partner_key where kid = 'k-1'").fetchall()
+    assert kept == ([("keis",)] if taken else [])
 
 
 @pytest.mark.parametrize("words", NEEDS_NO_DATABASE, ids=lambda words: words[0])
