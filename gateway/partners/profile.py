@@ -39,9 +39,8 @@ class Hours(NamedTuple):
 
 
 class Clocks(NamedTuple):
-    """When an answer is due: minutes to the receipt, days to the first answer and to the result."""
+    """When an answer is due: days to the first answer and to the result."""
 
-    receipt_minutes: int
     first_answer_days: int
     result_days: int
 
@@ -66,7 +65,6 @@ class Profile:
     unique_ids: bool
     mappings: Mapping[str, str]  # referral, cancel, outcome → pin
     schemas: Mapping[str, str]  # referral?, outcome → schema id; without referral its messages are FHIR
-    knows_received: bool
     response: Dialect
     delivery: Pace
     clocks: Clocks
@@ -83,6 +81,8 @@ class Profile:
         findings = _beyond(profile, schemas / "comwel" / "dictionary.csv")
         if profile.hours and profile.hours.opens >= profile.hours.closes:
             findings.append("hours: they end before they begin; hours past midnight are not known")
+        if profile.iss != profile.id.lower():
+            findings.append("wire.iss: keys, folders and the door know a partner by its id in small letters")
         if path.parent.name != profile.iss:
             findings.append(f"a profile lies in the folder of its name on the wire, {profile.iss}")
         if findings:
@@ -108,7 +108,6 @@ class Profile:
             unique_ids=raw["uniqueIds"],
             mappings=raw["mappings"],
             schemas=raw["schemas"],
-            knows_received=raw["knows"]["received"],
             response=Dialect.of(raw["response"]),
             delivery=Pace(**raw["delivery"]),
             clocks=Clocks(**raw["clocks"]),

@@ -58,6 +58,15 @@ def test_a_profile_that_says_too_much_is_refused(old: str, new: str, tmp_path: P
         Profile.load(path, SCHEMAS)
 
 
+def test_another_name_on_the_wire_than_the_id_is_refused_for_nothing_it_signs_would_be_believed(tmp_path: Path) -> None:
+    path = tmp_path / "keisx" / "profile.yaml"
+    path.parent.mkdir()
+    text = (PARTNERS / "keis" / "profile.yaml").read_text("utf-8")
+    path.write_text(text.replace("iss: keis", "iss: keisx", 1), "utf-8")
+    with pytest.raises(DataFileInvalid, match="by its id in small letters"):
+        Profile.load(path, SCHEMAS)
+
+
 def test_two_partners_cannot_share_a_code(tmp_path: Path) -> None:
     shutil.copytree(PARTNERS, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "kead" / "profile.yaml"
