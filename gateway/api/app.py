@@ -74,15 +74,15 @@ def build_app(gateway: Gateway) -> ASGIApp:
     # a plain route: nothing of this request is for a framework to parse
     app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])
 
-    @app.get("/v1/messages/{mid}/receipt")
-    async def receipt(mid: str) -> Response:
-        found = await asking.run(gateway.receipt, mid)
+    @app.get("/partners/{partner}/v1/messages/{mid}/receipt")
+    async def receipt(partner: str, mid: str) -> Response:
+        found = await asking.run(gateway.receipt, partner.upper(), mid)
         gateway.world.reached("receipt.found")
         return _json(200, {"receipt": found}) if found else unexpected(404)
 
-    @app.get("/v1/messages/{mid}/receipt.tlog-proof")
-    async def receipt_proof(mid: str) -> Response:
-        proof = await asking.run(gateway.receipt_proof, mid)
+    @app.get("/partners/{partner}/v1/messages/{mid}/receipt.tlog-proof")
+    async def receipt_proof(partner: str, mid: str) -> Response:
+        proof = await asking.run(gateway.receipt_proof, partner.upper(), mid)
         return PlainTextResponse(proof, headers={"Cache-Control": log_files.FOR_SECONDS})
 
     app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))

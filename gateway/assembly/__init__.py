@@ -42,7 +42,7 @@ from gateway.config import Settings
 from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.strict_json import dumps
-from gateway.errors import NoteInvalid, NotFit, NothingSigns, SettingsInvalid, StoreUnavailable
+from gateway.errors import NoteInvalid, NotFit, NothingProven, NothingSigns, SettingsInvalid, StoreUnavailable
 from gateway.exchange_log.note import LOG, Signer
 from gateway.exchange_log.policy import NOBODY, Policy
 from gateway.exchange_log.policy import parse as read_policy
@@ -95,15 +95,19 @@ class Gateway:
         """Our public keys."""
         return self.shelf.jwks(US)
 
-    def receipt(self, mid: str) -> str | None:
-        """Our receipt for a message, if there is one."""
-        with self.store.unit() as unit:
-            found = unit.inbox.receipt(mid)
+    def receipt(self, partner: str, mid: str) -> str | None:
+        """Our receipt for a message of a partner of ours, if there is one: two partners may have one id."""
+        if partner not in self.world.know.profiles:
+            return None
+        with self.store.unit(partner) as unit:
+            found = unit.inbox.receipt(partner, mid)
         return found.jws if found else None
 
-    def receipt_proof(self, mid: str) -> str:
+    def receipt_proof(self, partner: str, mid: str) -> str:
         """The proof that the leaf which our receipt promises is in the log. Raises NothingProven, NotInTheTreeYet."""
-        return self.log.prove_promise(mid)
+        if partner not in self.world.know.profiles:
+            raise NothingProven
+        return self.log.prove_promise(partner, mid)
 
     def figures(self) -> Sequence[Reading]:
         """How things stand, for those who watch; never raises StoreUnavailable."""

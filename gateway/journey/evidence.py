@@ -167,7 +167,7 @@ def _destructions(unit: Unit, since: datetime, known: Iterable[KeptEvent]) -> It
 
 
 def _bundled(world: World, unit: Unit, row: MessageRow, found: _Found) -> Bundled:
-    receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.mid)
+    receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.partner, row.mid)
     if receipt is None:
         found.lacks("receipt", row.mid, "none-kept")
     explanation = None

@@ -97,6 +97,6 @@ class Inbox(Protocol):
         """
         ...
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
-        """Our receipt for a message, by its id alone."""
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
+        """Our receipt for a message of a partner; None for what is no id."""
         ...

@@ -176,7 +176,7 @@ class Outbox(Protocol):
         """Every try of a message, oldest first."""
         ...
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
         """The partner's receipt for a message of ours; the last, where a rejection was replayed."""
         ...
 

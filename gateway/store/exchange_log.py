@@ -198,13 +198,13 @@ class ExchangeLog:
             size, signed = head.size, newest_note(connection, head)
         return tree.prove_inclusion(index, size, hashes_of(connection, head._replace(size=size))), signed
 
-    def prove_promise(self, mid: str) -> str:
-        """The proof of the leaf that our receipt for a message promises, without the leaf.
+    def prove_promise(self, partner: str, mid: str) -> str:
+        """The proof of the leaf that our receipt for a message of a partner promises, without the leaf.
 
         Raises NothingProven when there is no such receipt or promise, NotInTheTreeYet.
         """
         with self.reading() as connection:
-            found = _SQL.promised_entry(connection, mid=mid) if _UUID.fullmatch(mid) else None
+            found = _SQL.promised_entry(connection, partner=partner, mid=mid) if _UUID.fullmatch(mid) else None
             if not found or not promised(found[0]):
                 raise NothingProven
             _, shard, index, raw = found

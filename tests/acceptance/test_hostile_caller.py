@@ -162,15 +162,19 @@ KNOCKS: dict[str, tuple[bytes, int]] = {
     "a method to change": (request("PUT", DOOR, PERSONAL), 405),
     "a method to delete": (request("DELETE", DOOR), 405),
     "no such room": (request("GET", "/admin/%EC%84%A0%EC%9A%B0"), 404),
-    "a receipt of no message": (request("GET", "/v1/messages/019abc00-0000-7000-8000-00000000ffff/receipt"), 404),
-    "a receipt of no id": (request("GET", "/v1/messages/880101-1234567/receipt"), 404),
-    "a receipt of a zero": (request("GET", "/v1/messages/%00/receipt"), 404),
-    "a receipt of a quotation mark": (request("GET", "/v1/messages/'%20or%20'1'='1/receipt"), 404),
+    "a receipt of no message": (
+        request("GET", "/partners/keis/v1/messages/019abc00-0000-7000-8000-00000000ffff/receipt"), 404),
+    "a receipt of no id": (request("GET", "/partners/keis/v1/messages/880101-1234567/receipt"), 404),
+    "a receipt of a zero": (request("GET", "/partners/keis/v1/messages/%00/receipt"), 404),
+    "a receipt of a quotation mark": (request("GET", "/partners/keis/v1/messages/'%20or%20'1'='1/receipt"), 404),
     "a proof of no receipt": (
-        request("GET", "/v1/messages/019abc00-0000-7000-8000-00000000ffff/receipt.tlog-proof"), 404),
-    "a proof of a zero": (request("GET", "/v1/messages/%00/receipt.tlog-proof"), 404),
-    "a proof of a quotation mark": (request("GET", "/v1/messages/'%20or%20'1'='1/receipt.tlog-proof"), 404),
-    "a receipt in Hangul": (request("GET", "/v1/messages/%EC%84%A0%EC%9A%B0/receipt"), 404),
+        request("GET", "/partners/keis/v1/messages/019abc00-0000-7000-8000-00000000ffff/receipt.tlog-proof"), 404),
+    "a proof of a zero": (request("GET", "/partners/keis/v1/messages/%00/receipt.tlog-proof"), 404),
+    "a proof of a quotation mark": (
+        request("GET", "/partners/keis/v1/messages/'%20or%20'1'='1/receipt.tlog-proof"), 404),
+    "a receipt of nobody we know": (request("GET", "/partners/%00/v1/messages/%00/receipt"), 404),
+    "a proof of nobody we know": (request("GET", "/partners/%00/v1/messages/%00/receipt.tlog-proof"), 404),
+    "a receipt in Hangul": (request("GET", "/partners/keis/v1/messages/%EC%84%A0%EC%9A%B0/receipt"), 404),
 }  # fmt: skip
 
 
@@ -222,7 +226,9 @@ def test_a_good_message_passes_and_its_receipt_can_be_fetched(door: Open) -> Non
     assert said.status == 200
     receipt = orjson.loads(said.body)["receipt"]
     assert said.headers["comwel-receipt-jws"] == receipt
-    assert orjson.loads(raw(door.port, request("GET", f"/v1/messages/{one.mid}/receipt")).body) == {"receipt": receipt}
+    assert orjson.loads(raw(door.port, request("GET", f"/partners/keis/v1/messages/{one.mid}/receipt")).body) == {
+        "receipt": receipt
+    }
     assert door.scene.leg(door.leg.ref_no).status == "accepted"
 
 
@@ -231,7 +237,7 @@ def test_what_a_receipt_promises_can_be_fetched_as_soon_as_the_log_has_it(door: 
     one, log = letter(door.leg, kind, 1), door.gateway.log
     log.round()
     receipt = orjson.loads(raw(door.port, request("POST", DOOR, one.body, *signed(door, one))).body)["receipt"]
-    asked = request("GET", f"/v1/messages/{one.mid}/receipt.tlog-proof")
+    asked = request("GET", f"/partners/keis/v1/messages/{one.mid}/receipt.tlog-proof")
     early = raw(door.port, asked)
     assert (early.status, orjson.loads(early.body)["code"], early.headers["retry-after"]) == (404, "LOG-SOON", "1")
     log.round()

@@ -59,7 +59,7 @@ def knock_badly(door: str) -> None:
         client.post(f"/partners/{PHONE}/v1/outcomes?who={RRN}", content=RRN.encode())
         headers = {"X-Name": RRN, "Idempotency-Key": MID}
         client.post("/partners/KEIS/v1/outcomes", content=f"홍길동 {PHONE}".encode(), headers=headers)
-        client.get(f"/v1/messages/{RRN}/receipt")
+        client.get(f"/partners/{PHONE}/v1/messages/{RRN}/receipt")
 
 
 def test_a_night_leaves_lines_of_json_with_ids_and_without_people(stage: Stage) -> None:

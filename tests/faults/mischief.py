@@ -126,7 +126,7 @@ def replayed(rogue: Rogue, many: int) -> None:
             ("another partner", request.path.replace(rogue.partner.lower(), rogue.rng.choice(others))),
             ("in capitals", request.path.replace(rogue.partner.lower(), rogue.partner)),
             ("with a query", f"{request.path}?again"),
-            ("another route", f"/v1/messages/{letter['mid']}/receipt"),
+            ("another route", f"{request.path.removesuffix('outcomes')}messages/{letter['mid']}/receipt"),
         ):
             rogue.say("forged", kind, letter, request._replace(path=path))
     if rogue.place.other_port and rogue.partner == PARTNERS[0]:  # the clock of that door is for one to set

@@ -109,7 +109,7 @@ class Sender:
     """One partner's postman."""
 
     def __init__(self, place: Place, partner: str, habits: Habits) -> None:
-        self._base, self._habits, self._pen = place.public_url, habits, pen_of(place, partner)
+        self._habits, self._pen = habits, pen_of(place, partner)
         self._journal = Journal(place.partners / partner.lower() / "journal.ndjson")
         self._http = httpx2.Client(timeout=habits.patience_s, trust_env=False)
 
@@ -155,7 +155,7 @@ class Sender:
         return self._heard("answer", letter, lambda: self._http.post(self._pen.url, content=body, headers=headers))
 
     def _fetch(self, letter: dict[str, Any]) -> bool:
-        url = f"{self._base}/v1/messages/{letter['mid']}/receipt"
+        url = f"{self._pen.url.removesuffix('outcomes')}messages/{letter['mid']}/receipt"
         return self._heard("fetched", letter, lambda: self._http.get(url))
 
     def _heard(self, what: str, letter: dict[str, Any], ask: Callable[[], httpx2.Response]) -> bool:

@@ -64,7 +64,7 @@ def _given(stage: Stage) -> set[tuple[str, str]]:
     """Partners that have receipts of ours, and the keys they were signed with."""
     with stage.gateway.store.unit() as unit:
         came = [(row["partner"], row["mid"]) for row in unit.outbox.report() if row["direction"] == "in"]
-    return {(partner, _kid(jws)) for partner, mid in came if (jws := stage.gateway.receipt(mid))}
+    return {(partner, _kid(jws)) for partner, mid in came if (jws := stage.gateway.receipt(partner, mid))}
 
 
 def _kid(jws: str) -> str:

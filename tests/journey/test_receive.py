@@ -745,8 +745,8 @@ def test_the_receipt_can_be_fetched_again_by_the_message_id(scene: Scene) -> Non
     one = letter(leg, Kind.ACCEPT, 1)
     reply = scene.hear(one)
     with scene.store.unit() as unit:
-        found = unit.inbox.receipt(one.mid)
-        assert unit.inbox.receipt("no uuid at all") is None
+        found = unit.inbox.receipt("KEIS", one.mid)
+        assert unit.inbox.receipt("KEIS", "no uuid at all") is None
     assert found is not None
     assert found.jws == reply.receipt
 

@@ -95,8 +95,8 @@ class Postman:
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._dialect, self._desk, self._seals = dialect, desk, seals
-        self._base = gateway.rstrip("/")
-        self._url = f"{self._base}/partners/{dialect.id}/v1/outcomes"
+        self._base = f"{gateway.rstrip('/')}/partners/{dialect.id}/v1"
+        self._url = f"{self._base}/outcomes"
         limits = httpx2.Limits(max_connections=threads, max_keepalive_connections=threads)
         # the bare transport: no cookies, no redirects, nothing from the environment, and 70 µs less than a client
         self._http = httpx2.HTTPTransport(verify=verify, limits=limits, trust_env=False)
@@ -216,7 +216,7 @@ class Postman:
     def promised(self, mid: str) -> str | None:
         """The gateway's proof that the leaf which its receipt promised is in its log, once there is one."""
         answer = self._ask(
-            httpx2.Request("GET", f"{self._base}/v1/messages/{mid}/receipt.tlog-proof", extensions=_TIMEOUTS)
+            httpx2.Request("GET", f"{self._base}/messages/{mid}/receipt.tlog-proof", extensions=_TIMEOUTS)
         )
         return answer.text if answer is not None and answer.status_code == 200 else None
 

@@ -92,5 +92,5 @@ class Inbox(Messages):
     def end_missing(self, kind: str, at: datetime) -> int:
         return len(list(_SQL.end_missing(self._c, kind=kind, at=at)))
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
-        return self._receipt("in", mid)
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
+        return self._receipt(partner, "in", mid)

@@ -30,9 +30,9 @@ class Messages(Part):
         row = MessageRow(*columns)
         return self._seal.open(MESSAGE, row._replace(fields=tuple(row.fields)), key, row.case_no)
 
-    def _receipt(self, direction: str, mid: str) -> ReceiptRow | None:
-        """The receipt for a message by its id alone; None for what is no id."""
-        row = _SQL.get_receipt(self._c, direction=direction, mid=mid) if is_id(mid) else None
+    def _receipt(self, partner: str, direction: str, mid: str) -> ReceiptRow | None:
+        """The receipt for a message; None for what is no id."""
+        row = _SQL.get_receipt(self._c, partner=partner, direction=direction, mid=mid) if is_id(mid) else None
         return ReceiptRow(*row) if row else None
 
 

@@ -83,8 +83,8 @@ class Outbox(Messages):
         found = _SQL.attempts_of(self._c, mid=mid) if is_id(mid) else ()
         return self._opened(ATTEMPT, AttemptRow, found)
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
-        return self._receipt("out", mid)
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
+        return self._receipt(partner, "out", mid)
 
     def plan_replay(self, row: ReplayRow) -> None:
         _SQL.add_replay(self._c, **row._asdict())

@@ -153,8 +153,7 @@ cross join lateral (select e.event_id from audit_event e
                     where e.mid = r.mid::text and e.partner = r.partner and e.act = 'message.received'
                     order by e.id limit 1) taken
 left join xlog_entry x using (event_id)
-where r.direction = 'in' and r.mid = :mid
-limit 1;
+where r.partner = :partner and r.direction = 'in' and r.mid = :mid;
 
 -- name: receipts_of
 -- Our receipts for messages of a partner, as they were given out.

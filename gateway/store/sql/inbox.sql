@@ -96,4 +96,4 @@ returning w.mid::text;
 
 -- name: get_receipt^
 select partner, direction, mid::text, jws, decision, code, at
-from receipt where direction = :direction and mid = :mid limit 1;
+from receipt where partner = :partner and direction = :direction and mid = :mid;

@@ -21,13 +21,23 @@ def test_a_message_id_is_remembered_once_with_its_receipt(store: Store) -> None:
         unit.commit(EVENT, receipts=[receipt])
     with store.unit() as unit:
         assert met(unit, again(*id_), again("KEAD", row.mid), again("KEIS", uid("never"))).seen == {id_: (row, receipt)}
-        assert unit.inbox.receipt(row.mid) == receipt
+        assert unit.inbox.receipt("KEIS", row.mid) == receipt
+        assert unit.inbox.receipt("KEAD", row.mid) is None
         assert met(unit, about(leg().ref_no)).held == [HeldRow(leg().ref_no, 1, *id_)]
         unit.inbox.settle(*id_, "applied", None)
         assert met(unit, about(leg().ref_no)).held == []
         unit.commit(EVENT)
     with pytest.raises(Interfered), store.unit() as unit:
         unit.inbox.keep([(row, sent)])
+
+
+def test_two_partners_may_choose_one_id_and_each_has_its_own_receipt(store: Store) -> None:
+    given = [ReceiptRow(p, "in", uid("in1"), f"{p}.s.t", "accepted", None, NOW) for p in ("KEAD", "KEIS")]
+    with store.unit() as unit:
+        unit.commit(EVENT, receipts=given)
+    with store.unit() as unit:
+        assert [unit.inbox.receipt(one.partner, one.mid) for one in given] == given
+        assert unit.inbox.receipt("TRN", uid("in1")) is None
 
 
 def test_the_head_of_an_inbound_message_is_kept_with_it(store: Store) -> None:
@@ -57,7 +67,7 @@ def test_messages_are_remembered_together_or_not_at_all(store: Store) -> None:
         given = [ReceiptRow("KEIS", "in", mid, "r", "accepted", None, NOW) for _, mid in places]
         unit.commit(EVENT, receipts=given)
     with store.unit() as unit:
-        assert unit.inbox.receipt(uid("in3")) is not None
+        assert unit.inbox.receipt("KEIS", uid("in3")) is not None
 
 
 def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: Store) -> None:

@@ -64,7 +64,7 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
         assert [c.ref_no for c in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).checks] == [leg(1).ref_no]
         assert [bool(unit.outbox.find_message(uid(m))) for m in ("m1", "in1", "m2", "in2")] == [1, 1, 0, 0]
         assert met(unit, again("KEIS", uid("in1"))).seen.keys() == {("KEIS", uid("in1"))}
-        assert [bool(unit.inbox.receipt(uid(m))) for m in ("in1", "in2")] == [1, 0]
+        assert [bool(unit.inbox.receipt(p, uid(m))) for p, m in (("KEIS", "in1"), ("KEAD", "in2"))] == [1, 0]
         assert [one.mid for one in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).held] == [uid("in1")]
         assert unit.outbox.waiting() == {"KEIS": 1}
         assert unit.outbox.claim("KEAD", "w", 9, 30.0) == []
@@ -111,7 +111,7 @@ def test_a_unit_for_one_partner_gives_no_receipt_for_another(store: Store) -> No
     with pytest.raises(OutOfScope), store.unit("KEIS") as unit:
         unit.commit(OF_KEIS, receipts=[ReceiptRow("KEAD", "in", uid("in9"), "r.r.r", "accepted", None, NOW)])
     with store.unit() as unit:
-        assert (unit.counts(), unit.inbox.receipt(uid("in9"))) == (before, None)
+        assert (unit.counts(), unit.inbox.receipt("KEAD", uid("in9"))) == (before, None)
 
 
 def test_what_a_unit_for_one_partner_writes_is_there_for_everybody(store: Store) -> None:

@@ -54,7 +54,7 @@ def test_acts_are_promised_in_their_order_and_committed_with_the_receipts_that_s
         unit.commit(receipts=[given])
     with store.unit() as unit:
         assert [kept.event.act for kept in unit.events(ActsAsked())] == [*["cases.screened"] * 2, "message.received"]
-        assert unit.inbox.receipt(uid("in1")) == given
+        assert unit.inbox.receipt("KEIS", uid("in1")) == given
 
 
 @pytest.mark.parametrize("more", [pytest.param((EVENT,), id="other acts"), pytest.param((), id="nothing")])

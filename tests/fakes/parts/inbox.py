@@ -84,5 +84,5 @@ class Inbox(Part):
         Facts(self.s).save_checks(checks)
         return places
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
-        return next((r for (_, way, m), r in self.s.receipts.items() if way == "in" and m == mid), None)
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
+        return self.s.receipts.get((partner, "in", mid))

@@ -131,8 +131,8 @@ class Outbox(Part):
     def attempts(self, mid: str) -> Sequence[AttemptRow]:
         return sorted((a for a in self.s.attempts if a.mid == mid), key=lambda a: a.fence)
 
-    def receipt(self, mid: str) -> ReceiptRow | None:
-        return next((r for (_, way, m), r in self.s.receipts.items() if way == "out" and m == mid), None)
+    def receipt(self, partner: str, mid: str) -> ReceiptRow | None:
+        return self.s.receipts.get((partner, "out", mid))
 
     def plan_replay(self, row: ReplayRow) -> None:
         self.s.replays[row.replay_id] = row

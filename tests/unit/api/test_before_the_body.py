@@ -110,7 +110,9 @@ def test_asking_for_receipts_takes_few_connections_and_keeps_nobody_from_working
     async def flood() -> list[httpx2.Response]:
         door = httpx2.ASGITransport(app=build_app(gateway))
         async with httpx2.AsyncClient(transport=door, base_url="http://door", timeout=30) as client:
-            asked = [asyncio.create_task(client.get(f"/v1/messages/{MID}/receipt")) for _ in range(most + 9)]
+            asked = [
+                asyncio.create_task(client.get(f"/partners/keis/v1/messages/{MID}/receipt")) for _ in range(most + 9)
+            ]
             try:
                 await asyncio.sleep(0.5)
                 began = time.monotonic()
@@ -141,7 +143,7 @@ def test_what_is_wrong_with_a_row_is_told_in_the_line_of_the_request_and_nowhere
 
     monkeypatch.setattr(Gateway, "receipt", damaged)
     with TestClient(build_app(gateway)) as door:
-        answer = door.get(f"/v1/messages/{MID}/receipt")
+        answer = door.get(f"/partners/keis/v1/messages/{MID}/receipt")
     assert (answer.status_code, answer.json()["code"]) == (500, "GW-DAMAGED")
     assert "20264243000001" not in answer.text
     [line] = [one for one in map(orjson.loads, out.getvalue().splitlines()) if one["event"] == "request.answered"]
