@@ -21,7 +21,7 @@ import orjson
 
 from gateway.errors import DocumentTooLarge, UnreadableJson
 
-_LARGEST_INT = 2**53 - 1
+LARGEST_INT = 2**53 - 1
 _BOM = b"\xef\xbb\xbf"
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]|[^\s"\[\]{},:]+', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -88,7 +88,7 @@ def _constant(_: str) -> NoReturn:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 17 or abs(number := int(text)) > _LARGEST_INT:
+    if len(text) > 17 or abs(number := int(text)) > LARGEST_INT:
         raise UnreadableJson("an integer is beyond 2^53 - 1")
     return number
 

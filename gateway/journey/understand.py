@@ -2,14 +2,15 @@
 
 Rules: what is checked against the partner's schema is what came; what is mapped is the same without control characters,
 blank text and what is empty then, for a field that says nothing is a field that is not there. What the schema requires
-must be there then as well. The bytes are kept as they came.
+must be there then as well. A whole number is one in whatever way it is written: `1.0` is an integer to JSON Schema, and
+1 to everybody behind it. The bytes are kept as they came.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gateway.documents.strict_json import loads
+from gateway.documents.strict_json import LARGEST_INT, loads
 from gateway.errors import DocumentInvalid, Place
 from gateway.journey.translate import translate
 from gateway.journey.world import OUTCOME_SCHEMA, World, iso
@@ -37,11 +38,16 @@ _EMPTY: tuple[Any, ...] = ("", [], {})
 
 
 def _said(value: Any) -> Any:
-    """What a value says: no control characters (FHIR R4 string has but tab, line feed, carriage return), no blanks."""
+    """What a value says: no control characters (FHIR R4 string has but tab, line feed, carriage return), no blanks.
+
+    A whole number is an int.
+    """
     if isinstance(value, dict):
         return {name: one for name, one in ((name, _said(one)) for name, one in value.items()) if one not in _EMPTY}
     if isinstance(value, list):
         return [one for one in map(_said, value) if one not in _EMPTY]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_INT:
+        return int(value)
     if not isinstance(value, str):
         return value
     text = value.translate(_CONTROL)

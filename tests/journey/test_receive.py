@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -381,6 +382,16 @@ def test_numbers_are_taken_up_to_the_largest_and_refused_beyond_it(scene: Scene,
         reply = scene.hear(wrong, jws=jws)
         assert (reply.status, reply.refusal and reply.refusal.code) == (400, "SEAL-MANIFEST")
     assert states(scene) == [(2**31 - 1, "held", None), *[(None, "quarantined", "DOC-SCHEMA")] * 2]
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+@pytest.mark.parametrize("one", [b"1.0", b"1e0", b"10e-1"])
+def test_a_whole_number_is_one_in_whatever_way_it_is_written(scene: Scene, partner: str, one: bytes) -> None:
+    said = letter(a_leg(scene, partner), Kind.ACCEPT, 1)
+    written = re.sub(rb'("rsltSeq"|"seq"|"valuePositiveInt"):1\b', rb"\1:" + one, said.body)
+    assert written != said.body
+    assert scene.hear(replace(said, document=written)).status == 200
+    assert repr(states(scene)) == "[(1, 'applied', None)]"
 
 
 def test_a_day_that_does_not_exist_is_refused(scene: Scene) -> None:
