@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 from gateway.errors import (
     GatewayError,
     Interfered,
+    ManifestInvalid,
     NotFresh,
     PartnerStopped,
+    Place,
     Refused,
     SameIdOtherBytes,
     WrongAudience,
@@ -39,6 +41,8 @@ from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision, Promise
 
 PURPOSE = "outcome-return"
+REPORT = "outcome.reported"
+"""The type of every message that is taken in, as its manifest states it."""
 _STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
 
 
@@ -69,7 +73,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     """Take in messages that came at the same time; one reply for each, in their order."""
     # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
-    # 3 this message: manifest, signature, audience, digests of the exact bytes; the same message as the attempt's
+    # 3 this message: manifest, signature, audience, digests of the exact bytes; that of the attempt, and a report
     # 4 strict JSON, the partner's own schema, the map, the canonical schema
     # 5 the nonce is used for the first time
     # 6 the message id is new; the same bytes again get the original receipt, other bytes are refused
@@ -147,7 +151,11 @@ def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
     )
     if stated.mid != attempt.mid or stated.iss != attempt.owner:
         raise WrongAudience("the attempt names another message or sender than the manifest")
+    if stated.type != REPORT:
+        raise ManifestInvalid("no message of this type is taken here", place=Place(field="/type"))
     content_type = stated.parts[0].cty
+    if content_type != attempt.head.content_type:
+        raise ManifestInvalid("another media type than that of the request", place=Place(field="/parts/0/cty"))
     said = attempt.jws, attempt.nonce, inbound.body, content_type, attempt.head
     return _Letter(place, inbound.partner, stated, *said, now)
 

@@ -12,7 +12,30 @@ import pytest
 
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import loads
-from gateway.errors import ManifestInvalid
+from gateway.errors import (
+    ConsentWithdrawn,
+    DigestMismatch,
+    DocumentInvalid,
+    DocumentTooLarge,
+    GapTooWide,
+    GatewayError,
+    IllegalMove,
+    KeyRefused,
+    ManifestInvalid,
+    MappingFailed,
+    NotFresh,
+    NothingSigns,
+    NotYourLeg,
+    OutcomeIncomplete,
+    PartnerStopped,
+    SameIdOtherBytes,
+    SignatureInvalid,
+    StoreDamaged,
+    StoreUnavailable,
+    TooBusy,
+    UnreadableJson,
+    WrongAudience,
+)
 from gateway.sealing import compact, http, manifest, receipts
 from gateway.sealing.algorithms import ALGORITHMS, USUAL
 from gateway.sealing.keys import KeyRing, from_jwk, gate_set, generate
@@ -81,3 +104,32 @@ def test_the_page_names_every_member_and_the_algorithms_that_are_taken() -> None
     rows = re.findall(r"^\| `(\w+)` \| `([\w-]+)` \| (?:EC|RSA)", PAGE, re.MULTILINE)
     assert dict(rows) == {name: ALGORITHMS[name].http_name for name in USUAL}
     assert gate_set(JWKS)
+
+
+UNPROVEN = (SignatureInvalid, NotFresh, KeyRefused, DigestMismatch, WrongAudience, ManifestInvalid, DocumentTooLarge)
+READ = (UnreadableJson, DocumentInvalid, MappingFailed)
+RECEIPTED = (*READ, NotYourLeg, ConsentWithdrawn, IllegalMove, OutcomeIncomplete, GapTooWide)
+LATER = (PartnerStopped, StoreUnavailable, TooBusy, NothingSigns, StoreDamaged)
+ANSWERS = [
+    (set(statuses.split()), re.findall(r"`([A-Z-]+)…?`", codes), receipt)
+    for statuses, codes, receipt in re.findall(r"^\| ((?:\d{3} ?)+)\|([^|]*)\| ([^|]*) \|", PAGE, re.MULTILINE)
+]
+
+
+def is_named(error: type[GatewayError], codes: list[str]) -> bool:
+    return any(error.code == code or (code.endswith("-") and error.code.startswith(code)) for code in codes)
+
+
+@pytest.mark.parametrize("error", [*UNPROVEN, *RECEIPTED, SameIdOtherBytes, *LATER])
+def test_the_page_says_of_every_refusal_with_which_status_it_comes_and_whether_there_is_a_receipt(
+    error: type[GatewayError],
+) -> None:
+    rows = [receipt for status, codes, receipt in ANSWERS if str(error.status) in status and is_named(error, codes)]
+    assert rows == ["`rejected`" if error in RECEIPTED else "none"]
+
+
+def test_the_proxy_takes_a_manifest_as_long_as_the_page_says() -> None:
+    proxy = (ROOT / "gateway" / "proxy" / "nginx.conf").read_text(encoding="utf-8")
+    [kilobytes] = re.findall(r"large_client_header_buffers 4 (\d+)k;", proxy)
+    assert f"up to {compact.MAX_LENGTH} characters" in PAGE
+    assert int(kilobytes) * 1024 > compact.MAX_LENGTH + len("Comwel-Message-JWS: \r\n")

@@ -167,6 +167,17 @@ def _sealed_for_another_letter(scene: Scene, leg: LegRow) -> Inbound:
     return inbound(scene, other, jws=seal(replace(one, mid=other.mid), scene.clock.now()))
 
 
+def _stating(change: Callable[[dict[str, Any]], object]) -> Spoil:
+    def make(scene: Scene, leg: LegRow) -> Inbound:
+        one = letter(leg, Kind.ACCEPT, 1)
+        stated = orjson.loads(compact.read(seal(one, scene.clock.now()), typ=manifest.TYP).payload)
+        change(stated)
+        jws = compact.seal(orjson.dumps(stated), typ=manifest.TYP, key=key_of("KEIS"))
+        return inbound(scene, one, jws=jws)
+
+    return make
+
+
 def _sealed_long_ago(scene: Scene, leg: LegRow) -> Inbound:
     one = letter(leg, Kind.ACCEPT, 1)
     return inbound(scene, one, jws=seal(one, scene.clock.now() - timedelta(days=31)))
@@ -216,6 +227,9 @@ NOT_PROVEN: dict[str, tuple[Spoil, int, str]] = {
     "3 no manifest": (with_(jws="a.b.c"), 400, "SEAL-MANIFEST"),
     "3 a manifest of other bytes": (_sealed_for_another_letter, 401, "SEAL-DIGEST"),
     "3 another id than in the manifest": (with_(attempt_mid=a_mid()), 403, "SEAL-AUDIENCE"),
+    "3 no report": (_stating(lambda m: m.update(type="referral.created")), 400, "SEAL-MANIFEST"),
+    "3 another media type than that of the request": (
+        _stating(lambda m: m["parts"][0].update(cty="text/plain")), 400, "SEAL-MANIFEST"),
     "3 sealed a month ago": (_sealed_long_ago, 401, "SEAL-FRESH"),
     "4 a nonce used before": (_used_nonce, 401, "SEAL-FRESH"),
     "4 a captured request": (_captured, 401, "SEAL-FRESH"),
