@@ -168,7 +168,7 @@ class Door:
             return Verdict.WRONG_PERSON
         if case is not None and case.sheet.person_id != referral.person_id:
             return Verdict.WRONG_PERSON
-        return Verdict.UNKNOWN_REFERRAL if case is None and referral.purpose is not Purpose.NEW else Verdict.OK
+        return Verdict.UNKNOWN_REFERRAL if case is None and referral.purpose is Purpose.UPDATE else Verdict.OK
 
     def _receipt(self, manifest: Manifest, jws: str, verdict: Verdict) -> str:
         code = _CODE.get(verdict)
@@ -178,9 +178,14 @@ class Door:
         return receipts.make(receipt, self._seals.own)
 
     def _act(self, referral: Referral, manifest: Manifest, request: Request) -> str | None:
-        """Open or stop a case; returns its number when there is something to report about it now."""
+        """Open or stop a case; returns its number when there is something to report about it now.
+
+        What ends and has never been here is signed for, and there is nothing to do.
+        """
         known = self._desk.case(referral.ref_no) is not None
         if referral.purpose in (Purpose.CANCEL, Purpose.WITHDRAW):
+            if not known:
+                return None
             self._desk.stop(referral.ref_no, withdrawn=referral.purpose is Purpose.WITHDRAW)
         elif not known:
             filler_no = _filler_no(self._dialect.id, referral.ref_no)

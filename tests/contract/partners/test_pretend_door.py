@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -149,13 +150,28 @@ def test_a_person_id_of_another_partner_is_refused(partner: str, shared: Shared)
 
 
 CANCEL = {"keis": "REF_CNL", "kead": "취소", "trn": "referral.cancelled"}
+CHANGE = {"keis": "REF_UPD", "kead": "변경"}
 WITHDRAW = {"keis": "CNS_WDR", "kead": "동의철회", "trn": "consent-withdrawn"}
 
 
-@each_partner
-def test_a_cancellation_of_something_unknown_is_refused(partner: str, shared: Shared) -> None:
+@pytest.mark.parametrize("partner", CHANGE)
+def test_a_change_of_something_unknown_is_refused(partner: str, shared: Shared) -> None:
     it = shared(partner)
-    assert said(partner, it.refer("R20261123-0099999", CANCEL[partner]), "unknown")
+    assert said(partner, it.refer("R20261123-0099999", CHANGE[partner]), "unknown")
+
+
+@each_partner
+@pytest.mark.parametrize("words", [CANCEL, WITHDRAW])
+def test_an_end_of_something_unknown_is_signed_for_and_there_is_nothing_to_do(
+    partner: str, words: dict[str, str], shared: Shared
+) -> None:
+    it, ref_no = shared(partner), f"R20261123-0099{980 + (words is CANCEL)}"
+    message = it.seal(REFERRALS[partner](ref_no, words[partner]))
+    answer = it.send(message)
+    assert said(partner, answer, "ok")
+    assert proof(it, message, answer).decision is Decision.ACCEPTED
+    journal = (it.home / "journal.ndjson").read_text(encoding="utf-8").splitlines()
+    assert [what for line in journal if ref_no in line for what in re.findall(r'"what":"(\w+)"', line)] == ["received"]
 
 
 @each_partner
