@@ -7,6 +7,7 @@ against this class by a test. Secrets are files under the home folder, never val
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from gateway import failpoint
 from gateway.errors import SettingsInvalid
 
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+/(?!(.*/)?\.{1,2}([/?]|$))[A-Za-z0-9._~:/?!$&'()*+,;=%-]*")
 _ROOT = Path(__file__).resolve().parent.parent
 WebAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
@@ -86,8 +88,9 @@ class Settings(BaseSettings):
     log_on_breach: Literal["alert", "stop-sending"] = Field(
         default="alert", description="what follows then: people are told, or nothing is sent until they cosign again"
     )
-    partner_urls: dict[str, WebAddress] = Field(
-        default_factory=dict, description='base URL per partner, JSON: {"KEIS": "http://…"}'
+    partner_urls: dict[str, str] = Field(
+        default_factory=dict,
+        description='URL per partner, with its path, as it is signed, JSON: {"KEIS": "http://…/…"}',
     )
     partner_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(),
@@ -148,6 +151,20 @@ class Settings(BaseSettings):
     @classmethod
     def _a_point_of_the_list(cls, value: str) -> str:
         failpoint.read(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _paths_follow(cls, value: str | None) -> str | None:
+        return value and value.rstrip("/")
+
+    @field_validator("partner_urls")
+    @classmethod
+    def _signed_as_they_are_sent(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(map(_ADDRESS.fullmatch, value.values())):
+            raise PydanticCustomError(
+                "address", "http or https, a host, a path, and nothing that is sent in another way"
+            )
         return value
 
     @model_validator(mode="after")

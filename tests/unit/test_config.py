@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from gateway.config import Settings, read_settings
@@ -32,6 +33,20 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.partner_urls == {"KEIS": "http://keis.example/messages"}
 
 
+@pytest.mark.parametrize(
+    "path", ["", "in", "v1/in.json", "a..b/.well-known/in", "in?to=rehab&v=1", "%EC%B7%A8/in", "a//b"]
+)
+def test_a_partners_address_is_sent_to_the_letter_as_it_is_written_and_signed(path: str) -> None:
+    [url] = read_settings(partner_urls={"KEIS": f"https://keis.example/{path}"}).partner_urls.values()
+    sent = httpx2.URL(url)
+    assert f"https://keis.example{sent.raw_path.decode()}" == str(sent) == url
+
+
+def test_paths_follow_our_public_url_whether_it_ends_in_a_slash_or_not() -> None:
+    for said in ("https://gateway.example/in", "https://gateway.example/in/"):
+        assert read_settings(public_url=said).public_url == "https://gateway.example/in"
+
+
 def test_what_the_caller_says_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "9000")
     assert read_settings(port=9001).port == 9001
@@ -55,6 +70,15 @@ def test_what_the_caller_says_goes_before_the_environment(monkeypatch: pytest.Mo
         ("BROKER_URL", "a-secret-place:6379"),
         ("DATABASE_URL", "a-secret-place"),
         ("OWNER_URL", "postgres//owner:a-secret@place"),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/취업"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/a/../in"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/./in"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/in/.."}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/in#there"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example?in"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://kim@keis.example/in"}'),
+        ("PARTNER_URLS", '{"KEIS": "ftp://keis.example/in"}'),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(

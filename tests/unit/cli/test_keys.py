@@ -51,7 +51,7 @@ def test_only_a_partner_has_its_keys_added(
     file.write_bytes(orjson.dumps({"keys": [GOOD]}))
     refused = CliRunner().invoke(app, ["add", owner, str(file)]).exception
     assert isinstance(refused, KeyRefused)
-    assert "its owner is no partner; a key of ours comes by `gateway key rotate`" in str(refused)
+    assert "no partner of ours has this name; keys of our own come by `gateway key rotate`" in str(refused)
     shown = [CliRunner().invoke(app, ["list", name]).stdout for name in ("comwel", "kies")]
     assert [[key["kid"] for key in orjson.loads(one)["keys"]] for one in shown] == [["comwel-1"], []]
 
