@@ -59,12 +59,13 @@ def build_app(gateway: Gateway) -> ASGIApp:
         partner, headers = str(request.path_params["partner"]).upper(), _headers(request)
         try:
             await let_in(partner, headers)
+            body = await _body(request)
         except Refused as refusal:
             if turned_away(gateway.world, partner, refusal):
                 await before.run(keep_unproven, gateway.world)
             return problem(_noted(request, refusal))
         url = gateway.public_url + _raw_path(request)
-        inbound = Inbound(partner, "POST", url, headers, await _body(request))
+        inbound = Inbound(partner, "POST", url, headers, body)
         gateway.world.reached("request.read")
         reply = await gathering.receive(inbound)
         if reply.refusal:

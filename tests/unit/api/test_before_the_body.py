@@ -15,12 +15,13 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from gateway.api.app import ASKING, build_app
+from gateway.api.app import ASKING, MAX_BODY, build_app
 from gateway.api.gathering import Gathering
 from gateway.assembly import Gateway, assemble
 from gateway.config import Settings
 from gateway.errors import StoreDamaged, TooBusy
 from gateway.journey.gate import Gate, Reason, turn
+from gateway.journey.receive import keep_unproven
 from gateway.ports import ActsAsked
 from tests.journey.world import knowledge
 
@@ -95,6 +96,22 @@ def test_a_partner_of_whom_too_many_wait_is_told_to_come_back_unread(
     monkeypatch.setattr(Gathering, "must_have_room", full)
     status, said, headers = post(gateway, "KEIS", *HEADERS)
     assert (status, said["code"], headers["retry-after"]) == (503, "GW-BUSY", "1")
+
+
+def test_who_brings_more_than_is_taken_is_counted_as_everybody_who_is_turned_away(gateway: Gateway) -> None:
+    with TestClient(build_app(gateway)) as door:
+        for _ in range(3):
+            answer = door.post(
+                "/partners/keis/v1/outcomes", content=b"x" * (MAX_BODY + 1), headers=dict.fromkeys(HEADERS, "x")
+            )
+            assert (answer.status_code, answer.json()["code"]) == (413, "DOC-SIZE")
+    keep_unproven(gateway.world, everything=True)
+    with gateway.store.unit() as unit:
+        acts = [k.event for k in unit.events(ActsAsked()) if k.event.act == "message.received"]
+    assert [(e.partner, e.code, dict(e.counts)) for e in acts] == [
+        ("KEIS", "DOC-SIZE", {"requests": 1}),
+        ("KEIS", "DOC-SIZE", {"requests": 2}),
+    ]
 
 
 def test_who_may_be_heard_is_read(gateway: Gateway) -> None:
