@@ -229,7 +229,7 @@ def _is_page(answer: Answer) -> bool:
 
 
 def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Receipt | None:
-    """The receipt, if it is one. Raises StoreUnavailable when the partner's keys cannot be looked up."""
+    """The receipt, if it is one; why it is none, a line says. Raises StoreUnavailable when no key can be looked up."""
     if answer.receipt_jws is None:
         return None
     message = claim.message
@@ -241,5 +241,6 @@ def _receipt(world: World, claim: Claim, answer: Answer, now: datetime) -> Recei
             sent_jws=message.jws,
             received=now,
         )
-    except SealRefused:
+    except SealRefused as refusal:
+        log.warning("receipt.doubted", partner=message.partner, mid=message.mid, code=refusal.code)
         return None

@@ -127,6 +127,17 @@ def test_nothing_waiting_means_no_attempt_and_no_event(scene: Scene) -> None:
     assert (scene.dump(), len(scene.events())) == (before, events)
 
 
+def test_why_a_receipt_is_not_believed_says_a_line_and_not_a_word_of_the_partner(
+    quick: Scene, lines: list[MutableMapping[str, Any]]
+) -> None:
+    only_keis(quick)
+    quick.partners["KEIS"].will(forged_receipt)
+    quick.deliver("KEIS")
+    [line] = [one for one in lines if one["event"] == "receipt.doubted"]
+    assert (line["partner"], line["mid"], line["code"]) == ("KEIS", delivery(quick)["mid"], "SEAL-KEY")
+    assert line.keys() == {"event", "log_level", "partner", "mid", "code"}
+
+
 @pytest.mark.parametrize(
     ("answer", "error_class"),
     [
