@@ -133,8 +133,10 @@ class Gateway:
     def _secret_ailments(self) -> list[str]:
         try:
             with self.store.unit() as unit:
-                number, _ = unit.secret()
+                (number, _), wrapped = unit.secret(), unit.some_key()
             self.store.vault.require(number)
+            if wrapped:  # a home of its own making has a secret as well, and not this database's
+                self.store.vault.unwrap(wrapped)
         except SettingsInvalid as error:
             return [error.detail]
         except StoreUnavailable:

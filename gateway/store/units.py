@@ -72,6 +72,11 @@ class PostgresUnit:
         number, everywhere = _SQL.secret_in_force(self._c)
         return number, everywhere
 
+    def some_key(self) -> bytes | None:
+        """A key of the vault as it is wrapped, if there is one yet: by it a secret is known to be the right one."""
+        found: bytes | None = _SQL.some_key(self._c)
+        return found
+
     def replace_secret(self, number: int) -> bool | None:
         """Let this secret be in force; False when the one before is not everywhere, or this is not the next.
 

@@ -45,6 +45,10 @@ select set_config('app.destroying', 'sealing', true);
 -- name: secret_in_force^
 select secret, rewrapped from vault_state;
 
+-- name: some_key$
+-- A key of a case as it is wrapped, whichever comes first; nothing where there is none yet.
+select wrapped from vault_key limit 1;
+
 -- name: replace_secret$
 select replace_secret(:number::integer);
 

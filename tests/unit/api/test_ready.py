@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,6 +161,15 @@ def with_a_key_that_others_can_read(folder: Path, database: str) -> None:
     start(folder, database)
 
 
+def on_another_machine_with_our_signing_key_alone(folder: Path, database: str) -> None:
+    settings = Settings(home=folder / "first", database_url=database)
+    with assemble(settings, knowledge=knowledge()) as gateway, gateway.store.unit() as unit:
+        unit.commit(gateway.world.event("cases.screened", "vocational-rehab", case_no="20260000000123"))
+    (folder / "second" / "keys").mkdir(parents=True)
+    shutil.copy2(folder / "first" / KEY, folder / "second" / KEY)
+    start(folder / "second", database)
+
+
 def in_a_home_that_is_a_file(folder: Path, database: str) -> None:
     (folder / "file").touch()
     start(folder / "file", database)
@@ -177,6 +187,7 @@ REFUSED: dict[Callable[[Path, str], None], tuple[type[GatewayError], str]] = {
     with_another_key_of_that_name: (NotFit, "another than the one of this name on the shelf"),
     with_a_key_that_is_none: (SettingsInvalid, "comwel-1.pem does not hold a private key"),
     with_a_key_that_others_can_read: (SettingsInvalid, "comwel-1.pem can be read by others"),
+    on_another_machine_with_our_signing_key_alone: (NotFit, "keys/vault.secret is not the one"),
     in_a_home_that_is_a_file: (SettingsInvalid, "GATEWAY_HOME"),
     with_a_partner_nobody_knows: (SettingsInvalid, "GATEWAY_PARTNER_URLS: no profile for KIES"),
 }
