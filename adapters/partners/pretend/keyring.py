@@ -91,11 +91,13 @@ class GatewayKeys:
     def __call__(self, kid: str, at: datetime) -> VerifyKey:
         """The key `kid` of the gateway. Raises KeyRefused when neither file nor gateway has one."""
         if self._ticks() >= self._old_at:
-            self._ask()
+            with contextlib.suppress(KeyRefused):
+                self._ask()
         for look_again in (self._read_again, self._ask):
             with contextlib.suppress(KeyRefused):
                 return self._ring.find(kid, at)
-            look_again()
+            with contextlib.suppress(KeyRefused):
+                look_again()
         return self._ring.find(kid, at)
 
     def _read_again(self) -> None:

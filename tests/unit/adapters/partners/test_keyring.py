@@ -90,11 +90,20 @@ def test_a_set_that_grew_old_is_fetched_before_anybody_is_believed_so_a_revoked_
 
 @pytest.mark.parametrize("shows", [None, b"<html>", b'{"keys": []}', jwks(OLD, OLD)], ids=["nothing", "html", "", "2"])
 def test_what_is_no_good_set_changes_nothing(given: Path, shows: bytes | None) -> None:
-    keys = Gateway(shows).known_to(given)
+    gateway = Gateway(shows)
+    keys = gateway.known_to(given)
     with pytest.raises(KeyRefused):
         keys("comwel-2", NOW)
     assert keys("comwel-1", NOW).kid == "comwel-1"
+    gateway.ticks[0] += KEEP_S  # and nothing when the set has grown old
+    assert (keys("comwel-1", NOW).kid, gateway.asked) == ("comwel-1", 2)
     assert (given / "gateway.jwks.json").read_bytes() == jwks(OLD)
+
+
+def test_a_file_that_holds_no_set_is_replaced_by_the_one_that_the_gateway_shows(given: Path) -> None:
+    (given / "gateway.jwks.json").write_bytes(b"{")
+    assert Gateway(jwks(NEW)).known_to(given)("comwel-2", NOW).kid == "comwel-2"
+    assert (given / "gateway.jwks.json").read_bytes() == jwks(NEW)
 
 
 # ── over HTTP ────────────────────────────────────────────────────────────────────────────────────────────────────────
