@@ -2,7 +2,7 @@
 
 Rules: an id is HMAC-SHA256 under a secret key over purpose, partner code and COMWEL's own key, cut to 130 bits; two
 partners' ids cannot be linked without the key, and the key of COMWEL's person cannot be computed back.
-A new key version makes new ids; old ids stay resolvable by naming the old keys after the new one.
+Another key makes other ids; a leg keeps the one it was made with, and is known by it for as long as there is the leg.
 These names stay personal data (PIPA 2①1나): keep the keys as "additional information". It refuses short keys.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
 
 from gateway.errors import SettingsInvalid
 
@@ -31,11 +30,6 @@ def pairwise_case(key: bytes, code: str, case_no: str) -> str:
 def pairwise_consent(key: bytes, code: str, consent_no: str) -> str:
     """`C<code>-<26 base32>`: the consent as this one partner knows it. COMWEL's own number would link two partners."""
     return f"C{code}-{_pseudonym(key, 'consent', code, consent_no)}"
-
-
-def known_person_ids(keys: Sequence[bytes], code: str, person_key: str) -> tuple[str, ...]:
-    """Every id the partner may know the person by: the current key's first, then the retired keys'."""
-    return tuple(partner_person_id(key, code, person_key) for key in keys)
 
 
 def _pseudonym(key: bytes, purpose: str, code: str, subject: str) -> str:

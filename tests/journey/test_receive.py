@@ -19,6 +19,7 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import reread
 from gateway.errors import NothingSigns, StoreUnavailable
 from gateway.journey.receive import Inbound, Reply, receive
+from gateway.partners.pseudonym import partner_person_id
 from gateway.ports import LegRow
 from gateway.sealing import compact, heads, http, manifest, receipts
 from gateway.sealing.keys import SigningKey, generate
@@ -413,6 +414,15 @@ def test_a_day_that_does_not_exist_is_refused(scene: Scene) -> None:
     assert reply.refusal is not None
     assert reply.refusal.status in (422, 400)
     assert scene.rows("outcome_fact") == []
+
+
+@pytest.mark.rule("R-03")
+def test_under_another_key_of_ids_a_leg_is_still_known_by_the_id_it_was_made_with(scene: Scene) -> None:
+    leg, key = a_leg(scene), b"another key of pairwise ids, longer than 32 bytes"
+    scene.world = replace(scene.world, secret=lambda _: key)
+    assert partner_person_id(key, "KE", scene.record(leg.case_no)["personKey"]) != leg.person_id
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200
+    assert scene.leg(leg.ref_no).person_id == leg.person_id
 
 
 def test_another_partners_leg_is_none_of_yours(scene: Scene) -> None:
