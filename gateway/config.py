@@ -23,9 +23,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from gateway import failpoint
 from gateway.errors import SettingsInvalid
 
-_ADDRESS = re.compile(r"https?://[^\s/?#@]+/(?!(.*/)?\.{1,2}([/?]|$))[A-Za-z0-9._~:/?!$&'()*+,;=%-]*")
+_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9.:\[\]-]{1,255}/(?!(.*/)?\.{1,2}([/?]|$))[A-Za-z0-9._~:/?!$&'()*+,;=%-]{0,1024}"
+)
 _ROOT = Path(__file__).resolve().parent.parent
-WebAddress = Annotated[str, Field(pattern=r"^https?://\S+$")]
+WebAddress = Annotated[str, Field(pattern=r"^https?://[!-~]+$")]
 
 
 class Settings(BaseSettings):

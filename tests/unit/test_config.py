@@ -79,6 +79,9 @@ def test_what_the_caller_says_goes_before_the_environment(monkeypatch: pytest.Mo
         ("PARTNER_URLS", '{"KEIS": "https://keis.example?in"}'),
         ("PARTNER_URLS", '{"KEIS": "https://kim@keis.example/in"}'),
         ("PARTNER_URLS", '{"KEIS": "ftp://keis.example/in"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://취업.example/in"}'),
+        ("PARTNER_URLS", '{"KEIS": "https://keis.example/' + "in/" * 999 + '"}'),
+        ("PUBLIC_URL", "gateway.example"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
