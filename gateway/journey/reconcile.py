@@ -248,12 +248,13 @@ def _tell(unit: Unit, row: ReconciliationRow, found: Sequence[Difference], now: 
     """Work for what is new; what has gone is over."""
     rows = [DifferenceRow(row.partner, d.mid, d.direction, d.what, row.day, now) for d in found]
     for one in unit.reconciliation.differ(row.partner, row.day, rows, now):
+        code = f"{one.direction}-{one.what}"
         if one.gone_at:
-            unit.end_work(DIFFER, row.partner, now, one.mid)
+            unit.end_work(DIFFER, row.partner, now, one.mid, code)
         else:
             known = unit.outbox.find_message(one.mid, partner=row.partner, direction=one.direction)
             about = (known.case_no, known.ref_no) if known else (None, None)
-            unit.add_work([WorkItem(DIFFER, f"{one.direction}-{one.what}", *about, row.partner, one.mid, now)])
+            unit.add_work([WorkItem(DIFFER, code, *about, row.partner, one.mid, now)])
 
 
 def _continues(unit: Unit, partner: str, theirs: ReconciliationList) -> bool:

@@ -62,8 +62,10 @@ class Unit(Protocol):
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 
-    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
-        """What this kind of item about this partner (and this message, if given) called for is over."""
+    def end_work(
+        self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None
+    ) -> None:
+        """What this kind of item about this partner (and this message, with this code, if given) called for is over."""
         ...
 
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:

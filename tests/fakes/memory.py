@@ -50,9 +50,12 @@ class MemoryUnit:
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
 
-    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None) -> None:
+    def end_work(
+        self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None
+    ) -> None:
         for n, item in enumerate(self.shelf.work):
-            if (item.kind, item.partner, item.done_at) == (kind, partner, None) and mid in (None, item.mid):
+            meant = mid in (None, item.mid) and code in (None, item.code)
+            if meant and (item.kind, item.partner, item.done_at) == (kind, partner, None):
                 self.shelf.work[n] = item._replace(done_at=at)
 
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:

@@ -157,6 +157,21 @@ def test_a_difference_is_work_once_however_often_the_night_is_repeated_and_over_
     assert work(scene) == [("books-differ", f"{seen}-{what}", True)]
 
 
+def test_what_differs_in_another_way_than_last_night_is_work_as_well(scene: Scene, books: Books) -> None:
+    key, day = the(books, "in"), sealed_on(scene)
+    truth = books.entries.pop(key)
+    the_night_after(scene, day)
+    assert [d.what for d in compared(scene, day).differences] == [What.NOT_THERE]
+    books.entries[key] = truth._replace(state=State.REJECTED)
+    scene.clock.pass_(days=1)
+    assert [d.what for d in compared(scene, day).differences] == [What.OTHER_STATE]
+    assert work(scene) == [("books-differ", "out-not-there", True), ("books-differ", "out-other-state", False)]
+    books.entries[key] = truth
+    scene.clock.pass_(days=1)
+    assert compared(scene, day).agreed
+    assert [over for *_, over in work(scene)] == [True, True]
+
+
 def test_what_the_partner_says_it_sent_and_we_never_got_is_a_difference(scene: Scene, books: Books) -> None:
     day, mid = sealed_on(scene), "019abd00-0000-7000-9000-00000000dead"
     books.entries[mid, "out"] = Entry(mid, "A" * 43, "out", State.DELIVERED)

@@ -6,7 +6,8 @@ values (:kind, :code, :case_no, :ref_no, :partner, :mid, :at);
 
 -- name: end_work!
 update work_item set done_at = :at
-where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid) and done_at is null;
+where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid)
+  and (:code::text is null or code = :code) and done_at is null;
 
 -- name: open_work
 select id, kind, code, case_no, ref_no, partner, mid::text, at, done_at

@@ -121,10 +121,16 @@ def test_a_difference_opens_once_ends_once_and_can_open_again(store: Store) -> N
         assert unit.reconciliation.open_differences("KEIS") == [elsewhere]
 
 
-def test_of_many_work_items_of_a_kind_that_about_one_message_can_be_over(store: Store) -> None:
-    items = [WorkItem("books-differ", "out-not-there", None, None, "KEIS", uid(f"m{n}"), NOW) for n in (1, 2)]
+def test_of_many_work_items_of_a_kind_that_about_one_message_and_one_fault_can_be_over(store: Store) -> None:
+    about = [(uid("m1"), "out-not-there"), (uid("m2"), "out-not-there"), (uid("m2"), "out-other-state")]
     with store.unit() as unit:
-        unit.add_work(items)
+        unit.add_work([WorkItem("books-differ", code, None, None, "KEIS", mid, NOW) for mid, code in about])
+        unit.end_work("books-differ", "KEIS", NOW, uid("m2"), "out-not-there")
+        unit.commit(EVENT)
+    assert {(row["mid"], row["code"]): row["done_at"] for row in rows(store, "work_item")} == {
+        about[0]: None, about[1]: NOW, about[2]: None
+    }  # fmt: skip
+    with store.unit() as unit:
         unit.end_work("books-differ", "KEIS", NOW, uid("m2"))
         unit.commit(EVENT)
-    assert {row["mid"]: row["done_at"] for row in rows(store, "work_item")} == {uid("m1"): None, uid("m2"): NOW}
+    assert [row["done_at"] for row in rows(store, "work_item") if row["mid"] == uid("m2")] == [NOW, NOW]
