@@ -112,7 +112,8 @@ class Gateway:
     def figures(self) -> Sequence[Reading]:
         """How things stand, for those who watch; never raises StoreUnavailable."""
         clock = self.world.clock
-        found = PostgresFigures(self.store, clock.now).read(clock.today(), sorted(self.world.channels))
+        figures = PostgresFigures(self.store, clock.now, witnessed=bool(self.log.witnesses))
+        found = figures.read(clock.today(), sorted(self.world.channels))
         return [*found, Reading(*CALENDARS, [((c.id,), c.end.timestamp()) for c in self.world.know.calendars.values()])]
 
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
@@ -311,7 +312,8 @@ class Books(NamedTuple):
     def figures(self, partners: Sequence[str]) -> Sequence[Reading]:
         """How things stand, as `Gateway.figures`. Raises StoreUnavailable."""
         clock = self.shelf.clock
-        return PostgresFigures(self.store, clock.now).read(clock.today(), partners)
+        figures = PostgresFigures(self.store, clock.now, witnessed=bool(self.log.witnesses))
+        return figures.read(clock.today(), partners)
 
 
 def next_secret(settings: Settings, books: Books, *, random: Callable[[int], bytes] = os.urandom) -> Path:

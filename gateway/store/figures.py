@@ -73,10 +73,10 @@ CLOCK = ("gateway_database_clock_offset_seconds", (), "our clock minus the datab
 
 
 class PostgresFigures:
-    """Reads `FIGURES`. `now` is our own clock, to be compared with the database's."""
+    """Reads `FIGURES`. `now` is our own clock, to be compared with the database's; `witnessed`: witnesses are asked."""
 
-    def __init__(self, store: PostgresStore, now: Callable[[], datetime]) -> None:
-        self._store, self._now = store, now
+    def __init__(self, store: PostgresStore, now: Callable[[], datetime], *, witnessed: bool = False) -> None:
+        self._store, self._now, self._witnessed = store, now, witnessed
 
     def read(self, today: date, partners: Sequence[str]) -> list[Reading]:
         """All figures; only that the database is away when it is."""
@@ -89,8 +89,9 @@ class PostgresFigures:
 
     def _read(self, connection: Connection, today: date, partners: list[str]) -> Iterator[Reading]:
         yield Reading(*CLOCK, [((), self._offset(connection))])
+        asked = {"today": today, "partners": partners, "witnessed": self._witnessed}
         for figure in FIGURES:
-            found = getattr(_SQL, f"figure_{figure.query}")(connection, today=today, partners=partners)
+            found = getattr(_SQL, f"figure_{figure.query}")(connection, **asked)
             rows = [(tuple(map(str, labels)), float(number)) for *labels, number in found]
             yield Reading(figure.name, figure.labels, figure.says, rows)
 

@@ -145,10 +145,12 @@ cross join lateral (select created_at from xlog_checkpoint c where c.shard = h.s
 where h.closed_at is null;
 
 -- name: figure_last_cosigned
--- When a witness last cosigned the newest head of the open log that anybody cosigned; missing while none ever did.
-select extract(epoch from x.at)::float8 from xlog_head h
-cross join lateral (select at from xlog_cosig x where x.shard = h.shard order by size desc, at desc limit 1) x
-where h.closed_at is null;
+-- When a witness last cosigned the newest head of the open log that anybody cosigned. While none ever did: when its first
+-- head was signed, if witnesses are asked; else missing.
+select extract(epoch from coalesce(x.at, f.created_at))::float8 from xlog_head h
+left join lateral (select at from xlog_cosig x where x.shard = h.shard order by size desc, at desc limit 1) x on true
+left join lateral (select created_at from xlog_checkpoint c where c.shard = h.shard order by size limit 1) f on :witnessed
+where h.closed_at is null and coalesce(x.at, f.created_at) is not null;
 
 -- name: figure_key_expiry
 -- Until when the last valid key of each owner is valid, in seconds since 1970.

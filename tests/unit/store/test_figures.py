@@ -215,6 +215,31 @@ def test_what_the_exchange_log_owes_is_counted_with_its_age(
     assert seen["gateway_log_checkpoint_timestamp_seconds"] == {(): (signed + timedelta(hours=2)).timestamp()}
 
 
+def test_a_log_that_no_witness_has_cosigned_is_old_from_its_first_checkpoint_on_where_witnesses_are_asked(
+    postgres_store: PostgresStore, books: psycopg.Connection
+) -> None:
+    """A year begins, and no witness was told the key of the new log."""
+    for shard, closed in ((1, now()), (2, None)):
+        books.execute(
+            "insert into xlog_head (shard, origin, vkey, size, root, closed_at) values (%s, %s, 'k', 5, %s, %s)",
+            (shard, f"log/{shard}", bytes(32), closed),
+        )
+    opened = datetime(2026, 11, 25, tzinfo=UTC)
+    for shard, size in ((1, 5), (2, 1), (2, 5)):
+        books.execute(
+            "insert into xlog_checkpoint (shard, size, root, note, created_at) values (%s, %s, %s, 'n', %s)",
+            (shard, size, bytes(32), opened + timedelta(hours=size)),
+        )
+    books.execute("insert into xlog_cosig (shard, size, witness, line, at) values (1, 5, 'w', 'l', now())")
+    since = {
+        asked: dict(reading.rows)
+        for asked in (False, True)
+        for reading in PostgresFigures(postgres_store, now, witnessed=asked).read(TODAY, PARTNERS)
+        if reading.name == "gateway_log_cosigned_timestamp_seconds"
+    }
+    assert since == {False: {}, True: {(): (opened + timedelta(hours=1)).timestamp()}}
+
+
 def test_the_offset_of_the_clocks_has_a_sign(postgres_store: PostgresStore) -> None:
     for ahead in (-7.0, 0.0, 4.0):
         readings = PostgresFigures(postgres_store, lambda: now() + timedelta(seconds=ahead)).read(TODAY, [])  # noqa: B023
@@ -273,5 +298,6 @@ def test_a_month_is_overdue_fifteen_days_after_its_end_until_somebody_signs_it_o
 def test_no_figure_walks_a_table_that_grows(figure: figures.Figure, books: psycopg.Connection) -> None:
     query = getattr(figures._SQL, f"figure_{figure.query}").sql
     books.execute("set enable_seqscan = off")
-    plan = "\n".join(row[0] for row in books.execute(f"explain {query}", {"partners": PARTNERS, "today": TODAY}))
+    asked = {"partners": PARTNERS, "today": TODAY, "witnessed": True}
+    plan = "\n".join(row[0] for row in books.execute(f"explain {query}", asked))
     assert [table for table in GROWING if f"Seq Scan on {table} " in plan] == []
