@@ -60,8 +60,8 @@ def at_home(settings: Settings) -> Settings:
 
 def up(settings: Settings, *options: str) -> dict[str, Any]:
     """Start a supervisor that outlives this command; returns what the state file says once all is ready."""
-    if is_up(settings.home):
-        raise SettingsInvalid("GATEWAY_HOME is up already; `gateway down` first")
+    require_down(settings.home)
+    state_file(settings.home).unlink(missing_ok=True)  # of who stopped with its machine, and was ready
     log = settings.home / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "gateway", "up", "--foreground", *options]
@@ -77,6 +77,12 @@ def up(settings: Settings, *options: str) -> dict[str, Any]:
         time.sleep(LOOK_S)
     ended = StoreUnavailable if process.returncode == DATABASE_AWAY else SettingsInvalid
     raise ended(f"the supervisor ended; see {log}")
+
+
+def require_down(home: Path) -> None:
+    """Raises SettingsInvalid when somebody runs in this home."""
+    if is_up(home):
+        raise SettingsInvalid("GATEWAY_HOME is up already; `gateway down` first")
 
 
 def is_up(home: Path) -> bool:
@@ -129,17 +135,17 @@ def alive(one: dict[str, Any]) -> bool:
 
 def end(processes: list[dict[str, Any]], how: signal.Signals) -> None:
     """Send a signal to those that still run and wait until they have gone; after `STOP_S` they are killed."""
-    _signal(processes, how)
+    _send(processes, how)
     deadline = time.monotonic() + STOP_S
     while any(map(alive, processes)):
         if time.monotonic() > deadline:
-            _signal(processes, signal.SIGKILL)
+            _send(processes, signal.SIGKILL)
         time.sleep(LOOK_S)
 
 
-def _signal(processes: list[dict[str, Any]], how: signal.Signals) -> None:
+def _send(processes: list[dict[str, Any]], how: signal.Signals) -> None:
     for one in filter(alive, processes):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # it has gone by itself
             os.kill(one["pid"], how)
 
 

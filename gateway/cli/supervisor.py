@@ -18,12 +18,13 @@ from contextlib import nullcontext
 
 import orjson
 
+from gateway import wholefile
 from gateway.assembly import be_pretend_partner, be_witness, introduce, open_books
 from gateway.assembly.knowledge import know
 from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port
-from gateway.cli.running import DATABASE_AWAY, LOOK_S, answers, described, state_file
+from gateway.cli.running import DATABASE_AWAY, LOOK_S, answers, described, require_down, state_file
 from gateway.config import Settings, become, environment_without
 from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.journey.world import Knowledge
@@ -53,7 +54,8 @@ class Supervisor:
         self._stores: dict[str, str] = {}
 
     def run(self) -> None:
-        """Everything up, watched, and down again."""
+        """Everything up, watched, and down again. Raises SettingsInvalid when somebody runs in this home."""
+        require_down(self._settings.home)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._stop.set())
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -196,9 +198,7 @@ class Supervisor:
             "partners": self._settings.partner_urls if self._sandbox else {},
             "children": [described(child.name, child.pid) for child in self._children],
         }
-        temporary = self._file.with_suffix(".tmp")
-        temporary.write_bytes(orjson.dumps(said))
-        temporary.replace(self._file)
+        wholefile.write(self._file, orjson.dumps(said))
 
     def _down(self) -> None:
         """Everybody side by side, then the broker; PostgreSQL is the last."""

@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from gateway.cli import pretend, running
+from gateway.cli.supervisor import Supervisor
 from gateway.config import Settings
-from gateway.errors import SettingsInvalid
+from gateway.errors import SettingsInvalid, StoreUnavailable
 
 US = os.getpid()
 
@@ -45,6 +46,27 @@ def test_a_state_that_was_cut_short_is_nobodys(tmp_path: Path) -> None:
     running.state_file(tmp_path).write_bytes(b'{"supervisor": {"pid"')
     assert not running.is_up(tmp_path)
     assert running.down(tmp_path) == []
+
+
+def test_what_a_home_said_before_its_machine_stopped_says_nothing_about_who_is_started_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_state(tmp_path, running.described("door", US) | {"began": "1"})
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("GATEWAY_BROKER_URL", "redis://127.0.0.1:1")
+    with pytest.raises(StoreUnavailable, match="the supervisor ended"):
+        running.up(Settings(home=tmp_path))
+
+
+def test_nobody_is_supervised_twice_in_one_home(tmp_path: Path) -> None:
+    def never(words: object, known: object) -> int:
+        return 1
+
+    write_state(tmp_path, running.described("door", US))
+    settings = Settings(home=tmp_path, database_url="postgresql://127.0.0.1:1", broker_url="redis://127.0.0.1:1")
+    with pytest.raises(SettingsInvalid, match="is up already"):
+        Supervisor(settings, 1, never).run()
+    assert running.is_up(tmp_path)
 
 
 def test_a_family_is_a_process_and_what_it_started() -> None:
