@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from gateway.errors import ClocksApart, ReconcileRefused, SealRefused
+from gateway.errors import ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.world import KST, US, World
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
@@ -113,8 +113,7 @@ def _state(world: World, partner: str, day: date) -> ReconciliationRow | str:
     since, until = _period(day, now)
     with world.store.unit(partner) as unit:
         line, at = unit.lines.hold(partner)
-        if abs((now - at).total_seconds()) > world.limits.clocks_apart_s:
-            raise ClocksApart
+        world.require_same_time(at)
         if line.gate != "open" or line.breaker != "closed":
             return "line-shut"
         newest = unit.reconciliation.newest(partner, day)

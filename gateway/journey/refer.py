@@ -50,7 +50,7 @@ class Prepared:
 
 
 def refer(world: World, most: int = 256) -> int:
-    """Make referrals for up to `most` priority cases; returns how many cases were decided."""
+    """Make referrals for up to `most` priority cases; returns how many cases were decided. Raises ClocksApart."""
     # 1 priority cases that have none yet, best first
     # 2 for each partner: is a service asked for, and what may leave to it now?
     # 3 give out numbers: one for the request, one for each leg
@@ -62,6 +62,7 @@ def refer(world: World, most: int = 256) -> int:
         cases = unit.cases.to_refer(most)  # 1
         if not cases:
             return 0
+        world.require_same_time(unit.now())
         prepared = Prepared()
         plans = [(case, reread(case.record or b"{}")) for case in cases]
         wanted = [_wanted(world, case, record, prepared) for case, record in plans]  # 2

@@ -45,7 +45,7 @@ _NO_PERMISSION = frozenset({ConsentMissing.code, EntryHoldsResidentNumber.code, 
 
 
 def withdraw(world: World, most: int = 256) -> int:
-    """Call back up to `most` legs; returns how many."""
+    """Call back up to `most` legs; returns how many. Raises ClocksApart."""
     # 1 open legs whose case may no longer be served, or not to their partner
     # 2 block what is still unsent for them and needs permission; cancellations of other legs of the case must leave
     # 3 move the leg: cancelled, or cancellation requested where the partner is at work
@@ -55,6 +55,7 @@ def withdraw(world: World, most: int = 256) -> int:
         found = unit.legs.to_withdraw(most)  # 1
         if not found:
             return 0
+        world.require_same_time(unit.now())
         seqs = dict(unit.outbox.last_seqs(sorted({leg.case_no for leg, _ in found})))
         called_back = [call_back(world, unit, leg, why(world, case, leg), seqs) for leg, case in found]
         messages = [one.message for one in called_back if one.message]

@@ -24,6 +24,7 @@ from gateway.delivery.schedule import RetrySchedule
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
+from gateway.errors import ClocksApart
 from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.journey.unproven import Unproven
 from gateway.outcomes.definition import RtwDefinition
@@ -151,6 +152,11 @@ class World:
     def signing_key(self) -> SigningKey:
         """The key of ours that signs now. Raises NothingSigns."""
         return self.signing()
+
+    def require_same_time(self, there: datetime) -> None:
+        """What is sealed says when, for good: nothing is by a clock that is wrong. Raises ClocksApart."""
+        if abs((self.clock.now() - there).total_seconds()) > self.limits.clocks_apart_s:
+            raise ClocksApart
 
     def event(self, act: str, purpose: str, *, by: str | None = None, **ids: Any) -> AuditEvent:
         """One act, now: ours, or that of an officer. Raises NoOfficer."""

@@ -60,6 +60,10 @@ class Unit(Protocol):
     reconciliation: Reconciliation
     keys: Keys
 
+    def now(self) -> datetime:
+        """What time it is for the store, and so for all processes."""
+        ...
+
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 
     def end_work(

@@ -89,6 +89,10 @@ class PostgresUnit:
         """Write down that no key is wrapped with an older secret; False when one is, or that was said before."""
         return bool(_SQL.secret_is_everywhere(self._c))
 
+    def now(self) -> datetime:
+        found: datetime = _SQL.now(self._c)
+        return found
+
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, as_dicts(items))
 

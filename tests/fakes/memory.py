@@ -47,6 +47,9 @@ class MemoryUnit:
         self.reconciliation: ports.Reconciliation = Reconciliation(shelf)
         self.keys: ports.Keys = Keys(shelf)
 
+    def now(self) -> datetime:
+        return right_now()
+
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 from adapters.partners.pretend.scripts import Kind
 from gateway.errors import ClocksApart, GateRefused, GatewayError, NoOfficer
 from gateway.journey.gate import Gate, Reason, turn
-from tests.journey.world import PARTNERS, Scene, a_case, timeout
+from gateway.journey.refer import refer
+from gateway.journey.screen import screen_cases
+from gateway.journey.withdraw import withdraw
+from gateway.journey.world import World
+from tests.journey.world import PARTNERS, Scene, a_case, again, timeout
 
 
 def line(scene: Scene) -> dict[str, Any]:
@@ -113,6 +118,25 @@ def test_with_clocks_apart_nothing_is_signed_and_nothing_is_burned(scene: Scene,
         scene.deliver("KEIS")
     assert (scene.rows("delivery"), scene.events()[since:]) == (before, [])
     assert scene.partners["KEIS"].sent == []
+
+
+@pytest.mark.parametrize("off_s", [-60, 600])
+@pytest.mark.parametrize("verb", [refer, withdraw], ids=["refer", "withdraw"])
+def test_with_clocks_apart_no_message_is_sealed_that_says_when_it_was(
+    scene: Scene, verb: Callable[[World], int], off_s: int
+) -> None:
+    """A manifest is sealed once: one from the future would be refused over there, whoever sends it."""
+    scene.referred(a_case(1))
+    scene.enter(again(a_case(1), consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+    scene.hand_over(a_case(2))
+    screen_cases(scene.world)
+    scene.clock.pass_(seconds=60 + off_s)
+    wrong = replace(scene.world, limits=replace(scene.world.limits, clocks_apart_s=5.0))
+    before = scene.rows("leg"), scene.rows("message"), scene.events()
+    with pytest.raises(ClocksApart):
+        verb(wrong)
+    assert (scene.rows("leg"), scene.rows("message"), scene.events()) == before
+    assert verb(scene.world) > 0
 
 
 def test_clocks_that_are_nearly_the_same_are_good_enough(scene: Scene) -> None:
