@@ -55,34 +55,23 @@ def deliver(world: World, partner: str, worker: str) -> int:
     # 4 commit what became of each: delivery, attempt, receipt, the leg's state, the line, one event per message
     if world.unseen():
         return 0  # 0
-    key = world.signing_key  # nothing is leased that we could not sign
+    key, asked_at = world.signing_key, world.clock.now()  # nothing is leased that we could not sign
+    if (opens_at := world.know.opens_at(partner, asked_at)) > asked_at:
+        return _postpone(world, partner, opens_at)  # 0
     with ExitStack() as while_tried:
-        asked_at = world.clock.now()
-        if (opens_at := world.know.opens_at(partner, asked_at)) > asked_at:
-            return _postpone(world, partner, opens_at)  # 0
-        with world.store.unit(partner) as unit:
-            lease = _lease(world)
-            claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)  # 1
-            if not claims:
-                return 0
-            _require_same_time(world, asked_at, claims[0])
-            cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
-            legs = {leg.ref_no: leg for leg in unit.legs.of_cases(sorted(cases))}  # not locked: nobody waits for us
-            if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
-                return 0  # somebody else is probing
-            if _last_chance(world, claims[0]) and not while_tried.enter_context(world.store.alone(LAST_CHANCE)):
-                return 0  # somebody else's message has its last chance: neither shall die of the other
-            leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
-            unit.commit(leased)
+        batch = _leased(world, partner, worker, asked_at, while_tried)  # 1
+        if batch is None:
+            return 0
         world.reached("outbox.claimed")
-        refused = [t for c in claims if (t := _poison(world, c) or _refusal(world, c, cases, legs))]  # 2
+        refused = [t for c in batch.claims if (t := _poison(world, c) or _refusal(world, c, batch))]  # 2
         blocked = {t.claim.message.mid for t in refused}
-        waiting = [c for c in claims if c.message.mid not in blocked]
-        tried = [t for t in world.attempts(partner).map(lambda c: _attempt(world, c, key, lease), waiting) if t]  # 3
-        finish(world, claims, [*refused, *tried], _untried(waiting, tried), lease.ends_at)  # 4
+        waiting = [c for c in batch.claims if c.message.mid not in blocked]
+        tried = _side_by_side(world, partner, waiting, key, batch.lease)  # 3
+        finish(world, batch.claims, [*refused, *tried], _untried(waiting, tried), batch.lease.ends_at)  # 4
         return len(refused) + len(tried)
 
 
+# ── the lease ────────────────────────────────────────────────────────────────────────────────────────────────────────
 class _Lease(NamedTuple):
     """How long attempts may begin, and when the lease is over."""
 
@@ -98,6 +87,37 @@ def _lease(world: World) -> _Lease:
     taken_at, lasts_s = world.clock.now(), world.limits.lease_s
     spare_s = lasts_s - world.limits.attempt_timeout_s
     return _Lease(taken_at + timedelta(seconds=spare_s / 2), taken_at + timedelta(seconds=lasts_s))
+
+
+class _Batch(NamedTuple):
+    """What was leased together, and what is known of it now: cases, and legs, by their numbers."""
+
+    lease: _Lease
+    claims: Sequence[Claim]
+    cases: Mapping[str, CaseRow]
+    legs: Mapping[str, LegRow]
+
+
+def _leased(world: World, partner: str, worker: str, asked_at: datetime, while_tried: ExitStack) -> _Batch | None:
+    """Lease due messages. None when there are none, or when it is somebody else's turn to probe, or to take a risk.
+
+    `while_tried` holds what must be nobody else's until the attempts are over.
+    """
+    with world.store.unit(partner) as unit:
+        lease = _lease(world)
+        claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)
+        if not claims:
+            return None
+        _require_same_time(world, asked_at, claims[0])
+        cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
+        legs = {leg.ref_no: leg for leg in unit.legs.of_cases(sorted(cases))}  # not locked: nobody waits for us
+        if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
+            return None  # somebody else is probing
+        if _last_chance(world, claims[0]) and not while_tried.enter_context(world.store.alone(LAST_CHANCE)):
+            return None  # somebody else's message has its last chance: neither shall die of the other
+        leased = world.event("delivery.leased", PURPOSE, partner=partner, counts={"messages": len(claims)})
+        unit.commit(leased)
+    return _Batch(lease, claims, cases, legs)
 
 
 # ── service hours ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,13 +156,14 @@ def _untried(waiting: Sequence[Claim], tried: Sequence[Tried]) -> list[Claim]:
 
 
 # ── permission, now ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _refusal(world: World, claim: Claim, cases: Mapping[str, CaseRow], legs: Mapping[str, LegRow]) -> Tried | None:
+def _refusal(world: World, claim: Claim, batch: _Batch) -> Tried | None:
     """Ask at the moment of sending (PIPA 17, 23; R-08). A case or a leg that is gone is refused as well."""
     if claim.message.type not in NEEDS_PERMISSION:
         return None
-    now, leg = world.clock.now(), legs.get(claim.message.ref_no or "")
+    now, leg = world.clock.now(), batch.legs.get(claim.message.ref_no or "")
     gone = leg is None or (State.read(leg.state).terminal and not _known_there(claim, leg))
-    code = StaleVersion.code if gone else _reason_not_to_send(world, claim, cases.get(claim.message.case_no or ""))
+    case = batch.cases.get(claim.message.case_no or "")
+    code = StaleVersion.code if gone else _reason_not_to_send(world, claim, case)
     return Tried(claim, None, None, None, code, now, now) if code else None
 
 
@@ -164,7 +185,15 @@ def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str
     return None if permission.fields.issuperset(claim.message.fields) else ConsentMissing.code
 
 
-# ── one attempt ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the attempts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _side_by_side(
+    world: World, partner: str, waiting: Sequence[Claim], key: SigningKey, lease: _Lease
+) -> Sequence[Tried]:
+    """Attempts as many at once as the partner allows; those that were not begun are missing."""
+    ended = world.attempts(partner).map(lambda claim: _attempt(world, claim, key, lease), waiting)
+    return [one for one in ended if one]
+
+
 def _attempt(world: World, claim: Claim, key: SigningKey, lease: _Lease) -> Tried | None:
     """Sign, send, verify, judge. None when the lease would not outlast the attempt, or when we are asked to stop."""
     began_at = world.clock.now()

@@ -19,11 +19,14 @@ from gateway.errors import Refused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
 from gateway.journey.disclose import disclosed, permission_now, referral_entry
+from gateway.journey.legs import moved
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
 from gateway.partners.profile import Profile
 from gateway.partners.pseudonym import partner_person_id
 from gateway.ports import CaseRow, LegRow, MessageRow, ReferralRow, Unit, WorkItem
+from gateway.referrals.lifecycle import Act, Party, advance
+from gateway.referrals.needs import Given
 from gateway.referrals.numbers import referral_number
 
 PURPOSE = "vocational-rehab"
@@ -141,17 +144,19 @@ def _case(
 def _leg(
     world: World, case: CaseRow, record: Mapping[str, Any], wanted: Wanted, ref_no: str, request_no: str
 ) -> LegRow:
-    profile, today = wanted.profile, world.clock.today()
-    return LegRow(
+    """A leg, drafted and sent by rows 1 and 2 of the lifecycle; its case has no other that is open."""
+    profile, today, now = wanted.profile, world.clock.today(), world.clock.now()
+    draft = advance(None, Act.DRAFT, by=Party.PLACER, given=Given(case_exists=True))
+    row = LegRow(
         ref_no=ref_no,
         request_no=request_no,
         case_no=case.case_no,
         case_version=case.version,
         partner=profile.id,
         person_id=partner_person_id(world.secret(profile.id), profile.code, record["personKey"]),
-        state="requested|sent",
-        status="requested",
-        business="sent",
+        state=draft.written(),
+        status=draft.status,
+        business=draft.business,
         services=wanted.services,
         legal_basis=wanted.permission.legal_basis,
         consent_no=wanted.permission.consent_no,
@@ -162,8 +167,10 @@ def _leg(
         result_due=today + timedelta(days=profile.clocks.result_days),
         tracked=0,
         version=1,
-        updated_at=world.clock.now(),
+        updated_at=now,
     )
+    shown = Given(consent_covers=True, data_complete=True, no_other_open_leg=True)  # it is kept with its message only
+    return moved(row, Act.SEND, Party.PLACER, now, given=shown)
 
 
 def _message(

@@ -66,9 +66,7 @@ class Unit(Protocol):
 
     def add_work(self, items: Sequence[WorkItem]) -> None: ...
 
-    def end_work(
-        self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None
-    ) -> None:
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None) -> None:
         """What this kind of item about this partner (and this message, with this code, if given) called for is over."""
         ...
 

@@ -96,9 +96,7 @@ class PostgresUnit:
     def add_work(self, items: Sequence[WorkItem]) -> None:
         _SQL.add_work(self._c, as_dicts(items))
 
-    def end_work(
-        self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None
-    ) -> None:
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None) -> None:
         _SQL.end_work(self._c, kind=kind, partner=partner, at=at, mid=mid, code=code)
 
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:

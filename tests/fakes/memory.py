@@ -53,9 +53,7 @@ class MemoryUnit:
     def add_work(self, items: Sequence[WorkItem]) -> None:
         self.shelf.work += items
 
-    def end_work(
-        self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None
-    ) -> None:
+    def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None) -> None:
         for n, item in enumerate(self.shelf.work):
             meant = mid in (None, item.mid) and code in (None, item.code)
             if meant and (item.kind, item.partner, item.done_at) == (kind, partner, None):
