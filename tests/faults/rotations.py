@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -45,11 +46,7 @@ def outbound(ground: Ground, points: Mapping[str, float], hits: int, what: str, 
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("",))
         _rotating(crew, watch, points, hits, rotations)
-        crew.until(
-            "everything is referred and delivered",
-            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
-            PATIENCE_S,
-        )
+        crew.until("everything is referred and delivered", partial(watch.over, wanted), PATIENCE_S)
         return _judged(what, crew, watch, began, wanted, place.lease_s + watch.longest_s)
 
 

@@ -145,6 +145,10 @@ class Watch:
         self.longest_s = max(self.longest_s, min(idle_s, alive_s))
         return int(left)
 
+    def over(self, wanted: int) -> bool:
+        """Whether there were so many deliveries, and none is left; asked in this order."""
+        return self.count("select count(*) from delivery") >= wanted and not self.left()
+
     def count(self, sql: str) -> int:
         """One number; -1 while the database cannot be asked."""
         row = self.row(sql)
@@ -198,11 +202,7 @@ def referring(ground: Ground, points: Mapping[str, Aim], hits: int, what: str) -
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("",))
         wanted = 3 * ground.cases
-        crew.until(
-            "everything is referred and delivered",
-            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
-            PATIENCE_S,
-        )
+        crew.until("everything is referred and delivered", partial(watch.over, wanted), PATIENCE_S)
         watch.close()
         return result(what, crew, began, wanted, place.lease_s + watch.longest_s)
 
@@ -268,11 +268,7 @@ def at_random(ground: Ground, kills: int, every_s: float = 0.3) -> Result:
             crew.kill(rng.choice(sorted(crew.posts)))
             killed += 1
         wanted = 3 * ground.cases
-        crew.until(
-            "everything is referred and delivered",
-            lambda: watch.count("select count(*) from delivery") >= wanted and not watch.left(),  # in this order
-            PATIENCE_S,
-        )
+        crew.until("everything is referred and delivered", partial(watch.over, wanted), PATIENCE_S)
         watch.close()
         return result("at random", crew, began, wanted, place.lease_s + watch.longest_s)
 
