@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.sql import SQL, Literal
 from psycopg.types.array import ListBinaryDumper
@@ -29,6 +30,9 @@ PATIENCE_S, AWAY_S = 10.0, 0.1
 """How long a connection is waited for; and when the last one broke or did not come: partners are told soon."""
 CONNECT_S, RECONNECT_S = 5.0, 2.0
 """For how long one connection, and the pool by itself, try; a pool that waited ever longer would miss the return."""
+
+GONE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+"""A machine that went without a word is noticed after 20 s, sooner than a lease ends; libpq would wait for hours."""
 
 _AWAY = (
     psycopg.OperationalError,
@@ -73,6 +77,7 @@ def opened(conninfo: str, most: int, idle_s: float) -> Pool:
     options += f" -c idle_in_transaction_session_timeout={idle_s * 1000:.0f}"
     # we say ourselves: begin; and every statement is one of a file, worth planning once
     session = {"options": options, "autocommit": True, "prepare_threshold": 0, "connect_timeout": int(CONNECT_S)}
+    session |= {name: value for name, value in GONE.items() if name not in conninfo_to_dict(conninfo)}
     pool = Pool(
         conninfo,
         min_size=1,

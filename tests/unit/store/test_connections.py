@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
+from gateway.config import Settings
 from gateway.errors import StoreUnavailable, TooBusy
 from gateway.store import connections, health
 from gateway.store.postgres import PostgresStore
@@ -42,3 +43,16 @@ def test_a_pool_without_a_database_is_away_and_not_busy(store: PostgresStore) ->
     with pytest.raises(StoreUnavailable) as away, store.unit():
         pass
     assert (type(away.value), store._pool.away) == (StoreUnavailable, True)
+
+
+def test_a_database_whose_machine_has_gone_is_noticed_sooner_than_a_lease_ends_unless_its_address_says_when(
+    store: PostgresStore, database: str
+) -> None:
+    """Nobody says that a machine has gone: without this, whoever waits for an answer of it waits for hours."""
+    apart = "&" if "?" in database else "?"
+    other = PostgresStore(f"{database}{apart}tcp_user_timeout=3000", leaves(), most=1)
+    with closing(other), store.transaction() as usual, other.transaction() as told:
+        said, heard = usual.info.get_parameters(), told.info.get_parameters()
+    probing_s = int(said["keepalives_idle"]) + int(said["keepalives_interval"]) * int(said["keepalives_count"])
+    assert max(probing_s, int(said["tcp_user_timeout"]) / 1000) < Settings().lease_s
+    assert heard == said | {"tcp_user_timeout": "3000"}
