@@ -155,7 +155,7 @@ def _judged(world: World, leg: LegRow, told: Sequence[FactRow], record: Mapping[
 
 
 def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[WorkItem]:
-    """A request ends when every leg of it is terminal; where nobody was placed, the Job Coordinator decides."""
+    """A request ends when every leg of it is terminal; where nobody was placed, the Job Coordinator decides, once."""
     ended = [leg for leg in legs if leg.status in _CLOSED]
     requests: dict[tuple[str, str], list[LegRow]] = {(leg.case_no, leg.request_no): [] for leg in ended}
     for leg in unit.legs.of_cases(sorted({case_no for case_no, _ in requests})) if ended else ():
@@ -163,9 +163,9 @@ def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[Wo
             requests[leg.case_no, leg.request_no].append(leg)
     over = {key: legs for key, legs in sorted(requests.items()) if all(leg.status in _CLOSED for leg in legs)}
     placed = {key: any(leg.status == Status.COMPLETED for leg in legs) for key, legs in over.items()}
-    unit.legs.end_requests({no: "completed" if good else "revoked" for (_, no), good in placed.items()})
-    now = world.clock.now()
-    return [WorkItem("not-placed", None, *key, None, None, now) for key, good in placed.items() if not good]
+    new = unit.legs.end_requests({no: "completed" if good else "revoked" for (_, no), good in placed.items()})
+    in_vain, now = [key for key, good in placed.items() if not good and key[1] in new], world.clock.now()
+    return [WorkItem("not-placed", None, *key, None, None, now) for key in in_vain]
 
 
 _CLOSED = frozenset(str(status) for status in TERMINAL)

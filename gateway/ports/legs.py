@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -89,6 +89,6 @@ class Legs(Protocol):
         """Remember at which revision of their cases these legs, by their numbers, were called back."""
         ...
 
-    def end_requests(self, statuses: Mapping[str, str]) -> None:
-        """Give requests their last status: completed or revoked."""
+    def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:
+        """Give requests their last status: completed or revoked; returns those that had another."""
         ...

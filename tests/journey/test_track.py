@@ -18,6 +18,7 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.config import Settings
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.track import end_checks
+from gateway.journey.work import done, look
 from gateway.ports import LegRow, UpdateRow
 from tests.journey.world import (
     DAY,
@@ -171,6 +172,18 @@ def test_several_partners_of_one_case_are_judged_each_for_itself(scene: Scene) -
     assert {u["ref_no"] for u in updates(scene)} == {leg.ref_no for leg in legs.values()}
     assert [r["status"] for r in scene.rows("referral")] == ["revoked"]
     assert [w["kind"] for w in scene.rows("work_item")] == ["not-placed"]
+
+
+def test_that_nobody_was_placed_is_a_persons_once_whatever_is_added_later(scene: Scene) -> None:
+    leg = scene.referred(a_case(entry={"services": {"KEIS": ["01"]}}))["KEIS"]
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START, Kind.CLOSE_UNPLACED), start=1):
+        scene.say(leg, kind, seq)
+    scene.track()
+    [item] = look(scene.world, by="kim.0417", kind="not-placed")
+    done(scene.world, item.number, by="kim.0417")
+    assert scene.say(leg, Kind.SEARCH, 4).status == 409  # it has used up its number, and changed nothing else
+    scene.track()
+    assert look(scene.world, by="kim.0417", kind="not-placed") == []
 
 
 def test_a_request_is_completed_when_its_last_leg_ends_and_one_was_placed(scene: Scene) -> None:

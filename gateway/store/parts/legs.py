@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any
 
@@ -70,7 +70,6 @@ class Legs(Part):
             told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]
             _SQL.mark_recalled(self._c, rows=as_json(told))
 
-    def end_requests(self, statuses: Mapping[str, str]) -> None:
-        if statuses:
-            told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]
-            _SQL.end_requests(self._c, rows=as_json(told))
+    def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:
+        told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]
+        return {request_no for (request_no,) in _SQL.end_requests(self._c, rows=as_json(told))} if told else set()

@@ -69,6 +69,7 @@ order by l.ref_no limit :limit for update of l;
 -- name: mark_recalled!
 update leg set recalled = r.recalled from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 
--- name: end_requests!
+-- name: end_requests
+-- Returns those that had another status.
 update referral set status = r.status from json_populate_recordset(null::referral, :rows) r
-where referral.request_no = r.request_no;
+where referral.request_no = r.request_no and referral.status <> r.status returning referral.request_no;

@@ -101,3 +101,11 @@ def test_a_leg_is_called_back_once_for_each_revision_of_its_case(store: Store) -
         unit.cases.save([CaseChange(barred._replace(revision=2), "U", None)])
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no, leg(2).ref_no]
         assert unit.legs.get(leg(1).ref_no) == leg(1)
+
+
+def test_requests_that_have_a_status_already_are_not_given_it_again(store: Store) -> None:
+    no = request_row().request_no
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg()])
+        given = [unit.legs.end_requests(one) for one in ({no: "revoked"}, {no: "revoked"}, {no: "completed"}, {})]
+    assert given == [{no}, set(), {no}, set()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 
 from gateway.errors import Interfered
@@ -63,6 +63,7 @@ class Legs(Part):
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
         self.s.recalled |= revisions
 
-    def end_requests(self, statuses: Mapping[str, str]) -> None:
-        for request_no, status in statuses.items():
-            self.s.referrals[request_no] = self.s.referrals[request_no]._replace(status=status)
+    def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:
+        others = {no: row for no, row in self.s.referrals.items() if statuses.get(no, row.status) != row.status}
+        self.s.referrals |= {no: row._replace(status=statuses[no]) for no, row in others.items()}
+        return others.keys()
