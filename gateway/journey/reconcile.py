@@ -35,6 +35,7 @@ AGAIN = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timede
 """A partner that did not answer is asked again after these waits, the last one for ever."""
 TOLD_AFTER = 3
 """A person is told when a partner was asked so often in vain."""
+MOST_PARTNERS = 500
 MONTH = 30
 """Days; no manifest is accepted that is older."""
 DIFFER, UNANSWERED, BROKEN_CHAIN = "books-differ", "books-unanswered", "books-chain"
@@ -205,16 +206,19 @@ def _outgoing(world: World, row: ReconciliationRow) -> Outgoing:
 
 
 def _put_off(world: World, row: ReconciliationRow, why: str) -> Reconciled:
-    """Nothing was compared: ask again later, with the same list; after a while a person is told, once."""
+    """Nothing was compared: ask again later, with the same list; after a while a person is told, until one was."""
     now = world.clock.now()
     later = row._replace(tries=row.tries + 1, why=why, next_at=now + AGAIN[min(row.tries, len(AGAIN) - 1)])
     with world.store.unit(row.partner) as unit:
         unit.reconciliation.keep(later)
-        if later.tries == TOLD_AFTER:
-            unit.end_work(UNANSWERED, row.partner, now)
+        if later.tries >= TOLD_AFTER and not _told(unit, row.partner):
             unit.add_work([WorkItem(UNANSWERED, why, None, None, row.partner, None, now)])
         unit.commit(_event(world, "books.compared", row).refused(why))
     return Reconciled(row.partner, row.day, why)
+
+
+def _told(unit: Unit, partner: str) -> bool:
+    return any(one.item.partner == partner for one in unit.open_work(UNANSWERED, MOST_PARTNERS))
 
 
 # ── 3 both ───────────────────────────────────────────────────────────────────────────────────────────────────────────

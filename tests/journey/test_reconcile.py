@@ -248,6 +248,25 @@ def test_an_answer_that_is_no_list_changes_nothing_and_the_same_list_goes_again(
     assert work(scene) == [("books-unanswered", why, True)]
 
 
+def test_a_day_that_stays_unanswered_is_work_again_though_another_was_answered(scene: Scene, books: Books) -> None:
+    day = sealed_on(scene)
+    begins = int(datetime(day.year, day.month, day.day, tzinfo=KST).timestamp())
+
+    def not_that_day(partner: Partner, message: Outgoing) -> Said:
+        that_day = lists.read(message.body.decode()).since == begins
+        return Said("after", 413, b"", "HTTP 413") if that_day else books.answer(partner, message)
+
+    scene.partners["KEIS"].list_of = not_that_day
+    the_night_after(scene, day, nights=2)
+    for _ in range(TOLD_AFTER):
+        assert compared(scene, day).why == "http-413"
+    assert compared(scene, day + DAY).agreed
+    assert work(scene) == [("books-unanswered", "http-413", True)]
+    for _ in range(2):
+        assert compared(scene, day).why == "http-413"
+    assert [over for *_, over in work(scene)] == [True, False]
+
+
 def test_lists_of_each_side_are_a_chain_and_a_link_that_is_missing_is_work(scene: Scene, books: Books) -> None:
     day = sealed_on(scene)
     the_night_after(scene, day)
