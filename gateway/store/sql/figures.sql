@@ -107,6 +107,10 @@ select count(*) from rtw_update where file_seq is null;
 -- name: figure_oldest_update
 select coalesce(extract(epoch from now() - min(at)), 0)::float8 from rtw_update where file_seq is null;
 
+-- name: figure_files_unwritten
+-- Files that updates were put into, and that are not safely on disk.
+select count(*) from rtw_file where written_at is null;
+
 -- name: figure_book_differences
 -- Messages on which our books and a partner's differ.
 select p.partner, count(d.mid)

@@ -151,6 +151,8 @@ def test_clocks_of_legs_and_retention_run_on_business_days(
         "insert into rtw_update (ref_no, update_no, case_no, content, at)"
         " values ('R3', 1, 'c', '', now() - interval '900 s')"
     )
+    for seq, written in ((1, now()), (2, None)):
+        books.execute("insert into rtw_file values (%s, %s, null, %s)", (TODAY, seq, written))
     seen = read(postgres_store)
     assert seen["gateway_legs_overdue"][("KEIS", "first-answer")] == 1
     assert seen["gateway_legs_overdue"][("KEIS", "result")] == 1
@@ -158,6 +160,7 @@ def test_clocks_of_legs_and_retention_run_on_business_days(
     assert seen["gateway_retention_checks_overdue"] == {("P1M",): 1, ("P3M",): 0, ("P6M",): 0, ("P12M",): 0}
     assert seen["gateway_writeback_waiting"] == {(): 1}
     assert seen["gateway_writeback_oldest_waiting_seconds"][()] == pytest.approx(900, abs=5)
+    assert seen["gateway_writeback_files_unwritten"] == {(): 1}
 
 
 def test_files_records_cases_and_keys_are_counted(postgres_store: PostgresStore, books: psycopg.Connection) -> None:
