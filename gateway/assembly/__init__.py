@@ -54,7 +54,7 @@ from gateway.journey.world import US, Knowledge, Limits, World, never
 from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Round, Unobserved, Wake, nobody, nothing
 from gateway.sealing.keys import to_jwk
 from gateway.store import health
-from gateway.store.embedded import embedded_postgres
+from gateway.store.embedded import embedded_postgres, require_made
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
 from gateway.store.keyfiles import kept_key, later_secrets, log_key, own_key, pairwise_secret, vault_secret
@@ -333,8 +333,13 @@ def replace_secret(books: Books, by: str) -> int:
 
 @contextmanager
 def open_books(settings: Settings) -> Iterator[Books]:
-    """Open the store alone, of a database that is there and migrated. Raises SchemaTooOld or SchemaTooNew."""
+    """Open the store alone, of a database that is there and migrated.
+
+    Raises StoreUnavailable, SchemaTooOld or SchemaTooNew.
+    """
     with ExitStack() as stack:
+        if settings.database_url is None:
+            require_made(settings.home)
         url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
         require_fit(url)
         store = PostgresStore(url, _leaves(settings, os.urandom), most=4)

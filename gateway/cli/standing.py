@@ -78,7 +78,7 @@ def look(settings: Settings) -> Standing:
             with books.store.unit() as unit:
                 counts = dict(unit.counts())
     except StoreUnavailable as away:
-        because = because or [away.sentence]
+        because = because or [": ".join(filter(None, (away.sentence, away.detail)))]
     return Standing(processes, state.get("url"), ready, because, lines, counts)
 
 

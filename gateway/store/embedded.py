@@ -78,6 +78,12 @@ def embedded_postgres(home: Path) -> Iterator[str]:
             server.cleanup()
 
 
+def require_made(home: Path) -> None:
+    """Raises StoreUnavailable when no server has its data in this home yet."""
+    if not (home / "postgres" / "PG_VERSION").exists():
+        raise StoreUnavailable("there is none here yet")
+
+
 def postmaster(home: Path) -> int:
     """The process of the server of this home, 0 when none runs."""
     try:

@@ -72,6 +72,13 @@ def test_a_database_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -
     assert len(found.processes) == 3
 
 
+def test_a_home_without_a_database_is_looked_at_and_stays_without_one(tmp_path: Path) -> None:
+    found = standing.look(Settings(home=tmp_path))
+    assert (found.ready, found.counts) == (None, None)
+    assert "nothing is up in this home; the database cannot be reached: there is none here yet" in shown(found)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_in_a_home_that_is_up_its_own_database_is_asked(tmp_path: Path) -> None:
     up(tmp_path, database_url="postgresql://there")
     assert running.at_home(Settings(home=tmp_path)).database_url == "postgresql://there"
