@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import orjson
 
@@ -50,7 +50,7 @@ class Supervisor:
         self._logs, self._file = used.home / "logs", state_file(used.home)
         self._stop = threading.Event()
         self._children: list[Child | Postgres] = []
-        self._ready = False
+        self._ready = self._unsaid = False
         self._stores: dict[str, str] = {}
 
     def run(self) -> None:
@@ -185,9 +185,12 @@ class Supervisor:
 
     # ── while it runs ────────────────────────────────────────────────────────────────────────────────────────────────
     def _look(self) -> None:
-        changed = [child.name for child in self._children if child.look(self._logs)]
-        if changed:
-            self._write()
+        """Start again who died. That the home has no room to say so stops nobody: it is said at the next look."""
+        again = [child.name for child in self._children if child.look(self._logs)]
+        self._unsaid |= bool(again)
+        with suppress(OSError):
+            if self._unsaid:
+                self._write()
 
     def _write(self) -> None:
         said = {
@@ -199,6 +202,7 @@ class Supervisor:
             "children": [described(child.name, child.pid) for child in self._children],
         }
         wholefile.write(self._file, orjson.dumps(said))
+        self._unsaid = False
 
     def _down(self) -> None:
         """Everybody side by side, then the broker; PostgreSQL is the last."""

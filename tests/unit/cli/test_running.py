@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
 
 from gateway.cli import pretend, running
+from gateway.cli.child import Child
 from gateway.cli.supervisor import Supervisor
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid, StoreUnavailable
@@ -67,6 +69,30 @@ def test_nobody_is_supervised_twice_in_one_home(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="is up already"):
         Supervisor(settings, 1, never).run()
     assert running.is_up(tmp_path)
+
+
+class Reborn:
+    """A child that died once and runs again."""
+
+    name, pid = "door", US
+
+    def __init__(self) -> None:
+        self.changes = [True]
+
+    def look(self, logs: Path) -> bool:
+        return bool(self.changes) and self.changes.pop()
+
+
+def test_a_home_without_room_stops_nobody_and_says_who_runs_as_soon_as_it_can(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    up = Supervisor(Settings(home=tmp_path / "home", port=1), 1, lambda words, known: 1)
+    up._children.append(cast(Child, Reborn()))
+    up._look()  # there is no such folder, and a file in its way
+    (tmp_path / "home").unlink()
+    up._look()
+    state = running.read_state(tmp_path / "home")
+    assert state is not None
+    assert [one["pid"] for one in state["children"]] == [US]
 
 
 def test_a_family_is_a_process_and_what_it_started() -> None:
