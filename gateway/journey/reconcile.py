@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from gateway.errors import ReconcileRefused, SealRefused
+from gateway.errors import GatewayError, ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.world import KST, US, World
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
@@ -59,10 +59,19 @@ class Reconciled(NamedTuple):
 
 
 def reconcile_due(world: World) -> int:
-    """Reconcile every day that is due with every partner in its service hours; returns how many were compared."""
-    now = world.clock.now()
-    open_now = [partner for partner in sorted(world.channels) if world.know.opens_at(partner, now) <= now]
-    return sum(_due(world, partner, now) for partner in open_now)
+    """Reconcile every day that is due with every partner in its service hours; returns how many were compared.
+
+    One with whom it breaks keeps no other waiting; when all had their turn the gravest error is raised.
+    """
+    now, done, errors = world.clock.now(), 0, list[Exception]()
+    for partner in sorted(world.channels):
+        try:
+            done += _due(world, partner, now) if world.know.opens_at(partner, now) <= now else 0
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+    if errors:
+        raise min(errors, key=lambda one: isinstance(one, GatewayError))
+    return done
 
 
 def _due(world: World, partner: str, now: datetime) -> int:

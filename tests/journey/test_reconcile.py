@@ -353,6 +353,17 @@ def test_a_partner_that_cannot_answer_is_left_alone_for_a_while_and_others_are_n
     assert len(scene.partners["KEAD"].asked) == 2
 
 
+def test_a_partner_with_whom_it_breaks_keeps_no_other_waiting(scene: Scene, books: Books) -> None:
+    def breaks(partner: Partner, message: Outgoing) -> Said:
+        raise RuntimeError
+
+    scene.partners["KEAD"].list_of = breaks  # the first in the round
+    the_night_after(scene, sealed_on(scene))
+    with pytest.raises(RuntimeError):
+        reconcile_due(scene.world)
+    assert [row["partner"] for row in scene.rows("reconciliation") if row["theirs"]] == ["KEIS"]
+
+
 SHUT: dict[str, dict[str, Any]] = {
     "gate": {"gate": "paused", "gate_reason": "incident", "gate_by": "kim.0417", "gate_at": NOON},
     "breaker": {"breaker": "open", "why": "silent", "failures": 5, "due_at": NOON},
