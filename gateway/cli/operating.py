@@ -11,9 +11,10 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
+from gateway.documents.strict_json import reread
 from gateway.journey import look, replay
 from gateway.journey.gate import Gate, Reason, turn
-from gateway.ports import DeadRow, LineRow, Unit
+from gateway.ports import AttemptRow, DeadRow, LineRow, Unit
 
 partners = typer.Typer(no_args_is_help=True, help="the lines to partners")
 dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an officer")
@@ -105,7 +106,7 @@ def dead_show(mid: Annotated[str, typer.Argument(help="id of the message")], by:
         raise typer.BadParameter("no such message is dead")
     row, attempts = found
     if as_json:
-        print_json(_plain_dead(row) | {"tries": [a._asdict() for a in attempts]})
+        print_json(_plain_dead(row) | {"tries": [plain_attempt(a) for a in attempts]})
         return
     _show_dead([row], as_json=False)
     table = Table("began", "ended", "phase", "status", "result", "why", box=None)
@@ -159,6 +160,11 @@ def _show_dead(found: Sequence[DeadRow], *, as_json: bool) -> None:
 
 def _plain_dead(row: DeadRow) -> dict[str, Any]:
     return row._asdict() | {"body_sha256": row.body_sha256.hex()}
+
+
+def plain_attempt(row: AttemptRow) -> dict[str, Any]:
+    """A try for `--json`; what is kept of its head is JSON itself."""
+    return row._asdict() | {"head": reread(row.head) if row.head else None}
 
 
 def _cell(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.cli.operating import plain_attempt
+from gateway.cli.screen import print_json
+from gateway.documents import strict_json
 from gateway.errors import NotFit
+from gateway.ports import AttemptRow
+from gateway.sealing import heads
+from gateway.sealing.heads import Head
 
 Say = Callable[[str], Any]
 
@@ -65,3 +72,13 @@ def test_in_a_database_that_only_reads_nothing_is_shown_and_it_is_said_why(say: 
     result = say("status cases --ndjson")
     assert (isinstance(result.exception, NotFit), result.stdout) == (True, "")
     assert "the database only reads" in str(result.exception)
+
+
+def test_the_head_of_an_attempt_is_shown_as_what_it_is(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    head = heads.keep(Head("POST", "https://keis.example/messages", "application/json", "sig1=()", "sig1=:AA==:", 503))
+    tried = AttemptRow("KEIS", "m", 1, "after", 503, None, "server", at, at, head)
+    print_json([plain_attempt(tried), plain_attempt(tried._replace(head=None))])
+    said = [one["head"] for one in strict_json.reread(capfdbinary.readouterr().out)]
+    assert said == [["POST", "https://keis.example/messages", *said[0][2:]], None]
+    assert said[0][5] == 503
