@@ -72,7 +72,7 @@ class Reconciliation(Protocol):
         ...
 
     def last_answer(self, partner: str) -> str | None:
-        """The newest list of the partner's that was compared."""
+        """The list of the partner's that was compared last."""
         ...
 
     def of_days(self, partner: str, first: date, last: date) -> Sequence[ReconciliationRow]:

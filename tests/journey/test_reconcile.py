@@ -281,6 +281,17 @@ def test_lists_of_each_side_are_a_chain_and_a_link_that_is_missing_is_work(scene
     assert [item[0] for item in work(scene) if item[0] == "books-chain"] == ["books-chain"]
 
 
+def test_a_day_that_is_answered_late_is_a_link_of_the_chain_where_it_was_answered(scene: Scene, books: Books) -> None:
+    day, partner = sealed_on(scene), scene.partners["KEIS"]
+    the_night_after(scene, day, nights=3)
+    partner.list_of = lambda partner, message: Said("attempt", None, None, "no answer in time")
+    assert compared(scene, day).why == "unreachable"
+    partner.list_of = books.answer
+    for later in (day + DAY, day, day + 2 * DAY):
+        assert compared(scene, later).agreed
+    assert work(scene) == []
+
+
 def test_dying_after_the_partner_answered_leaves_the_list_and_the_answer_comes_again(
     scene: Scene, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

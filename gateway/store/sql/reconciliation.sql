@@ -32,7 +32,9 @@ select list_id::text, partner, day, ours, stated_at, next_at, theirs, compared_a
 from reconciliation where partner = :partner and (:day::date is null or day = :day) order by no desc limit 1;
 
 -- name: last_answer$
-select theirs from reconciliation where partner = :partner and theirs is not null order by no desc limit 1;
+-- A day may be answered after a later one.
+select theirs from reconciliation where partner = :partner and theirs is not null
+order by compared_at desc, no desc limit 1;
 
 -- name: keep_list!
 insert into reconciliation (list_id, partner, day, ours, stated_at, next_at, theirs, compared_at, tries, why, waiting,

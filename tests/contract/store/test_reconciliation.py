@@ -89,6 +89,15 @@ def test_of_each_day_there_is_the_newest_list_that_was_answered(store: Store) ->
         assert unit.reconciliation.of_days("KEAD", DAY, tomorrow) == []
 
 
+def test_the_last_answer_is_the_one_that_was_compared_last(store: Store) -> None:
+    late, early = NOW + timedelta(hours=2), NOW + timedelta(hours=1)
+    with store.unit("KEIS") as unit:
+        unit.reconciliation.keep(a_list(1, theirs="late", compared_at=late))
+        unit.reconciliation.keep(a_list(2, DAY + timedelta(days=1), theirs="early", compared_at=early))
+        unit.reconciliation.keep(a_list(3, DAY + timedelta(days=2)))
+        assert unit.reconciliation.last_answer("KEIS") == "late"
+
+
 def test_days_are_due_from_the_first_message_until_they_are_settled(store: Store) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     later = NOW + timedelta(days=9)

@@ -55,7 +55,8 @@ class Reconciliation(Part):
         return [found[day] for day in sorted(found)]
 
     def last_answer(self, partner: str) -> str | None:
-        return next((row.theirs for row in reversed(self._lists(partner)) if row.theirs), None)
+        answered = [(row.compared_at, n, row.theirs) for n, row in enumerate(self._lists(partner)) if row.compared_at]
+        return max(answered)[2] if answered else None
 
     def keep(self, row: ReconciliationRow) -> None:
         before = self.s.lists.get(row.list_id, row)
