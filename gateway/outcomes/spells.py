@@ -7,6 +7,7 @@ Rules:
   evidence, or equally strong and later, saw the worker at work after that day.
 * An end that lies in the future is a plan, not an end. Loss codes that are no loss of a job are ignored.
 * What a registry shows is up to 45 days old; it proves work until then, not until today.
+* Whoever tells the last day worked says that the worker was at work on that day.
 
 Refuses to decide whether a spell counts as employment: that is a definition's business.
 """
@@ -198,17 +199,25 @@ def _end_told(fact: OutcomeFact, lens: _Lens, stayed: frozenset[str]) -> _End | 
 def _seen_in_job(fact: OutcomeFact, lens: _Lens) -> Sight:
     job = fact.employment
     start = job.start if job else fact.happened_on
-    told = fact.happened_on - lens.lag if fact.evidence is Evidence.E1 else fact.happened_on
+    told = _earlier(fact.happened_on, lens.lag) if fact.evidence is Evidence.E1 else fact.happened_on
     if job and job.end and job.end <= fact.happened_on:
         told = job.end
     return Sight(max(start, told), fact.evidence, fact.happened_on, fact.mid)
 
 
+def _earlier(day: date, lag: timedelta) -> date:
+    """The day `lag` before `day`, whatever year a partner wrote."""
+    return day - lag if day - date.min >= lag else date.min
+
+
 def _seen_told(fact: OutcomeFact, stayed: frozenset[str]) -> Sight | None:
     told = fact.retention
-    if told is None or told.result not in stayed:
+    if told is None:
         return None
-    return Sight(told.checked_on or fact.happened_on, _level(fact, told), fact.happened_on, fact.mid)
+    on = told.checked_on or fact.happened_on if told.result in stayed else told.last_day_worked
+    if on is None or (told.result not in stayed and on > fact.happened_on):
+        return None
+    return Sight(on, _level(fact, told), fact.happened_on, fact.mid)
 
 
 def _level(fact: OutcomeFact, told: Retention) -> Evidence:

@@ -78,6 +78,33 @@ def test_the_last_day_worked_must_reach_the_milestone() -> None:
         assert at(build.judged(spell, as_of="2027-03-06"), "P6M").result == expected
 
 
+@pytest.mark.parametrize(
+    ("last", "sixth"),
+    [
+        ("2027-02-28", "not-employed"),
+        ("2027-03-01", "retained-same-employer"),
+        ("2027-03-10", "retained-same-employer"),
+    ],
+)
+def test_who_says_no_and_tells_the_last_day_worked_says_that_it_was_worked(last: str, sixth: str) -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    gone = build.asked(2, "2027-03-20", "P6M", "not-employed", "E2", last_day_worked=last)
+    verdict = build.judged(placed, gone, as_of="2027-03-21")
+    assert (at(verdict, "P3M").result, at(verdict, "P6M").result) == ("retained-same-employer", sixth)
+    assert (verdict.status, verdict.flags) == (RtwStatus.LEFT, ("employer-not-compared",))
+
+
+def test_a_last_day_that_is_only_planned_proves_no_work() -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    notice = build.asked(2, "2027-02-25", "P6M", "not-employed", "E2", last_day_worked="2027-03-02")
+    assert at(build.judged(placed, notice, as_of="2027-03-01"), "P6M").result == "unknown"
+
+
+def test_a_year_that_no_calendar_remembers_stops_no_judgement() -> None:
+    ancient = build.fact(1, "0001-01-05", "E1", job=build.job("0001-01-05"))
+    assert build.judged(ancient, as_of="2026-09-06").job is not None
+
+
 def test_a_loss_three_days_after_the_start_beats_the_partners_word() -> None:
     partner = build.fact(1, "2026-09-05", "E3", job=build.job())
     kept = build.asked(2, "2026-10-02", "P1M", "retained-same-job", "E3")
