@@ -1,9 +1,10 @@
 """Track: follow the worker after the placement, judge what the facts mean, and write it back to COMWEL.
 
 Rules: the judgement is derived from the facts of a leg by a versioned definition, never typed; an update that says
-nothing new is not written; a file to COMWEL is allocated in the database first, written after that, and a crash between
-the two writes the same bytes again; an update that does not fit into COMWEL's register is shown to a person and holds
-up no other.
+nothing new is not written; a leg is judged when it has changed, and again on the day on which time alone may make the
+judgement another (`gateway.outcomes.turns`); a file to COMWEL is allocated in the database first, written after that,
+and a crash between the two writes the same bytes again; an update that does not fit into COMWEL's register is shown to
+a person and holds up no other.
 Refuses to send the same update twice, and to judge by anything but stored facts.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import Refused
@@ -20,6 +21,7 @@ from gateway.journey.world import World
 from gateway.korea import SEVERE
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.outcomes.judgement import Judgement, Original, judge
+from gateway.outcomes.turns import next_turn, observed_on
 from gateway.outcomes.update import About, Written, next_update
 from gateway.ports import FactRow, LegRow, Unit, UpdateRow, WorkItem
 from gateway.referrals.states import TERMINAL, Status
@@ -39,7 +41,7 @@ MISSING_AFTER = timedelta(hours=24)
 def track(world: World) -> int:
     """One round; returns how much there was to do."""
     # 1 retention checks whose day has come are due
-    # 2 legs that changed are judged anew; what is new becomes an update
+    # 2 legs that changed, or whose day has come, are judged anew; what is new becomes an update
     # 3 updates are put into a file to COMWEL, and the file is written
     # beside the way: nonces too old to be replayed are forgotten, reports that wait in vain are shown to a person
     forget_nonces(world)
@@ -79,47 +81,58 @@ def end_checks(world: World) -> int:
 
 # ── 2 judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def judge_changed(world: World, most: int = MOST) -> int:
-    """Judge legs that changed since they were judged last."""
+    """Judge legs that changed since they were judged last, and those whose day has come."""
     with world.store.unit() as unit:
-        legs = unit.legs.untracked(most, _settled(world))
+        legs = unit.legs.untracked(most, _settled(world), world.clock.today())
         if not legs:
             return 0
-        updates, refused = _updates(world, unit, legs)
-        unit.facts.add_updates(updates)
-        unit.add_work([*refused, *_close_requests(world, unit, legs)])
-        unit.legs.mark_tracked(legs)
+        found = _judge(world, unit, legs)
+        unit.facts.add_updates(found.updates)
+        changed = [leg for leg in legs if leg.tracked < leg.version]
+        unit.add_work([*found.refused, *_close_requests(world, unit, changed)])
+        unit.legs.mark_tracked(legs, found.again)
         world.reached("outcome.judged")
-        unit.commit(world.event("outcomes.judged", PURPOSE, counts={"legs": len(legs), "updates": len(updates)}))
+        counts = {"legs": len(legs), "updates": len(found.updates)}
+        unit.commit(world.event("outcomes.judged", PURPOSE, counts=counts))
         return len(legs)
 
 
-def _updates(world: World, unit: Unit, legs: Sequence[LegRow]) -> tuple[list[UpdateRow], list[WorkItem]]:
-    """What these legs have to say anew, and what of it could not be written."""
+class _Found(NamedTuple):
+    """What legs have to say anew, what of it could not be written, and when each is judged again."""
+
+    updates: list[UpdateRow]
+    refused: list[WorkItem]
+    again: dict[str, date]
+
+
+def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     ref_nos = [leg.ref_no for leg in legs]
     records = unit.cases.records(sorted({leg.case_no for leg in legs}))
     last = unit.facts.last_updates(ref_nos)
     told: dict[str, list[FactRow]] = {}
     for fact in unit.facts.of(ref_nos):
         told.setdefault(fact.ref_no, []).append(fact)
-    found: list[UpdateRow] = []
-    refused: list[WorkItem] = []
+    found = _Found([], [], {})
     for leg in legs:
         if leg.ref_no not in told:
             continue
+        facts = _facts(told[leg.ref_no])
+        if turn := next_turn(facts, by=world.know.rtw, as_of=world.clock.today()):
+            found.again[leg.ref_no] = turn
         try:
-            update = _update(world, leg, told[leg.ref_no], last.get(leg.ref_no), records.get(leg.case_no))
+            update = _update(world, leg, facts, last.get(leg.ref_no), records.get(leg.case_no))
         except Refused as refusal:
-            refused.append(_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
+            found.refused.append(_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
         else:
-            found += [update] if update else []
-    return found, refused
+            found.updates.extend([update] if update else [])
+    return found
 
 
 def _update(
-    world: World, leg: LegRow, told: Sequence[FactRow], last: UpdateRow | None, record: bytes | None
+    world: World, leg: LegRow, facts: Sequence[OutcomeFact], last: UpdateRow | None, record: bytes | None
 ) -> UpdateRow | None:
     written = Written(last.update_no, reread(last.content)) if last else None
-    judgement = _judged(world, leg, told, reread(record) if record else {})
+    judgement = _judged(world, leg, facts, reread(record) if record else {})
     update = next_update(written, judgement, About(leg.case_no, leg.case_version, leg.ref_no, leg.partner))
     if update is None:
         return None
@@ -135,18 +148,22 @@ def _refused(world: World, case_no: str, ref_no: str, partner: str | None, refus
     return WorkItem("update-refused", refusal.code, case_no, ref_no, partner, None, world.clock.now())
 
 
-def _judged(world: World, leg: LegRow, told: Sequence[FactRow], record: Mapping[str, Any]) -> Judgement:
-    """What the facts of a leg mean today."""
+def _facts(told: Sequence[FactRow]) -> tuple[OutcomeFact, ...]:
     facts: tuple[OutcomeFact, ...] = ()
     for row in told:
         facts = supersede(facts, fact_of(reread(row.content), mid=row.mid))
+    return facts
+
+
+def _judged(world: World, leg: LegRow, facts: Sequence[OutcomeFact], record: Mapping[str, Any]) -> Judgement:
+    """What the facts of a leg mean today."""
     today, care_end = world.clock.today(), record.get("careEnd")
     return judge(
         facts,
         by=world.know.rtw,
         employed=world.know.employed,
         as_of=today,
-        observed_on=max((f.happened_on for f in facts), default=today),
+        observed_on=observed_on(facts, today),
         care_end=date.fromisoformat(care_end) if care_end else None,
         original=Original(brn=next(iter(record.get("employerBrn", ())), None), occupation=record.get("occupationKeco")),
         severe=record.get("disabDegree") == SEVERE if "disabDegree" in record else None,

@@ -76,7 +76,7 @@ class Handovers(Protocol):
     def mark_replaced(self, file_id: str) -> None: ...
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
-        """Keep versions that came too early; the same row twice is one."""
+        """Keep versions that came too early; the same row twice is one, as new as the newest file that says it."""
         ...
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:

@@ -70,12 +70,12 @@ class Legs(Protocol):
         """Write back; `version` is the version read. Raises Interfered when somebody was faster."""
         ...
 
-    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
-        """Legs that changed since their outcome was last judged and were not touched after `settled`; locked."""
+    def untracked(self, limit: int, settled: datetime, today: date) -> Sequence[LegRow]:
+        """Legs to judge; locked. They changed since and were not touched after `settled`, or their day has come."""
         ...
 
-    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
-        """Remember up to which version these legs were judged."""
+    def mark_tracked(self, legs: Sequence[LegRow], again: Mapping[str, date]) -> None:
+        """Remember up to which version these legs were judged, and by leg number on which day they are judged again."""
         ...
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:

@@ -109,7 +109,7 @@ def quiet(store: Store, clock: Clock) -> bool:
             return False
         if cases.to_judge(clock.business_now(), 1):
             return False
-        if unit.facts.checks_due(today) or legs.untracked(1, now):
+        if unit.facts.checks_due(today) or legs.untracked(1, now, today):
             return False
     with store.alone(JOURNEY) as mine, store.unit() as unit:  # file numbers are for one to take; undone with the unit
         return mine and unit.facts.allocate_file(today, 1, now) is None and not unit.facts.unwritten_files()

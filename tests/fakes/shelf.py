@@ -55,7 +55,7 @@ class Shelf:
 
     files: dict[str, HandoverFile] = field(default_factory=dict)
     quarantined: list[QuarantinedRow] = field(default_factory=list)
-    parked: dict[tuple[str, int, str], ParkedRow] = field(default_factory=dict)
+    parked: dict[tuple[str, int, str, str], ParkedRow] = field(default_factory=dict)
     cases: dict[str, CaseRow] = field(default_factory=dict)
     history: list[CaseChange] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)
@@ -63,6 +63,7 @@ class Shelf:
     referrals: dict[str, ReferralRow] = field(default_factory=dict)
     legs: dict[str, LegRow] = field(default_factory=dict)
     recalled: dict[str, int] = field(default_factory=dict)
+    judge_on: dict[str, date] = field(default_factory=dict)
     messages: dict[tuple[str, str, str], MessageRow] = field(default_factory=dict)
     deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
     attempts: list[AttemptRow] = field(default_factory=list)

@@ -11,6 +11,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from adapters.comwel.rtw_register import RtwFiles
@@ -20,6 +21,7 @@ from gateway.documents.strict_json import dumps, reread
 from gateway.journey.track import end_checks
 from gateway.journey.work import done, look
 from gateway.ports import LegRow, UpdateRow
+from gateway.worker.rounds import quiet
 from tests.journey.world import (
     DAY,
     PARTNERS,
@@ -193,6 +195,60 @@ def test_a_request_is_completed_when_its_last_leg_ends_and_one_was_placed(scene:
         scene.say(leg, Kind.DECLINE, 1)
         scene.track()
     assert [r["status"] for r in scene.rows("referral")] == ["completed"]
+
+
+def test_a_no_is_told_on_the_day_on_which_it_is_one_although_nobody_reports_again(scene: Scene) -> None:
+    leg = scene.referred(a_case())["KEIS"]
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START, Kind.CLOSE_UNPLACED), start=1):
+        scene.say(leg, kind, seq)
+    scene.track()
+    work = scene.rows("work_item")
+    scene.clock.day += 44 * DAY
+    assert scene.track() == 0
+    scene.clock.day += DAY
+    assert not quiet(scene.store, scene.clock)
+    scene.track()
+    assert [reread(u["content"])["status"] for u in updates(scene)] == ["pending", "not-returned"]
+    assert [len(rows_of(path)) for path in written(scene)] == [1, 1]
+    assert scene.rows("work_item") == work
+    scene.clock.day += 400 * DAY
+    assert scene.track() == 0
+
+
+def test_what_was_judged_before_the_day_was_kept_is_judged_once_more(real: Scene) -> None:
+    leg = real.referred(a_case())["KEIS"]
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START, Kind.CLOSE_UNPLACED), start=1):
+        real.say(leg, kind, seq)
+    real.track()
+    with psycopg.connect(real.store._pool.conninfo) as old:
+        old.execute("update leg set judge_on = default")
+    real.clock.day += 60 * DAY
+    real.track()
+    assert [reread(u["content"])["status"] for u in updates(real)] == ["pending", "not-returned"]
+    assert real.track() == 0
+
+
+def test_a_report_of_the_year_one_holds_up_no_other(scene: Scene) -> None:
+    legs = scene.referred(a_case())
+    scene.clock.day = START
+    for name in ("KEAD", "KEIS"):
+        for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+            assert scene.say(legs[name], kind, seq).status == 200
+        said = letter(legs[name], Kind.PLACED, 3, on=START, job=a_job(START))
+        if name == "KEAD":
+            said.document.update(_ancient(said.document))
+        assert scene.hear(said).status == 200
+    scene.track()
+    assert [u["ref_no"] for u in updates(scene)] == [legs["KEIS"].ref_no]
+    [work] = [w for w in scene.rows("work_item") if not w["kind"].startswith("outcome-")]
+    assert (work["kind"], work["code"], work["ref_no"]) == ("update-refused", "DOC-SCHEMA", legs["KEAD"].ref_no)
+
+
+def _ancient(said: Any) -> Any:
+    """The same report, all of it on the fifth day of the calendar, by the employment insurance."""
+    if isinstance(said, dict):
+        return {name: "고용보험" if name == "evidence" else _ancient(value) for name, value in said.items()}
+    return "0001-01-05" if said == START.isoformat() else said
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -53,11 +53,11 @@ class Legs(Part):
     def save(self, *legs: LegRow) -> None:
         write_down(self._c, legs=legs)
 
-    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
-        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled)]
+    def untracked(self, limit: int, settled: datetime, today: date) -> Sequence[LegRow]:
+        return [_leg(row) for row in _SQL.untracked(self._c, limit=limit, settled=settled, today=today)]
 
-    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
-        told = [{"ref_no": leg.ref_no, "version": leg.version} for leg in legs]
+    def mark_tracked(self, legs: Sequence[LegRow], again: Mapping[str, date]) -> None:
+        told = [{"ref_no": leg.ref_no, "version": leg.version, "judge_on": again.get(leg.ref_no)} for leg in legs]
         _SQL.mark_tracked(self._c, rows=as_json(told))
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:

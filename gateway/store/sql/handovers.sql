@@ -33,18 +33,24 @@ select * from unnest(:file_id::uuid[], :record_no::integer[], :case_no::text[], 
                      :raw::bytea[], :sha256::text[]);
 
 -- name: park*!
+-- The same word again is as new as the newest file that says it.
 insert into parked_record
     (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at, told_date, told_seq)
 values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_id, :record_no, :parked_at, :told_date,
         :told_seq)
-on conflict do nothing;
+on conflict (case_no, version, facts_sha256, change) do update set
+    facts = excluded.facts, file_id = excluded.file_id, record_no = excluded.record_no, parked_at = excluded.parked_at,
+    told_date = excluded.told_date, told_seq = excluded.told_seq
+where (coalesce(parked_record.told_date, '0001-01-01'), coalesce(parked_record.told_seq, 0))
+    <= (coalesce(excluded.told_date, '0001-01-01'), coalesce(excluded.told_seq, 0));
 
 -- name: parked
 select case_no, version, change, old_case_no, facts, facts_sha256, file_id::text, record_no, parked_at,
        told_date, told_seq,
        (select k.content from vault_key k where k.case_no = parked_record.case_no)
 from parked_record where case_no = any(:case_nos)
-order by case_no, version, told_date nulls first, told_seq nulls first, parked_at;
+order by case_no, version, told_date nulls first, told_seq nulls first, parked_at, record_no;
 
 -- name: unpark*!
-delete from parked_record where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256;
+delete from parked_record
+where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256 and change = :change;

@@ -42,14 +42,18 @@ from leg where ref_no = any(:ref_nos) order by ref_no for update;
 select ref_no, case_no from leg where ref_no = any(:ref_nos);
 
 -- name: untracked
--- Legs that changed since their outcome was last judged.
+-- Legs that changed since their outcome was last judged, or on whose day time alone may make it another.
 select ref_no, request_no, case_no, case_version, partner, person_id, state, status, business, services,
        legal_basis, consent_no, filler_no, answered, in_seq, first_answer_due, result_due, tracked, version, updated_at
-from leg where tracked < version and updated_at <= :settled order by ref_no limit :limit for update skip locked;
+from leg where ref_no = any(array(
+    (select ref_no from leg where tracked < version and updated_at <= :settled order by ref_no limit :limit)
+    union
+    (select ref_no from leg where tracked = version and judge_on <= :today order by judge_on limit :limit)))
+order by ref_no limit :limit for update skip locked;
 
 -- name: mark_tracked!
-update leg set tracked = r.version from json_populate_recordset(null::leg, :rows) r
-where leg.ref_no = r.ref_no and leg.tracked < r.version;
+update leg set tracked = greatest(leg.tracked, r.version), judge_on = r.judge_on
+from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 
 -- name: to_withdraw
 -- Open legs whose case may no longer be served, or not to their partner; those that were called back are when their case

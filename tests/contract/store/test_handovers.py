@@ -45,3 +45,20 @@ def test_what_waits_comes_in_the_order_of_the_files_that_speak_in_it(store: Stor
         unit.handovers.park(rows)
         found = unit.handovers.parked(["20260001000001"])
         assert found == [rows[2], rows[1], rows[3], rows[0]]
+
+
+def test_the_same_word_is_as_new_as_its_newest_file_and_a_deletion_of_the_same_content_waits_beside_it(
+    store: Store,
+) -> None:
+    def said(change: str, seq: int) -> ParkedRow:
+        day = date(2026, 11, 23)
+        return ParkedRow("20260001000001", 2, change, None, b"{}", "a" * 64, uid("f"), seq, NOW, day, seq)
+
+    with store.unit() as unit:
+        unit.handovers.park([said("U", 1)])
+        unit.handovers.park([said("D", 2)])
+        unit.handovers.park([said("U", 3)])
+        unit.handovers.park([said("D", 1)])
+        assert unit.handovers.parked(["20260001000001"]) == [said("D", 2), said("U", 3)]
+        unit.handovers.unpark([said("U", 3)])
+        assert unit.handovers.parked(["20260001000001"]) == [said("D", 2)]

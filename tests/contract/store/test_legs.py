@@ -56,13 +56,28 @@ def test_the_legs_of_cases_come_by_their_numbers(store: Store) -> None:
 def test_a_changed_leg_is_untracked_until_it_is_judged(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])
-        assert unit.legs.untracked(5, NOW - timedelta(seconds=1)) == []
-        found = unit.legs.untracked(5, NOW)
+        assert unit.legs.untracked(5, NOW - timedelta(seconds=1), DAY) == []
+        found = unit.legs.untracked(5, NOW, DAY)
         assert [x.ref_no for x in found] == [leg().ref_no]
-        unit.legs.mark_tracked(found)
-        assert unit.legs.untracked(5, NOW) == []
+        unit.legs.mark_tracked(found, {})
+        assert unit.legs.untracked(5, NOW, date.max) == []
         unit.legs.save(unit.legs.many([leg().ref_no])[leg().ref_no])
-        assert len(unit.legs.untracked(5, NOW)) == 1
+        assert len(unit.legs.untracked(5, NOW, DAY)) == 1
+
+
+def test_a_judged_leg_is_judged_again_on_its_day(store: Store) -> None:
+    tomorrow, before = DAY + timedelta(days=1), NOW - timedelta(seconds=1)
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD")])
+        found = unit.legs.untracked(5, NOW, DAY)
+        unit.legs.mark_tracked(found, {leg(1).ref_no: tomorrow})
+        assert unit.legs.untracked(5, NOW, DAY) == []
+        again = unit.legs.untracked(5, before, tomorrow)
+        assert [(x.ref_no, x.tracked, x.version) for x in again] == [(leg(1).ref_no, 1, 1)]
+        unit.legs.save(again[0])
+        assert unit.legs.untracked(5, before, tomorrow) == []  # it has changed, and waits until that has settled
+        unit.legs.mark_tracked(unit.legs.untracked(5, NOW, tomorrow), {})
+        assert unit.legs.untracked(5, NOW, tomorrow) == []
 
 
 @pytest.mark.parametrize(

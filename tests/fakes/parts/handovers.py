@@ -9,8 +9,16 @@ from gateway.ports import HandoverFile, ParkedRow, QuarantinedRow
 from tests.fakes.shelf import Part
 
 
-def _in_turn(row: ParkedRow) -> tuple[str, int, date, int, datetime]:
-    return row.case_no, row.version, row.told_date or date.min, row.told_seq or 0, row.parked_at
+def _told(row: ParkedRow) -> tuple[date, int]:
+    return row.told_date or date.min, row.told_seq or 0
+
+
+def _in_turn(row: ParkedRow) -> tuple[str, int, tuple[date, int], datetime, int]:
+    return row.case_no, row.version, _told(row), row.parked_at, row.record_no
+
+
+def _key(row: ParkedRow) -> tuple[str, int, str, str]:
+    return row.case_no, row.version, row.facts_sha256, row.change
 
 
 class Handovers(Part):
@@ -35,7 +43,8 @@ class Handovers(Part):
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
         for row in rows:
-            self.s.parked.setdefault((row.case_no, row.version, row.facts_sha256), row)
+            if _told(self.s.parked.get(_key(row), row)) <= _told(row):
+                self.s.parked[_key(row)] = row
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
         found = [row for row in self.s.parked.values() if row.case_no in case_nos]
@@ -43,4 +52,4 @@ class Handovers(Part):
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None:
         for row in rows:
-            self.s.parked.pop((row.case_no, row.version, row.facts_sha256), None)
+            self.s.parked.pop(_key(row), None)

@@ -38,12 +38,19 @@ class Legs(Part):
                 raise Interfered("a leg")
             self.s.legs[leg.ref_no] = leg._replace(version=leg.version + 1, tracked=known.tracked)
 
-    def untracked(self, limit: int, settled: datetime) -> Sequence[LegRow]:
-        changed = [leg for _, leg in sorted(self.s.legs.items()) if leg.tracked < leg.version]
-        return [leg for leg in changed if leg.updated_at <= settled][:limit]
+    def untracked(self, limit: int, settled: datetime, today: date) -> Sequence[LegRow]:
+        found = []
+        for ref_no, leg in sorted(self.s.legs.items()):
+            changed, day = leg.tracked < leg.version, self.s.judge_on.get(ref_no)
+            if leg.updated_at <= settled if changed else day and day <= today:
+                found.append(leg)
+        return found[:limit]
 
-    def mark_tracked(self, legs: Sequence[LegRow]) -> None:
+    def mark_tracked(self, legs: Sequence[LegRow], again: Mapping[str, date]) -> None:
         for leg in legs:
+            self.s.judge_on.pop(leg.ref_no, None)
+            if leg.ref_no in again:
+                self.s.judge_on[leg.ref_no] = again[leg.ref_no]
             known = self.s.legs[leg.ref_no]
             self.s.legs[leg.ref_no] = known._replace(tracked=max(known.tracked, leg.version))
 

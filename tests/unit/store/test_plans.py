@@ -45,6 +45,28 @@ def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(data
     assert "Seq Scan on case_record" not in plan
 
 
+LEGS = """
+    insert into referral (request_no, case_no, case_version, status, authored_at, authored_on)
+    values ('q', 'c', 1, 'active', now(), current_date);
+    insert into leg (ref_no, request_no, case_no, case_version, partner, person_id, state, status, services,
+                     legal_basis, first_answer_due, result_due, tracked, version, updated_at, judge_on)
+    select n::text, 'q', n::text, 1, 'KEIS', 'p', 's', 'completed', '{}', 'LB-02', current_date, current_date,
+           1, 1, now(), case when n % 50 = 0 then current_date + 30 end from generate_series(1, 20000) n;
+    analyze leg"""
+
+
+def test_whose_outcome_is_to_be_judged_is_found_without_reading_all_legs(database: str) -> None:
+    sql = STATEMENTS.untracked.sql
+    for n, name in enumerate(("limit", "settled", "today"), start=1):
+        sql = re.sub(f":{name}|%\\({name}\\)s", f"${n}", sql)
+    with psycopg.connect(database, options="-c app.partner=*") as connection:
+        connection.execute(LEGS)
+        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+    assert "leg_untracked" in plan
+    assert "leg_judged_again" in plan
+    assert "Seq Scan on leg" not in plan
+
+
 ACTS = """
     insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner, mid)
     select gen_random_uuid(), timestamptz '2026-01-01' + n * interval '1 minute',
