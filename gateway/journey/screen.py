@@ -1,22 +1,23 @@
 """Screen: every new revision of a case is judged by the rule set in force, and seats are allotted branch by branch.
 
 Rules: a decision is appended with its explanation, never overwritten; capacity is what the Job Coordinators on hand can
-carry; whoever waits competes again whenever something in the caseload changed.
+carry; whoever waits competes again whenever something in the caseload changed, also with those who have held a seat for
+as long as the rule set protects it.
 Refuses to decide by anything that is not in the rule set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from gateway.cases.allotment import Allotment, Holding, Result, allot
 from gateway.cases.caseload import in_force
-from gateway.cases.screening import Screening, screen
+from gateway.cases.screening import Gate, Screening, screen
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.world import World
-from gateway.ports import JudgedRow, ScreeningRow
+from gateway.ports import JudgedRow, ScreeningRow, Unit
 
 PURPOSE = "priority-screening"
 MOST = 20_000
@@ -24,7 +25,7 @@ MOST = 20_000
 
 def screen_cases(world: World, most: int = MOST) -> int:
     """Judge what is new; returns how many decisions were appended."""
-    # 1 what changed since it was last judged, and who waits for a seat
+    # 1 what changed since it was last judged, who waits for a seat, and who may lose his to them
     # 2 judge each case by itself
     # 3 allot the seats of every branch
     # 4 append the decisions, one event
@@ -33,13 +34,15 @@ def screen_cases(world: World, most: int = MOST) -> int:
         fresh = _judge(world, unit.cases.unscreened(most), today)  # 1, 2
         if not fresh:
             return 0
-        judged = _judge(world, unit.cases.waiting(), today) | fresh
-        rules, screenings = world.know.rules, [j.screening for j in judged.values()]
+        waiting = _judge(world, unit.cases.waiting(), today) | fresh
         held = [Holding(*seat) for seat in unit.cases.seats_held()]
+        judged = _contested(world, unit, held, waiting, today) | waiting
+        rules, screenings = world.know.rules, [j.screening for j in judged.values()]
         load = in_force(world.know.caseloads, today)
         seats = {branch: load.seats(branch, rules) for branch in {s.branch for s in screenings}}
         allotments = allot(screenings, seats, rules, current=held, today=today)  # 3
-        changed = _decisions(allotments, judged, fresh.keys(), today, now)
+        seated = {h.case_no for h in held}
+        changed = _decisions(allotments, judged, fresh.keys(), seated, today, now)
         unit.cases.screened(changed)  # 4
         unit.commit(world.event("cases.screened", PURPOSE, subject=rules.id, counts={"decisions": len(changed)}))
         return len(changed)
@@ -57,18 +60,34 @@ def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _J
     return {r.case_no: _Judged(r.revision, screen(reread(r.record or b"{}"), rules, today)) for r in rows}
 
 
+def _contested(
+    world: World, unit: Unit, held: Sequence[Holding], waiting: Mapping[str, _Judged], today: date
+) -> dict[str, _Judged]:
+    """Seats that somebody who waits may take: held long enough (hysteresis), in a branch where a candidate waits."""
+    seated = {h.case_no for h in held}
+    wanted = {
+        j.screening.branch for no, j in waiting.items() if no not in seated and j.screening.gate is Gate.CANDIDATE
+    }
+    tenure = timedelta(world.know.rules.selection.min_tenure_days)
+    found = unit.cases.look([h.case_no for h in held if h.branch in wanted and today - h.since >= tenure])
+    rows = [JudgedRow(row.case_no, row.revision, row.record) for row in found.values() if row.screened == row.revision]
+    return _judge(world, rows, today)
+
+
 def _decisions(
     allotments: Sequence[Allotment],
     judged: Mapping[str, _Judged],
     fresh: Set[str],
+    seated: Set[str],
     today: date,
     now: datetime,
 ) -> list[ScreeningRow]:
-    """What to append: every fresh case, and of those who waited the ones that wait no longer."""
+    """What to append: every fresh case, who waited and waits no longer, and who had a seat and has none any more."""
+    before = {no: Result.PRIORITY if no in seated else Result.WAITLIST for no in judged}
     return [
         _decision(a, judged[a.case_no], today, now)
         for a in allotments
-        if a.case_no in fresh or a.result is not Result.WAITLIST
+        if a.case_no in fresh or a.result is not before[a.case_no]
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from gateway.documents.strict_json import reread
 from gateway.journey.screen import screen_cases
 from tests.journey.world import TODAY, Scene, a_case, again, assert_nothing_personal
@@ -74,6 +76,24 @@ def test_who_waits_moves_up_when_a_seat_is_free_and_nobody_else_is_judged_anew(s
     assert new.pop(other.case_no) == "PRIORITY"
     [(moved_up, result)] = new.items()
     assert (moved_up in waited, result) == (True, "PRIORITY")
+
+
+@pytest.mark.parametrize(("days", "result"), [(89, "WAITLIST"), (90, "PRIORITY")])
+def test_a_much_better_case_takes_the_weakest_seat_once_that_was_held_long_enough(
+    scene: Scene, days: int, result: str
+) -> None:
+    weak = [a_case(n, jhGrdExpCd="14") for n in range(1, SEATS + 1)]
+    scene.hand_over(*weak)
+    screen_cases(scene.world)
+    scene.clock.day = TODAY + timedelta(days=days)
+    strong = a_case(99, jhGrdExpCd="01", brthDt=date(1960, 1, 1), wkrTpCd="02")
+    scene.hand_over(strong, base=scene.clock.day)
+    screen_cases(scene.world)
+    now = decisions(scene)
+    lost = [case.case_no for case in weak if now[case.case_no] != "PRIORITY"]
+    assert (now[strong.case_no], len(lost)) == (result, 1 if result == "PRIORITY" else 0)
+    assert len(scene.rows("screening")) == SEATS + 1 + len(lost)
+    assert screen_cases(scene.world) == 0
 
 
 def test_decisions_use_the_business_day_not_the_protocol_time(scene: Scene) -> None:
