@@ -247,7 +247,8 @@ class _Admission:
         if old is None or old.case_no == record.case_no:
             self._put_aside(record, MergeRefused.code, "oldWonbuNo")
             return False
-        self._changed(self._gone(old._replace(status="merged", merged_into=record.case_no), told), "M")
+        if not (told.resent and told.before(old.facts_date, old.facts_seq)):  # or a newer file spoke of it since
+            self._changed(self._gone(old._replace(status="merged", merged_into=record.case_no), told), "M")
         return True
 
     # ── the next revision ────────────────────────────────────────────────────────────────────────────────────────────

@@ -451,6 +451,34 @@ def test_of_what_waits_the_newest_counts_even_when_an_older_one_is_resent(scene:
     assert scene.case(first.case_no)["reason"] == "E-CONSENT"
 
 
+@pytest.mark.parametrize(
+    "newer", [again(a_case(), "U", consYn="N"), again(a_case(), "D")], ids=["no consent", "deleted"]
+)
+def test_the_newest_word_that_waits_counts_when_an_older_file_said_the_same(scene: Scene, newer: Invented) -> None:
+    waits = replace(newer, values={**newer.values, "chgTp": "U"})
+    scene.hand_over(waits, entries=())
+    scene.hand_over(again(waits, "U", consYn="Y", addr="다른 주소 1"), entries=())
+    scene.hand_over(newer, entries=())
+    scene.hand_over(a_case())
+    row = scene.case(a_case().case_no)
+    assert (row["verdict"], row["barred"]) == ("no-referral", True)
+    assert scene.rows("parked_record") == []
+
+
+def test_a_resend_merges_no_case_that_a_newer_file_spoke_of(scene: Scene) -> None:
+    stays, back = a_case(1), a_case(2)
+    merged = again(stays, "M", oldWonbuNo=back.case_no)
+    scene.hand_over(stays, back)
+    scene.hand_over(merged, entries=())
+    scene.hand_over(again(back, addr="다시 주소 2"), entries=())
+    [resent] = scene.hand_over(
+        again(merged, "M", addr="고친 주소 1"), entries=(), mode="R", original=2, seq=4, previous=3
+    )
+    assert resent.counts == {"M": 1}
+    assert scene.record(stays.case_no)["addrText"] == "고친 주소 1"
+    assert (scene.case(back.case_no)["status"], scene.case(back.case_no)["verdict"]) == ("live", "ok")
+
+
 def test_a_new_version_may_be_referred_again_a_correction_of_the_same_may_not(scene: Scene) -> None:
     case = a_case()
     scene.refer(case)
