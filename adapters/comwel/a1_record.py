@@ -10,7 +10,7 @@
 
 All findings are collected; the first in this order is the reason. What spoils one optional field only (telephone,
 region, postal code, occupation) leaves the field out with a data-quality note. A deletion (D) or cancellation (X) needs
-only its keys: what else is wrong in it does not stop it.
+only its keys: what else is wrong in it does not stop it, but for a resident number, which must not be kept.
 
 The row hash covers the record from `wonbuNo` on (not its number, not its change type), so that the same content has the
 same hash in every file. Bytes of a refused record are kept with resident numbers struck out, and hashed after that:
@@ -177,9 +177,9 @@ class Records:
 
 def _stops(finding: Finding, values: Mapping[str, str]) -> bool:
     """Whether a finding puts the record aside: a deletion or cancellation needs only its keys."""
-    if values.get("chgTp") not in ("D", "X") or finding.code not in ("E-DATE", "E-CODE"):
+    if values.get("chgTp") not in ("D", "X") or finding.code == "E-RRN":
         return True
-    return finding.field in ("wonbuNo", "wonbuVer")
+    return finding.field in (None, "wonbuNo", "wonbuVer")
 
 
 def _is_number(text: str) -> bool:

@@ -2,9 +2,10 @@
 
 1. The same date and number with other bytes: E-DUP (mode R with a number of its own replaces; nothing else does).
 2. A base date before the last good file's: E-ORDER. Resends keep the date of what they replace.
-3. Mode R: when the file `orgFileSeq` of that date was accepted it is replaced, and the file need follow nobody. When it
-   never was (it had been refused), the resend stands in for it and must follow like any other file. Either way its
-   records say what file `orgFileSeq` said: where a newer file spoke of a case, that stands (`gateway.journey.admit`).
+3. Mode R: when the file `orgFileSeq` of that date was accepted it is replaced, or the last resend that stands for it,
+   and the file need follow nobody. When it never was (it had been refused), the resend stands in for it and must follow
+   like any other file. Either way its records say what file `orgFileSeq` said: where a newer file spoke of a case, that
+   stands (`gateway.journey.admit`).
 4. `prvFileSeq` must be the number of the last good file: otherwise E-GAP. The very first file follows nobody: a gateway
    may begin in the middle of COMWEL's numbering.
 
@@ -42,7 +43,9 @@ def judge(head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
 
 
 def _original(head: FileHead, accepted: Sequence[HandoverFile]) -> HandoverFile | None:
+    if head.original_seq is None:
+        return None
     for file in reversed(accepted):
-        if (file.base_date, file.file_seq) == (head.base_date, head.original_seq):
+        if file.base_date == head.base_date and head.original_seq in (file.file_seq, file.stands_for):
             return file
     return None

@@ -183,8 +183,23 @@ def test_a_deletion_needs_only_its_keys(records: Records, line: Any, change: str
     assert isinstance(found, FactsRecord)
     assert found.change == change
     assert {"caseNo", "caseVersion", "provenance"} == found.facts.keys()
-    assert isinstance(_read(records, line(chgTp=change, addr="880101-1234567")), Problem)
-    assert isinstance(_read(records, line(chgTp=change, wonbuNo="1")), Problem)
+    harmless: tuple[dict[str, Any], ...] = (
+        {"korNm": b"\xb1\xe8\xff\xfe"},
+        {"pyImgm": b"12345678X"},
+        {"telNo": b"\xff"},
+    )
+    for spoilt in harmless:
+        found = _read(records, line(chgTp=change, **spoilt))
+        assert isinstance(found, FactsRecord)
+        assert {"caseNo", "caseVersion", "provenance"} == found.facts.keys()
+    stopping: tuple[dict[str, Any], ...] = (
+        {"addr": "880101-1234567"},
+        {"wonbuNo": "1"},
+        {"wonbuNo": b"2026000100000\xff"},
+        {"wonbuVer": b"0X1"},
+    )
+    for spoilt in stopping:
+        assert isinstance(_read(records, line(chgTp=change, **spoilt)), Problem)
 
 
 def test_a_merge_names_the_case_it_takes_over(records: Records, line: Any) -> None:

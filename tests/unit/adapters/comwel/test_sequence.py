@@ -57,6 +57,15 @@ def test_a_file_that_does_not_follow_is_refused(file: FileHead, accepted: list[H
     assert refused.value.place.file == file.name
 
 
+def test_what_was_sent_again_may_be_sent_again_under_the_number_of_the_first() -> None:
+    again = good(3)._replace(mode="R", stands_for=1)
+    accepted = [good(2), again, good(1, NEXT)]
+    assert judge(head(4, 0, DAY, "R", 1), accepted) == again.file_id
+    assert judge(head(4, 0, DAY, "R", 3), accepted) == again.file_id
+    with pytest.raises(HandoverRefused):
+        judge(head(2, 9, NEXT, "R", None), accepted)
+
+
 def test_a_resend_replaces_the_file_it_names_whatever_came_after() -> None:
     accepted = [good(1), good(2), good(1, NEXT)]
     assert judge(head(3, 0, DAY, "R", 2), accepted) == "id-23-2"
