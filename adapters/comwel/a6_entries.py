@@ -6,7 +6,8 @@
 3. What is left keeps to `schemas/comwel/a6/1.0.0.json`, which fixes keys and shapes (E-CODE). Values inside are judged
    field by field when the record is made (`gateway.cases.entry`): one wrong code must not cost a consent.
 
-A bad line is put aside alone, with resident numbers struck out. The hash of an entry is that of what is kept.
+A bad line is put aside alone, with resident numbers struck out, also those that only its escapes spell. The hash of an
+entry is that of what is kept.
 It refuses to read a line twice as long as the limit into memory, and to keep what it cut out.
 """
 
@@ -31,6 +32,7 @@ NAME = re.compile(r"RHB_JC_(\d{8})_(\d{5})\.ndjson")
 SCHEMA = "urn:comwel:schema:a6:1.0.0"
 LONGEST_LINE = 262_144
 _CASE_NO = re.compile(r"[0-9]{14}")
+_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[bfnrt/]")
 _HIDDEN = 32  # registration numbers cut out of one entry before it is put aside as a whole
 
 
@@ -148,7 +150,7 @@ def _remove(entry: dict[str, Any], path: list[str]) -> None:
 
 
 def _problem(line: bytes, number: int, reason: str, field: str | None, entry: dict[str, Any] | None) -> Problem:
-    raw = rrn.mask(line[:LONGEST_LINE], "utf-8")
+    raw = _masked(line[:LONGEST_LINE])
     case_no = str((entry or {}).get("caseNo", ""))
     return Problem(
         record_no=number,
@@ -158,3 +160,15 @@ def _problem(line: bytes, number: int, reason: str, field: str | None, entry: di
         raw=raw,
         sha256=hashlib.sha256(raw).hexdigest(),
     )
+
+
+def _masked(line: bytes) -> bytes:
+    """A line without resident numbers; one that holds a number only as JSON reads it is kept as it reads."""
+    raw = rrn.mask(line, "utf-8")
+    read = _ESCAPES.sub(_as_read, raw.decode("utf-8", "surrogateescape"))
+    return rrn.mask(read.encode("utf-8", "surrogateescape"), "utf-8") if rrn.find(read) else raw
+
+
+def _as_read(escapes: re.Match[str]) -> str:
+    written = escapes.group()
+    return bytes.fromhex(written.replace("\\u", "")).decode("utf-16-be", "replace") if written[1] == "u" else " "

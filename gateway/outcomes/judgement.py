@@ -13,6 +13,7 @@ Refuses to read a clock or to change a fact: the same facts, definition and day 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -33,8 +34,14 @@ _RETAINED = {
 }
 
 
+_KECO = re.compile(r"[0-9]{2,6}(?= |\Z)")
+
+
 class Original(NamedTuple):
-    """The job before the accident: the legal employer's business number, the occupation, other jobs held beside it."""
+    """The job before the accident: the legal employer's business number, the occupation, other jobs held beside it.
+
+    The occupation begins with its KECO code.
+    """
 
     brn: str | None = None
     occupation: str | None = None
@@ -191,9 +198,21 @@ def _derived(by: RtwDefinition, last: Spell | None, original: Original) -> str:
 
 
 def _same_job(job: Employment, original: Original) -> str | None:
+    """Compare KECO codes as far as both go: 82 and 821 are the same. A code and mere words cannot be compared."""
     if job.occupation is None or original.occupation is None:
         return None
-    return "Y" if job.occupation == original.occupation else "N"
+    told, before = _keco(job.occupation), _keco(original.occupation)
+    if told is None and before is None:
+        return "Y" if job.occupation == original.occupation else "N"
+    if told is None or before is None:
+        return None
+    return "Y" if told.startswith(before) or before.startswith(told) else "N"
+
+
+def _keco(occupation: str) -> str | None:
+    """The code with which an occupation begins (`821 기계 …`), or None where it is only told in words."""
+    found = _KECO.match(occupation)
+    return found.group() if found else None
 
 
 def _contradicts(sent: str | None, job: Employment) -> bool:

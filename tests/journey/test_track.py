@@ -97,6 +97,17 @@ def test_a_placement_is_judged_and_written_back(scene: Scene, partner: str) -> N
     assert_nothing_personal(scene)
 
 
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_who_is_back_in_the_job_before_the_accident_is_told_so_whatever_the_partner_calls_it(
+    quick: Scene, partner: str
+) -> None:
+    case = a_case()
+    placed(quick, partner, brn=case.values["saeopjaDrno"], keco=str((case.entry or {})["occupationKeco"]))
+    quick.track()
+    [update] = updates(quick)
+    assert reread(update["content"])["outcomeCode"] == "original-same-job"
+
+
 def test_nothing_new_means_no_update_no_file_and_no_event(scene: Scene) -> None:
     placed(scene)
     scene.track()

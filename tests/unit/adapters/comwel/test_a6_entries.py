@@ -97,6 +97,20 @@ def test_bytes_put_aside_hold_no_number(reader: A6Entries) -> None:
     assert found.raw == b'{"memo": "******-******* ' + b"*" * 39 + b'"'
 
 
+@pytest.mark.parametrize(
+    "memo", ["８８０１０１－１２３４５６７", "𝟖𝟖𝟎𝟏𝟎𝟏-1234567", "880101\t1234567", "880101\\u002d1234567"]
+)
+@pytest.mark.parametrize("broken", ["}", "]"])
+def test_bytes_put_aside_spell_no_number_in_escapes_either(reader: A6Entries, memo: str, broken: str) -> None:
+    line = json.dumps({"caseNo": "1", "memo": memo}).replace("\\\\u", "\\u")[:-1] + broken
+    found = reader.entry(line.encode(), 1, NAME)
+    assert isinstance(found, Problem)
+    assert found.raw.startswith(b'{"caseNo": "1", "memo": "***')
+    assert not rrn.find(found.raw.decode())
+    assert b"uff1" not in found.raw
+    assert b"1234567" not in found.raw
+
+
 def test_a_wrong_value_costs_only_its_field_not_the_entry(reader: A6Entries) -> None:
     found = reader.entry(_line(education=99, funcProfile=[], availableFrom="2026-02-30"), 1, NAME)
     assert isinstance(found, EntryRecord)
