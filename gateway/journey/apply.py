@@ -19,6 +19,7 @@ from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
 from gateway.outcomes import milestones
 from gateway.outcomes.checks import Expected, check_outcome
+from gateway.outcomes.facts import subsidy_of
 from gateway.outcomes.milestones import Base, BaseKind
 from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
 from gateway.referrals.lifecycle import Act, Business, Party, Step
@@ -50,12 +51,12 @@ def apply(
 ) -> Applied:
     """The leg after an outcome whose turn it is.
 
-    `record`: the case record, JSON bytes, asked only about a placement; `existing`: the leg's checks by milestone;
+    `record`: the case record, JSON bytes, asked only about a placement or a support; `existing`: the leg's checks by milestone;
     `job_since`: the first day of the job that stands, for an outcome that `closes_bare`.
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
-    flags = _check(world, row, record if "employment" in outcome else None, outcome)
+    flags = _check(world, row, record if {"employment", "subsidies"} & outcome.keys() else None, outcome)
     heard = thought(row).hear(outcome["seq"], _steps(outcome, job_since))
     now = world.clock.now()
     leg = _verified(kept(row, heard.leg, now), outcome, now)
@@ -80,6 +81,7 @@ def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mappin
         referred_on=parse(row.ref_no).day,
         accident_on=date.fromisoformat(accident) if accident else None,
         employer_brn=next(iter(record.get("employerBrn", ())), None),
+        subsidies=tuple(subsidy_of(paid) for paid in record.get("subsidies", ())),
     )
     try:
         return [str(f) for f in check_outcome(outcome, expected, by=world.know.rtw, today=world.clock.today())]

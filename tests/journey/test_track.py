@@ -108,6 +108,21 @@ def test_who_is_back_in_the_job_before_the_accident_is_told_so_whatever_the_part
     assert reread(update["content"])["outcomeCode"] == "original-same-job"
 
 
+@pytest.mark.parametrize(("until", "shown"), [("2026-12-31", True), ("2026-11-30", False)])
+def test_a_support_of_comwel_and_one_of_a_partner_for_the_same_time_are_shown_to_a_person(
+    scene: Scene, until: str, shown: bool
+) -> None:
+    ours = {"kind": "직장복귀지원금", "from": "2026-09-01", "until": until}
+    leg = scene.referred(a_case(entry={"subsidies": [ours]}))["KEAD"]
+    scene.clock.day = START
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, kind, seq)
+    said = letter(leg, Kind.PLACED, 3, on=START, job=a_job(START))
+    said.document["subsidy"] = [{"kind": "장애인고용장려금", "fromDt": START.isoformat()}]
+    assert scene.hear(said).status == 200
+    assert [w["kind"] for w in scene.rows("work_item") if "subsidy" in w["kind"]] == ["outcome-subsidy-overlap"] * shown
+
+
 def test_nothing_new_means_no_update_no_file_and_no_event(scene: Scene) -> None:
     placed(scene)
     scene.track()
