@@ -51,8 +51,8 @@ def apply(
 ) -> Applied:
     """The leg after an outcome whose turn it is.
 
-    `record`: the case record, JSON bytes, asked only about a placement or a support; `existing`: the leg's checks by milestone;
-    `job_since`: the first day of the job that stands, for an outcome that `closes_bare`.
+    `record`: the case record, JSON bytes, asked only about a placement or a support; `existing`: the leg's checks by
+    milestone; `job_since`: the first day of the job that stands, for an outcome that `closes_bare`.
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """

@@ -23,6 +23,7 @@ from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, standing, supersede
 from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
+from gateway.referrals.states import Business, Status
 
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
@@ -54,6 +55,7 @@ class Hearing:
         self._saved: dict[tuple[str, str], CheckRow] = {}
         self._settled: list[tuple[str, str, str, str | None]] = []
         self._work: list[WorkItem] = []
+        self._paused: set[str] = set()  # legs that were asked back, and are on hold now: called back again (row 22)
 
     def whose(self, partner: str, outcome: Mapping[str, Any]) -> LegRow:
         """The leg it is about, as it stands now.
@@ -94,6 +96,7 @@ class Hearing:
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work(self._work)
+        unit.legs.mark_recalled(dict.fromkeys(sorted(self._paused), 0))
         return places
 
     def _use_up(self, row: LegRow) -> None:
@@ -107,6 +110,8 @@ class Hearing:
         since = self._job_since(row.ref_no) if closes_bare(outcome) else None
         applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, since)
         self._change(applied.leg)
+        if row.business == Business.CANCELLATION_REQUESTED and applied.leg.status == Status.ON_HOLD:
+            self._paused.add(row.ref_no)
         self._facts.append(applied.fact)
         if applied.supersedes is not None:
             self._superseded.append((row.ref_no, applied.supersedes, applied.fact.fact_id))

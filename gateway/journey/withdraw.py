@@ -3,8 +3,9 @@
 Rules (PIPA 37; R-08): from the moment a consent is withdrawn, a worker has died, or a case is deleted, merged or
 re-opened, nothing unsent leaves; who already holds data is told to stop, with ids and a reason only; a partner that is
 already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle). If it refuses, a person is told, and it is
-asked again only when the case has changed. A leg that cannot be moved, or whose owner cannot be told, is shown to a
-person and keeps no other leg waiting. A consent that ends for one partner calls back the leg of that one alone.
+asked again only when the case has changed; if it pauses, its leg is called back as any other on hold. A leg that
+cannot be moved, or whose owner cannot be told, is shown to a person and keeps no other leg waiting. A consent that ends
+for one partner calls back the leg of that one alone.
 Refuses to send identity again: there is no permission for it any more.
 """
 

@@ -432,6 +432,16 @@ def test_an_outcome_that_crosses_the_wish_to_cancel_wins(scene: Scene) -> None:
     assert scene.leg(leg.ref_no).state == "completed|closed-placed"
 
 
+@pytest.mark.rule("R-08")
+def test_who_was_asked_to_stop_and_pauses_instead_is_called_back(scene: Scene) -> None:
+    leg = in_progress_and_asked_to_stop(scene)
+    assert scene.hear(on_hold(scene, "TRN", 3)).status == 200
+    assert scene.leg(leg.ref_no).state == "on-hold|medical-hold"
+    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert scene.leg(leg.ref_no).state == "cancelled|consent-withdrawn"
+    assert len([m for m in called_back(scene) if m["partner"] == "TRN"]) == 2
+
+
 def refused_cancellation(leg: LegRow, seq: int) -> Letter:
     """The institute rejects the abort task."""
     said = letter(leg, Kind.CONFIRM_CANCEL, seq)
