@@ -38,8 +38,8 @@ def merge(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> dict[str
     provenance = list(facts.get("provenance", ()))
     if entry is not None:
         fields, entry_notes = entries.canonical(entry)
+        notes += entry_notes + _stale(facts, entry, fields)
         _supply(record, fields)
-        notes += entry_notes + _stale(facts, entry)
         provenance += entry.get("provenance", ())
     record["caseId"] = case_id(record["caseNo"])
     record["caseStage"] = case_stage(record, pending=bool(facts.get("gradePending")))
@@ -135,7 +135,8 @@ def _supply(record: dict[str, Any], fields: Mapping[str, Any]) -> None:
     """Add what the batch lacks; telephones and further diagnoses are added behind the batch's."""
     for name, value in fields.items():
         if name == "coordinator":
-            record[name] = value  # the same person, with name and telephone
+            if _same_coordinator(record, value):
+                record[name] = value  # with name and telephone
         elif name == "diagnoses":
             record[name] = [*record.get(name, ()), *value]
         elif name == "phone":
@@ -145,10 +146,19 @@ def _supply(record: dict[str, Any], fields: Mapping[str, Any]) -> None:
             record.setdefault(name, value)
 
 
-def _stale(facts: Mapping[str, Any], entry: Mapping[str, Any]) -> list[dict[str, str]]:
-    if entry.get("caseVersion") == facts["caseVersion"]:
-        return []
-    return [{"code": "E-STALE", "field": "caseVersion", "note": "the entry was made for another version of the case"}]
+def _same_coordinator(facts: Mapping[str, Any], coordinator: Mapping[str, Any]) -> bool:
+    """Whether the batch names the same one, or nobody."""
+    return bool(facts.get("coordinator", coordinator)["jcNo"] == coordinator["jcNo"])
+
+
+def _stale(facts: Mapping[str, Any], entry: Mapping[str, Any], fields: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Notes on what the batch overtakes in an entry."""
+    notes = []
+    if entry.get("caseVersion") != facts["caseVersion"]:
+        notes.append(("caseVersion", "the entry was made for another version of the case"))
+    if "coordinator" in fields and not _same_coordinator(facts, fields["coordinator"]):
+        notes.append(("coordinator", "the batch names another coordinator"))
+    return [{"code": "E-STALE", "field": field, "note": note} for field, note in notes]
 
 
 def _as_of(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> date | None:

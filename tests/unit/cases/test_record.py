@@ -103,6 +103,14 @@ def test_both_sides_make_one_valid_record(schemas: Schemas) -> None:
     assert not {"memo", "dataQuality", "a1Consent", "asOf"} & case.keys()
 
 
+def test_the_coordinator_is_the_one_that_the_batch_names(schemas: Schemas) -> None:
+    handed_on = merged(coordinator={"jcNo": "J009999"})
+    schemas.require(CASE, handed_on)
+    assert handed_on["coordinator"] == {"jcNo": "J009999"}
+    assert [(n["code"], n["field"]) for n in handed_on["dataQuality"]] == [("E-STALE", "coordinator")]
+    assert merged(coordinator=None)["coordinator"] == merged()["coordinator"]
+
+
 def test_facts_alone_make_a_valid_record(schemas: Schemas) -> None:
     case = merged(None)
     schemas.require(CASE, case)
