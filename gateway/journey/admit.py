@@ -221,6 +221,7 @@ class _Admission:
             facts_date=told.on,
             facts_seq=told.seq,
             status="live",
+            merged_into=None,
         )
         new = self._revised(again, record)
         if new and record.change == "M" and not self._merge_old(record, told):

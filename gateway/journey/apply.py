@@ -1,7 +1,8 @@
 """Apply: what one understood outcome does to the leg it is about.
 
 Rules: the lifecycle's table decides which move is allowed; facts are kept as they were reported, with their FHIR face;
-a placement opens the retention checks, a report closes one; a cancellation that is refused is shown to a person.
+a placement opens the retention checks, a report closes one whose day has come; a cancellation that is refused is shown
+to a person.
 Refuses to write: what changes is returned.
 """
 
@@ -143,7 +144,7 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
 
 
 def _checks(ref_no: str, outcome: Mapping[str, Any], existing: Mapping[str, CheckRow]) -> list[CheckRow]:
-    """A placement opens the four retention checks; a retention report closes one; a corrected start moves them."""
+    """A placement opens the four retention checks, a corrected start moves them, a report closes one that is due."""
     rows = dict(existing)
     start = outcome.get("employment", {}).get("start")
     placing = any(act["act"] in ("report-placement", "correct") for act in outcome["acts"])
@@ -152,10 +153,11 @@ def _checks(ref_no: str, outcome: Mapping[str, Any], existing: Mapping[str, Chec
         for check in milestones.open_checks(ref_no, base):
             if rows.get(check.span, _SCHEDULED).state in ("scheduled", "due"):
                 rows[check.span] = CheckRow(ref_no, check.span, str(base.kind), base.on, check.due, "scheduled", None)
-    told = outcome.get("retention")
-    if told and told["milestone"] in rows:
+    told = outcome.get("retention", {})
+    asked = rows.get(told.get("milestone"))
+    if asked and date.fromisoformat(told.get("checkedOn", outcome["happenedOn"])) >= asked.due_on:
         state = "failed" if told["result"] == "unknown" else "completed"
-        rows[told["milestone"]] = rows[told["milestone"]]._replace(state=state, result=told["result"])
+        rows[asked.milestone] = asked._replace(state=state, result=told["result"])
     return [row for span, row in rows.items() if row != existing.get(span)]
 
 

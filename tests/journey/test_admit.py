@@ -476,7 +476,8 @@ def test_a_resend_merges_no_case_that_a_newer_file_spoke_of(scene: Scene) -> Non
     )
     assert resent.counts == {"M": 1}
     assert scene.record(stays.case_no)["addrText"] == "고친 주소 1"
-    assert (scene.case(back.case_no)["status"], scene.case(back.case_no)["verdict"]) == ("live", "ok")
+    row = scene.case(back.case_no)
+    assert (row["status"], row["merged_into"], row["verdict"]) == ("live", None, "ok")
 
 
 def test_a_new_version_may_be_referred_again_a_correction_of_the_same_may_not(scene: Scene) -> None:

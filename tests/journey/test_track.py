@@ -392,6 +392,19 @@ def test_checks_fall_due_on_their_day_and_not_before(scene: Scene) -> None:
     assert [(e["act"], e["counts"]) for e in scene.events(since)] == [("retention.due", {"checks": 1})]
 
 
+@pytest.mark.parametrize("result", ["retained-same-job", "not-employed"])
+def test_an_answer_before_the_day_closes_no_check(scene: Scene, result: str) -> None:
+    """Who left in month 5 may work elsewhere in month 6, and who is there may have left by then."""
+    leg = placed(scene)
+    for seq, (day, state) in enumerate(
+        {date(2027, 5, 31): "scheduled", date(2027, 6, 1): "completed"}.items(), start=4
+    ):
+        scene.clock.day = day
+        assert scene.say(leg, Kind.RETENTION, seq, on=day, check=retained("P6M", day, result)).status == 200
+        [check] = [c for c in scene.rows("retention_check") if c["milestone"] == "P6M"]
+        assert (check["state"], check["due_on"]) == (state, date(2027, 6, 1))
+
+
 def test_checks_that_nobody_answers_are_closed_after_half_a_year(scene: Scene) -> None:
     placed(scene)
     scene.clock.day = date(2027, 6, 30)  # 180 days after the first one's day
