@@ -115,6 +115,7 @@ class Retention(Part):
         s.attempts = [a._replace(head=None) if (a.partner, a.mid) in mids else a for a in s.attempts]
         gone = {k: m._replace(body=b"", fhir=None, head=None) for k, m in s.messages.items() if m.case_no == case_no}
         s.messages |= gone
+        s.judge_on = {k: day for k, day in s.judge_on.items() if k not in numbers}
         s.facts = [f for f in s.facts if f.ref_no not in numbers]
         s.updates = {k: u._replace(content=b"{}") if u.ref_no in numbers else u for k, u in s.updates.items()}
         s.quarantined = [q._replace(raw=b"") if q.case_no == case_no else q for q in s.quarantined]
@@ -131,6 +132,7 @@ class Retention(Part):
         s.messages = {k: m for k, m in s.messages.items() if m.case_no != case_no}
         s.deliveries = {k: d for k, d in s.deliveries.items() if k not in mids}
         s.receipts = {k: r for k, r in s.receipts.items() if (r.partner, r.mid) not in mids}
+        s.judge_on = {k: day for k, day in s.judge_on.items() if k not in numbers}
         s.facts = [f for f in s.facts if f.ref_no not in numbers]
         s.checks = {k: c for k, c in s.checks.items() if c.ref_no not in numbers}
         s.updates = {k: u for k, u in s.updates.items() if u.ref_no not in numbers}
