@@ -38,6 +38,10 @@ class A1Batch:
         """The head of a complete file. Raises `HandoverRefused` when it is not what it claims to be."""
         return a1_envelope.read_head(path, self.read.layout)
 
+    def named(self, path: Path) -> FileHead | None:
+        """Date and number of the name: whoever sent a file with a broken head must hear of it."""
+        return a1_envelope.named(path)
+
     def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
         """See `adapters.comwel.sequence`."""
         return sequence.judge(head, accepted)

@@ -98,6 +98,18 @@ def read_head(path: Path, layout: Layout) -> FileHead:
     return _head(path, layout.texts("H", first), files.digest(path))
 
 
+def named(path: Path) -> FileHead | None:
+    """What the name alone says of a file; None when its date is none."""
+    found = NAME.fullmatch(path.name)
+    try:
+        base = _date(found[1], path) if found else None
+    except ImpossibleDate:
+        base = None
+    if found is None or base is None:
+        return None
+    return FileHead(path.name, WAY, base, int(found[2]), None, None, "D", files.digest(path))
+
+
 def check(path: Path, layout: Layout) -> Envelope:
     """Check the whole frame. Raises `WrongLength`, `WrongOrder`, `UnknownCode`, `ImpossibleDate`, `TotalsMismatch`."""
     if not path.with_suffix(".done").exists():  # 1

@@ -61,6 +61,10 @@ class A6Entries:
             raise ImpossibleDate(place=Place(path.name, field="baseDt")) from None
         return FileHead(path.name, WAY, base, int(number), None, None, "D", files.digest(path))
 
+    def named(self, path: Path) -> FileHead | None:
+        """Nothing: the head is the name."""
+        return None
+
     def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
         """Entries replace each other case by case, and the newest speaks: files come in any order. Twice is E-DUP."""
         if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in accepted):

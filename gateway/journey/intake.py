@@ -48,7 +48,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     # 3 its number follows the last good file's; a resend speaks in the place of the file that it stands for
     # 4 its records become cases; bad ones are put aside
     # 5 commit all of it with an act for each consent that changed, or keep only the refusal
-    # 6 acknowledge
+    # 6 acknowledge; a file whose head is refused is answered by its name
     head: FileHead | None = None
     taken = Taken(path.name, "rejected")
     try:
@@ -71,6 +71,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             unit.commit(_event(world, taken), *consents)  # 5
     except HandoverRefused as refusal:
         taken.verdict, taken.reason = "rejected", refusal.code
+        head = head or reader.named(path)
         _keep_rejection(world, reader, head, taken, refusal)
     if head:
         reader.acknowledge(world.limits.to_comwel, head, taken.reason, taken.problems, taken.records)  # 6

@@ -76,6 +76,10 @@ class HandoverReader(Protocol):
         """Read the head. Raises HandoverRefused when the file is not what it claims to be."""
         ...
 
+    def named(self, path: Path) -> FileHead | None:
+        """What the name alone says, to answer a file whose head is refused; None when it names no day and number."""
+        ...
+
     def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
         """Does this file follow the accepted ones? Returns the id of a file it replaces. Raises HandoverRefused."""
         ...

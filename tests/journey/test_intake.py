@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
 from adapters.comwel import synthetic
+from adapters.comwel.acknowledgement import Acknowledgements
+from gateway.config import Settings
 from gateway.errors import FolderUnusable
 from gateway.journey.intake import pick_up, take_file, take_in
 from gateway.ports import EntryRecord, FactsRecord, Problem
@@ -115,7 +118,12 @@ def assert_only_its_refusal(scene: Scene, how: str) -> None:
     [taken] = scene.hand_over(case, a_case(2), entries=(), edit=edit)
     assert (taken.verdict, taken.reason) == ("rejected", code)
     assert all(scene.rows(table) == [] for table in A1_ROWS)
-    assert [f["status"] for f in scene.rows("handover_file")] in (["rejected"], [])
+    assert [(f["status"], f["reason"]) for f in scene.rows("handover_file")] == [("rejected", code)]
+    [answer] = scene.world.limits.to_comwel.glob("RHB_ACK_*.dat")
+    said = Acknowledgements.load(Settings().schemas).read(answer.read_bytes())
+    assert (said.base_date, said.file_seq, said.accepted, said.code) == ("20261123", 1, False, code)
+    [file] = scene.folder.glob("*.dat")
+    assert said.sha256 == sha256(file.read_bytes()).hexdigest()
     assert scene.acts() == [("handover.taken", "refused", code)]
     assert_nothing_personal(scene, case)
 
