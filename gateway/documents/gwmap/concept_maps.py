@@ -3,6 +3,7 @@
 Rules (hl7.org/fhir/R4/conceptmap.html, value set concept-map-equivalence):
 * `equivalent` and `equal` are taken; `wider` only with the extension `accept-wider` on the map, element or target;
   `unmatched` says on purpose "do not send"; every other relation never translates.
+* A code that is listed, but with no relation that is taken, has no translation, whatever `group.unmapped` says.
 * A code listed nowhere goes to `group.unmapped`: `provided` (the code itself), `fixed`, `other-map` (followed, no
   cycles), else it is unlisted and the policy of the leaf decides.
 * An element may be dated by the extensions `effective-from` / `effective-until` (both inclusive); then the table is
@@ -22,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 import rfc8785
 
 from gateway.documents import strict_json
+from gateway.errors import DocumentRefused
 
 URL = "https://gateway.example/fhir/ConceptMap/"
 _EXTENSION = "https://gateway.example/fhir/StructureDefinition/"
@@ -75,6 +77,7 @@ class Table:
     provided: bool = False
     fixed: Translation | None = None
     other: Table | None = None
+    barred: frozenset[str] = frozenset()  # listed, but no relation is taken
 
     @property
     def dated(self) -> bool:
@@ -89,13 +92,17 @@ class Table:
 
     def knows(self, code: str) -> bool:
         """Whether the code is listed, or caught by `unmapped`."""
-        return code in self.entries or self.total or (self.other is not None and self.other.knows(code))
+        if code in self.entries or code in self.barred:
+            return code in self.entries
+        return self.total or (self.other is not None and self.other.knows(code))
 
     def find(self, code: str, on: str | None = None) -> Translation | Unlisted | None:
         """The translation; None for "do not send"; UNLISTED when the code is not listed (on that ISO date)."""
         for entry in self.entries.get(code, ()):
             if on is None or entry.valid_from <= on <= entry.valid_until:
                 return entry.to
+        if code in self.barred:
+            return UNLISTED
         if self.provided:
             return Translation(code, None, None)
         if self.fixed is not None:
@@ -116,6 +123,8 @@ class Table:
         entries = self.entries.get(code)
         if entries is not None:
             return all(e.to is not None for e in entries)
+        if code in self.barred:
+            return False
         return self.total or (self.other is not None and self.other.sends(code))
 
     def digests(self) -> dict[str, str]:
@@ -140,12 +149,10 @@ class Tables:
         files: dict[str, tuple[str, dict[str, Any]]] = {}
         for path in sorted(root.glob("*/*.json")):
             where = f"{shown}/{path.relative_to(root).as_posix()}"
-            resource = strict_json.loads(path.read_bytes(), max_bytes=8_388_608, max_tokens=1_000_000)
+            resource = _read(path, where)
             pin = f"{URL}{path.parent.name}|{path.stem}"
-            if (
-                resource.get("resourceType") != "ConceptMap"
-                or f"{resource.get('url')}|{resource.get('version')}" != pin
-            ):
+            said = f"{resource.get('url')}|{resource.get('version')}"
+            if resource.get("resourceType") != "ConceptMap" or said != pin:
                 raise TableError(f"must be the ConceptMap {pin}", where)
             files[pin] = (where, resource)
         return cls(files)
@@ -170,6 +177,9 @@ class Tables:
                 self._built[pin] = self._build(pin, resource, trail)
             except TableError as error:
                 raise TableError(f"{error} ({where})", where) from None
+            except (KeyError, TypeError, AttributeError) as error:
+                what = f"{error} is missing" if isinstance(error, KeyError) else "something is of another type"
+                raise TableError(f"not in the form of a ConceptMap: {what} ({where})", where) from None
         return self._built[pin]
 
     def _build(self, pin: str, resource: dict[str, Any], trail: tuple[str, ...]) -> Table:
@@ -181,14 +191,16 @@ class Tables:
                 code = element["code"]
                 displays.setdefault(code, element.get("display", code))
                 entries[code] = _joined(code, entries.get(code, ()), _entries(resource, group, element))
+        barred = frozenset(code for code, found in entries.items() if not found)
         entries = {code: found for code, found in entries.items() if found}
         digest = "sha256:" + hashlib.sha256(rfc8785.dumps(resource)).hexdigest()
         name = pin.removeprefix(URL).split("|")[0]
         system = groups[0].get("source") if groups else None
-        table = Table(name, pin, digest, entries, displays, system)
+        table = Table(name, pin, digest, entries, displays, system, barred=barred)
         unmapped = [group for group in groups if "unmapped" in group]
-        made = [self._unmapped(table, group, trail) for group in unmapped]
-        return made[-1] if made else table
+        if len(unmapped) > 1:
+            raise TableError("only one group may say what becomes of codes that are listed nowhere")
+        return self._unmapped(table, unmapped[0], trail) if unmapped else table
 
     def _unmapped(self, table: Table, group: dict[str, Any], trail: tuple[str, ...]) -> Table:
         rule = group["unmapped"]
@@ -200,6 +212,16 @@ class Tables:
             case "other-map":
                 return replace(table, other=self.get(rule.get("url", ""), (*trail, table.pin)))
         raise TableError(f"unmapped mode '{rule.get('mode')}' is unknown")
+
+
+def _read(path: Path, where: str) -> dict[str, Any]:
+    try:
+        found = strict_json.loads(path.read_bytes(), max_bytes=8_388_608, max_tokens=1_000_000)
+    except DocumentRefused as error:
+        raise TableError(error.detail, where) from None
+    if not isinstance(found, dict):
+        raise TableError("must be one JSON object", where)
+    return found
 
 
 def _joined(code: str, old: tuple[Entry, ...], new: tuple[Entry, ...]) -> tuple[Entry, ...]:

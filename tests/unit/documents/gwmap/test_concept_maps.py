@@ -83,6 +83,14 @@ def test_an_unlisted_code_goes_to_unmapped() -> None:
     assert set(other.digests()) == {URL + "t|1.0.0", URL + "u|1.0.0"}
 
 
+@pytest.mark.parametrize("unmapped", [{"mode": "provided"}, {"mode": "fixed", "code": "x"}])
+def test_a_code_that_is_listed_without_an_equal_is_not_taken_for_unlisted(unmapped: dict[str, Any]) -> None:
+    found = table(resource("t", element("a", target("x", "narrower")), element("b"), unmapped=unmapped))
+    assert [found.find(code) for code in "ab"] == [False, False]
+    assert not any(found.knows(code) or found.sends(code) for code in "ab")
+    assert found.find("z")
+
+
 def test_a_dated_entry_holds_on_its_days_only() -> None:
     found = table(
         resource(
@@ -108,6 +116,14 @@ REFUSED = [
     (resource("t", unmapped={"mode": "other-map", "url": URL + "t|1.0.0"}), "leads in a circle"),
     (resource("t", unmapped={"mode": "other-map", "url": URL + "t"}), "there is no ConceptMap"),
     (resource("t", unmapped={"mode": "guess"}), "'guess' is unknown"),
+    (resource("t", unmapped={"mode": "fixed"}), "not in the form of a ConceptMap: 'code' is missing"),
+    (resource("t", {"target": []}), "not in the form of a ConceptMap: 'code' is missing"),
+    (resource("t", element("a", {"equivalence": "equal"})), "not in the form of a ConceptMap: 'code' is missing"),
+    (resource("t", element("a", target("1"), extension=[{"url": EXTENSION + "effective-from"}])),
+     "not in the form of a ConceptMap: 'valueDate' is missing"),
+    (resource("t") | {"group": "a"}, "not in the form of a ConceptMap: something is of another type"),
+    (resource("t") | {"group": [{"unmapped": {"mode": "provided"}}, {"unmapped": {"mode": "fixed", "code": "x"}}]},
+     "only one group may say"),
 ]  # fmt: skip
 
 
@@ -123,6 +139,16 @@ def test_a_table_must_stand_where_its_name_and_version_say(tmp_path: Path) -> No
     with pytest.raises(TableError, match="must be the ConceptMap") as refused:
         Tables.load(tmp_path, "mappings/conceptmaps")
     assert refused.value.file == "mappings/conceptmaps/other/1.0.0.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("{", "syntax error"), ("[]", "one JSON object"), ('{"a":1,"a":1}', "twice")]
+)
+def test_a_table_that_cannot_be_read_is_a_finding(workshop: Any, text: str, why: str) -> None:
+    workshop.map("a: =name")
+    workshop.write("mappings/conceptmaps/broken/1.0.0.json", text)
+    errors = workshop.errors()
+    assert any(e.startswith("S8 mappings/conceptmaps/broken/1.0.0.json:1: ") and why in e for e in errors)
 
 
 def test_a_dated_table_is_asked_with_a_day(workshop: Any, record: dict[str, Any]) -> None:
