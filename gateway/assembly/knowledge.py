@@ -17,7 +17,7 @@ from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
-from gateway.errors import DataFileInvalid, Place, SettingsInvalid
+from gateway.errors import DataFileInvalid, MapRefused, Place, SettingsInvalid
 from gateway.journey.world import Knowledge
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
@@ -33,6 +33,7 @@ def know(settings: Settings) -> Knowledge:
     rtw = newest(measures / "rtw")
     catalogue = Catalogue.load(mappings, schemas, tests=True)
     partners = profiles.load_all(mappings / "partners", schemas)
+    _pinned(catalogue, partners)
     calendars = hours.load_all(rules / "calendar", schemas)
     known = Knowledge(
         catalogue=catalogue,
@@ -60,6 +61,15 @@ def know(settings: Settings) -> Knowledge:
     )
     gc.freeze()  # maps and schemas live as long as the process: the collector need not walk them again and again
     return known
+
+
+def _pinned(maps: Catalogue, partners: Mapping[str, Profile]) -> None:
+    """Every map that a profile pins is there and active, before the first message needs it. Raises MapRefused."""
+    for partner in partners.values():
+        for pin in partner.mappings.values():
+            status = maps.get(pin).header.status
+            if status != "active":
+                raise MapRefused(f"the profile of {partner.id} pins '{pin}', which is {status}")
 
 
 def _opening_hours(partners: Mapping[str, Profile], calendars: Mapping[str, Calendar]) -> dict[str, OpeningHours]:

@@ -7,7 +7,7 @@ an old exchange can be explained and replayed. Warnings are kept in `findings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gateway.documents.gwmap import maptests, world
@@ -100,7 +100,7 @@ def _load(mappings: Path, schemas: Path, *, elements: Path | None, tests: bool) 
     around, findings = world.load(mappings, schemas, elements)
     built = [build(path, around) for path in sorted(mappings.rglob("map.yaml")) if not _is_bad(mappings, path)]
     findings += [f for b in built for f in b.findings]
-    findings += _doubles(built) + _unused(around, built) + _tables(around)
+    findings += _doubles(built) + _unused(around, built) + _tables(around) + _pinned(around, built)
     found = Catalogue(around, built, findings)
     if tests:
         failures = [f for pin in found.pins() for f in maptests.findings(found, pin)]
@@ -152,6 +152,20 @@ def _tables(around: World) -> list[Finding]:
             around.tables.get(pin)
         except TableError as error:
             found.append(Finding(f"{around.mappings.name}/conceptmaps", 1, "S8", Severity.ERROR, str(error)))
+    return found
+
+
+def _pinned(around: World, built: Iterable[Built]) -> list[Finding]:
+    """S9: what a partner's profile pins is made for this partner and this way; for another, it has proven nothing."""
+    headers = {b.header.pin: b.header for b in built if b.header is not None}
+    found: list[Finding] = []
+    for partner, (file, profile) in around.profiles.items():
+        pins = profile.get("mappings")
+        for kind, pin in pins.items() if isinstance(pins, Mapping) else ():
+            one, way = headers.get(pin), "inbound" if kind == "outcome" else "outbound"
+            if one is not None and (one.partner, one.direction) != (partner, way):
+                wrong = f"'{pin}' is {one.direction} for {one.partner or 'nobody'}, not {way} for {partner}"
+                found.append(Finding(file, 1, "S9", Severity.ERROR, f"mappings.{kind}: {wrong}"))
     return found
 
 
