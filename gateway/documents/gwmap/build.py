@@ -26,7 +26,7 @@ from gateway.documents.gwmap.header import Header
 from gateway.documents.gwmap.model import FNLIB, At, Finding, Lineage, Severity, did_you_mean
 from gateway.documents.gwmap.plan import Planner
 from gateway.documents.gwmap.shapes import Type, Walk, resolved, type_of
-from gateway.documents.gwmap.syntax import text
+from gateway.documents.gwmap.syntax import size, text
 from gateway.documents.gwmap.targets import ElementTable, Shape
 from gateway.documents.gwmap.template import Leaf, Reader, Rule, plain
 from gateway.documents.gwmap.world import World, read
@@ -98,7 +98,7 @@ class _Builder:
         source, shape, fhir = self._schemas()
         tables = self._tables()
         parsed = self._parse()
-        if source is None or shape is None:
+        if source is None or shape is None or not self._small(parsed.lets):
             return None
         ex = Expressions(source, self.header.source, self.report, tables, self.header.policy)
         allowed = self._allowed(source)
@@ -169,7 +169,8 @@ class _Builder:
             try:
                 found[name] = replace(self.world.tables.get(pin), name=name)
             except TableError as error:
-                self.report.add("S8", str(error), did_you_mean(pin, self.world.tables.pins()))
+                known = self.world.tables.pins()
+                self.report.add("S8", str(error), "" if pin in known else did_you_mean(pin, known))
         return found
 
     # ── 3: parsing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,6 +184,17 @@ class _Builder:
         template = reader.rule(self.header.template)
         self.fragments = reader.used
         return _Parsed(lets, template)
+
+    def _small(self, lets: Mapping[str, Leaf]) -> bool:
+        """Whether lets that use each other stay within the limit; text put together of them grows as they do."""
+        sizes: dict[str, int] = {}
+        for name, leaf in lets.items():
+            sizes[name] = size(leaf.node, sizes)
+            if sizes[name] > limits.NODES:
+                self.report.at, self.report.target = leaf.at, f"let {name}"
+                self.report.add("S1", f"let '{name}' holds more than {limits.NODES} nodes, with the lets put in")
+                return False
+        return True
 
     # ── 4: parameters and lets ────────────────────────────────────────────────────────────────────────────────────────
     def _params(self, ex: Expressions) -> tuple[dict[str, Expr], tuple[Param, ...]]:

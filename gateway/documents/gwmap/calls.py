@@ -55,7 +55,10 @@ def _library(ex: Expressions, fn: Function, node: Call, scope: Scope) -> Expr:
     many = base.type.many and fn.ours
     ex.single(base if not many else replace(base, type=base.type.one()), f"{fn.name}()", fn.takes)
     args = [ex.single(ex.expr(a, scope), f"{fn.name}()", k) for a, k in zip(node.args, fn.args, strict=False)]
-    _patterns(ex, fn, args)
+    if any(a.constant and a.run([]) is None for a in args):
+        ex.report.add("S4", f"{fn.name}() is given nothing", "leave the argument out")
+        return NOTHING
+    _patterns(ex, fn, base, args)
     kind = "date" if fn.name == "date" and args and args[0].type.codes == ("yyyy-MM-dd",) else fn.gives
     sure = base.type.sure and all(a.type.sure for a in args) and fn.name != "substring"
     one = _applied(fn, base, args)
@@ -63,17 +66,19 @@ def _library(ex: Expressions, fn: Function, node: Call, scope: Scope) -> Expr:
     return derived(Type(kind, many=many, sure=sure), run, base, *args)
 
 
-def _patterns(ex: Expressions, fn: Function, args: list[Expr]) -> None:
-    """Constant patterns and time zones are tried at load."""
-    try:
-        if fn.name == "date" and args and args[0].constant:
-            functions.date_format(args[0].run([]))
-        zones = args[1:] if fn.name == "date" else (args if fn.name == "ymdhm" else [])
-        for arg in zones:
-            if arg.constant:
-                functions.zone(arg.run([]))
-    except UnfitError as error:
-        ex.report.add("S4", str(error))
+def _patterns(ex: Expressions, fn: Function, base: Expr, args: list[Expr]) -> None:
+    """Constant patterns and time zones are tried at load, where they are nobody's data and may be shown."""
+    patterns = args[:1] if fn.name == "date" else []
+    zones = args[1:] if fn.name == "date" else (args if fn.name == "ymdhm" else [])
+    tried = [(functions.date_format, a, "date pattern (yyyy MM dd HH mm ss XXX)") for a in patterns if a.constant]
+    for attempt, arg, what in [*tried, *((functions.zone, a, "time zone") for a in zones if a.constant)]:
+        try:
+            attempt(arg.run([]))
+        except UnfitError:
+            ex.report.add("S4", f"'{arg.run([])}' is not a {what}")
+    for pattern in patterns:
+        if base.type.kind == "date" and pattern.constant and functions.tells_time(pattern.run([])):
+            ex.report.add("S4", f"{base.called()} is a day, '{pattern.run([])}' asks for a time")
 
 
 def _applied(fn: Function, base: Expr, args: list[Expr]) -> Callable[[Frame, Any], Any]:
@@ -193,7 +198,7 @@ def _select(ex: Expressions, node: Call, scope: Scope) -> Expr:
     if not _counted(ex, node, 1, 1):
         return NOTHING
     slot, item = _item(ex, base)
-    inner = ex.expr(node.args[0], scope.at(item))
+    inner = ex.expr(node.args[0], scope.at(item)).whole()
     items, each = as_list(base), as_list(inner)
 
     def run(frame: Frame) -> list[Any]:
@@ -207,8 +212,7 @@ def _select(ex: Expressions, node: Call, scope: Scope) -> Expr:
 
     many = base.type.many or inner.type.many
     kind = replace(inner.type, many=many, sure=base.type.sure and inner.type.sure)
-    control = replace(base, path=None, uses=base.uses)
-    return replace(derived(kind, run if many else _first_of(run), control, inner), constant=False)
+    return replace(derived(kind, run if many else _first_of(run), base, inner), constant=False)
 
 
 def _all(ex: Expressions, node: Call, scope: Scope) -> Expr:
@@ -320,8 +324,8 @@ def _iif(ex: Expressions, node: Call, scope: Scope) -> Expr:
     if not _counted(ex, node, 2, 3):
         return NOTHING
     test = ex.condition(node.args[0], scope)
-    then = ex.expr(node.args[1], scope)
-    other = ex.expr(node.args[2] if len(node.args) > 2 else Literal(None), scope)
+    then = ex.expr(node.args[1], scope).whole()
+    other = ex.expr(node.args[2] if len(node.args) > 2 else Literal(None), scope).whole()
     many = then.type.many or other.type.many
     yes, no = (as_list(then), as_list(other)) if many else (then.run, other.run)
     check = test.run

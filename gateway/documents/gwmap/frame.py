@@ -8,7 +8,7 @@ An empty value is None when one value is meant and a sequence without items when
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from gateway.documents.gwmap import limits
@@ -68,6 +68,13 @@ class Expr:
     def sources(self) -> frozenset[str]:
         """Every source path that can change the value; `*` is the whole source."""
         return self.uses if self.path is None else self.uses | {self.path or "*"}
+
+    def whole(self) -> Expr:
+        """The same, handed on as one: an object takes all its parts along, under whatever name comes after it."""
+        if self.type.walk is None or not self.path:
+            return self
+        parts = self.type.walk.properties() or ("*",)
+        return replace(self, uses=self.uses | {f"{self.path}.{name}" for name in parts})
 
     def called(self) -> str:
         """How a text names it."""

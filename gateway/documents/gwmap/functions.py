@@ -139,7 +139,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise UnfitError(f"'{name}' is not a time zone") from None
+        raise UnfitError("is asked for in a time zone that does not exist") from None
 
 
 def _ymdhm(text: str, tz: str) -> str:
@@ -169,17 +169,25 @@ def date_format(pattern: str) -> str:
     while at < len(pattern):
         match = _PATTERN.match(pattern, at)
         if match is None:
-            raise UnfitError(f"'{pattern}' is not a date pattern (yyyy MM dd HH mm ss XXX)")
+            raise UnfitError("is asked for in a pattern that is none (yyyy MM dd HH mm ss XXX)")
         piece = match[1] if match[1] is not None else match[0]
         made += _FORMATS.get(match[0], piece.replace("%", "%%"))
         at = match.end()
     return made
 
 
+@lru_cache(maxsize=64)
+def tells_time(pattern: str) -> bool:
+    """Whether a date pattern asks for more than a day: hours, minutes, seconds or an offset."""
+    return any(piece[0] in ("HH", "mm", "ss", "XXX") for piece in _PATTERN.finditer(pattern))
+
+
 def _date(text: str, pattern: str, tz: str | None = None) -> str:
     form = date_format(pattern)
     if len(text) == 10:
         found_day = day(text)
+        if tells_time(pattern):
+            raise UnfitError("is a day, it has no time")
         return found_day.strftime(form).replace(_YEAR, f"{found_day.year:04d}")
     found = moment(text)
     found = found.astimezone(zone(tz)) if tz else found

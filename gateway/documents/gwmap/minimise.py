@@ -5,7 +5,8 @@ per purpose what does (`purposes.<purpose>.allow`). The allow-list must be withi
 source path a map touches, also through lets, fragments, guards and code tables, must be within the allow-list.
 
 Forms: `-` never, `in` inbound only, `Y` as it is, `C1`/`C2` with further consent, `Y(name,tel)` and `no,until` only
-these parts, others (`flag`, `date`, `period`, `summary C1`) as they stand. It refuses to read a form it does not know
+these parts, `period` its two days, others (`flag`, `date`, `summary C1`) as they stand. An object that is handed on as
+one is all of its parts. It refuses to read a form it does not know
 as a permission to send more: an allowed form must equal the dictionary's, or be stricter.
 """
 
@@ -25,6 +26,7 @@ _PARTS = re.compile(r"(?:Y\()?([a-zA-Z]+(?:,[a-zA-Z]+)*)\)?\Z")
 REST = "*"  # under `ignored`: everything that is neither used nor named
 _OF_THE_LEG = frozenset({"referral", "partnerPersonId"})  # narrowing puts in the one entry of the leg
 _NEVER = frozenset({"-", "in", ""})
+_PERIOD = frozenset({"from", "until"})
 _STRICTER = {"Y": frozenset({"C1", "C2", "flag", "date", "period"}), "C1": frozenset({"C2"})}
 
 
@@ -40,8 +42,10 @@ class Allowed:
     def parts(self, name: str) -> frozenset[str] | None:
         """The parts of a field that may leave; None for the whole field."""
         form = self.forms.get(name, "")
+        if form == "period":
+            return _PERIOD
         found = _PARTS.match(form)
-        if not found or form in ("Y", "C1", "C2", "flag", "date", "period"):
+        if not found or form in ("Y", "C1", "C2", "flag", "date"):
             return None
         return frozenset(found[1].split(","))
 

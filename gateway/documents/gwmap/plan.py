@@ -90,7 +90,7 @@ class PChoice:
 
 @dataclass(frozen=True, slots=True)
 class PLoop:
-    """`$for`; `slot` holds the item, `slot + 1` its index."""
+    """`$for`; `slot` holds the item, `slot + 1` its index; `criteria` is `where` as written."""
 
     slot: int
     over: Expr
@@ -99,6 +99,7 @@ class PLoop:
     target: str
     at: At
     written: str
+    criteria: str
     weight: int
     sure: bool
     listed: bool = True
@@ -183,6 +184,7 @@ class Planner:
     _guards: frozenset[str] = frozenset()
     _prefix: tuple[str, str] = ("", "")  # rule name, target it was given at
     _count: int = 0
+    _named: dict[str, int] = field(default_factory=dict)
     _depth: int = 0
     _needed: bool = True  # whether every document must hold what is being planned
 
@@ -221,13 +223,18 @@ class Planner:
     def _record(self, target: str, at: At, written: str, expr: Expr | None) -> str:
         self._count += 1
         name, base = self._prefix
-        rule = f"{name}{target.removeprefix(base)}" if name else f"r{self._count}"
+        rule = self._own(f"{name}{target.removeprefix(base)}") if name else f"r{self._count}"
         self.records.append(_Record(target, rule, at, written, expr, set(self._guards), expr is None))
         return rule
 
+    def _own(self, rule: str) -> str:
+        """A name that no other rule has: of two at one target (two loops, both branches) the second is `name#2`."""
+        times = self._named[rule] = self._named.get(rule, 0) + 1
+        return rule if times == 1 else f"{rule}#{times}"
+
     # ── leaves ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _leaf(self, rule: Leaf, shape: Shape, target: str, scope: Scope) -> PLeaf:
-        expr = self.ex.expr(rule.node, scope)
+        expr = self.ex.expr(rule.node, scope).whole()
         fitting.leaf(self.ex.report, expr, shape, fhir=self.fhir is not None)
         name = self._record(target, rule.at, rule.written, expr)
         forgiving = self.ex.policy.get("onValueError") == "omit"
@@ -386,7 +393,8 @@ class Planner:
         weight = sum(1 for _ in below(body))
         sure = over.type.sure and where is None and body.sure
         over = replace(over, run=as_list(over))
-        return PLoop(slot, over, where, body, target, rule.at, rule.over.written, weight, sure)
+        criteria = rule.where.written if rule.where else ""
+        return PLoop(slot, over, where, body, target, rule.at, rule.over.written, criteria, weight, sure)
 
 
 def _last(target: str) -> str:

@@ -5,7 +5,9 @@ The tree is data: `text(node)` prints it fully bracketed, so that two spellings 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 
@@ -102,6 +104,12 @@ def children(node: Node) -> tuple[Node, ...]:
 def depth(node: Node) -> int:
     """Nodes on the longest way down."""
     return 1 + max((depth(c) for c in children(node)), default=0)
+
+
+def size(node: Node, known: Mapping[str, int] = MappingProxyType({})) -> int:
+    """Nodes in all; `%name` counts as `known[name]`."""
+    own = known.get(node.name, 1) if isinstance(node, Variable) else 1
+    return own + sum(size(c, known) for c in children(node))
 
 
 def replace(node: Node, values: dict[str, Node]) -> Node:

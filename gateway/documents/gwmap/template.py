@@ -18,7 +18,7 @@ from gateway.documents.gwmap import limits
 from gateway.documents.gwmap.frame import Report
 from gateway.documents.gwmap.model import At, did_you_mean
 from gateway.documents.gwmap.parser import ExpressionError, parse
-from gateway.documents.gwmap.syntax import Literal, Node, replace, text
+from gateway.documents.gwmap.syntax import Literal, Node, depth, replace, size, text
 from gateway.documents.gwmap.yaml_subset import YNode
 
 _DIRECTIVES = ("$if", "$else", "$for", "$use", "$with", "$keep", "$id", "$doc")
@@ -101,12 +101,18 @@ class Reader:
     fragments: Mapping[str, Fragment]
     file: str
     used: set[str] = field(default_factory=set)
+    _rules: int = 0
     _values: dict[str, Node] = field(default_factory=dict)
     _trail: tuple[str, ...] = ()
 
     def rule(self, node: YNode, loops: int = 0) -> Rule:
         """The rule a YAML node stands for."""
         at = At(self.file, node.line, node.column)
+        self._rules += 1
+        if self._rules > limits.NODES:
+            if self._rules == limits.NODES + 1:
+                self._refuse(at, "S1", f"more than {limits.NODES} nodes, with the fragments put in")
+            return Constant(at, None)
         if isinstance(node.value, list):
             return Items(at, tuple(self.rule(n, loops) for n in node.value))
         if isinstance(node.value, dict):
@@ -121,10 +127,21 @@ class Reader:
         """An expression, with the parameters of the fragment at hand put in."""
         written = written.strip()
         try:
-            return Leaf(at, replace(parse(written), self._values), written)
+            return Leaf(at, self._put_in(parse(written)), written)
         except ExpressionError as error:
             self._refuse(at, "S2", f"{error.text} (column {error.column} of '{written[:60]}')")
             return Leaf(at, Literal(None), written)
+
+    def _put_in(self, node: Node) -> Node:
+        """The expression with the parameters of the fragment at hand, still within the limits."""
+        if not self._values:
+            return node
+        if size(node, {name: size(value) for name, value in self._values.items()}) > limits.NODES:
+            raise ExpressionError(1, f"more than {limits.NODES} nodes, with the parameters put in")
+        whole = replace(node, self._values)
+        if depth(whole) > limits.AST_DEPTH:
+            raise ExpressionError(1, f"nested deeper than {limits.AST_DEPTH}, with the parameters put in")
+        return whole
 
     def _refuse(self, at: At, code: str, sentence: str, hint: str = "") -> None:
         self.report.at = at
@@ -199,11 +216,17 @@ class Reader:
             if name not in fragment.params:
                 hint = did_you_mean(name, fragment.params)
                 self._refuse(at, "S13", f"fragment '{fragment.name}' has no parameter '{name}'", hint)
-        return {name: self._argument(node) for name, node in nodes.items()}
+        return {name: self._argument(name, node) for name, node in nodes.items()}
 
-    def _argument(self, node: YNode) -> Node:
-        rule = self.rule(node)
-        return rule.node if isinstance(rule, Leaf) else Literal(node.value)
+    def _argument(self, name: str, node: YNode) -> Node:
+        match self.rule(node):
+            case Leaf(node=found):
+                return found
+            case Constant(value=value):
+                return Literal(value)
+            case other:
+                self._refuse(other.at, "S1", f"'{name}' under '$with' is one value or an expression")
+                return Literal(None)
 
     def _inside(self, fragment: Fragment, values: dict[str, Node], loops: int) -> Rule:
         kept = self.file, self._values, self._trail

@@ -187,7 +187,7 @@ class Trace:
         for index, item in enumerate(items or ()):
             frame[plan.slot], frame[plan.slot + 1] = item, index
             place = f"{target}[{start + len(out)}]"
-            if plan.where is not None and not self._test(plan.where, plan.written, frame, place, plan.at):
+            if plan.where is not None and not self._asked_for(plan.where, plan, frame, place):
                 continue
             value = self.walk(plan.body, frame, place)
             if value is not None:
@@ -195,6 +195,14 @@ class Trace:
         if not items:
             self.explained.append(Explained(f"{target}[*]", "omitted-empty", "", self._at(plan.at), plan.written))
         return out or None
+
+    def _asked_for(self, where: Expr, plan: PLoop, frame: Frame, place: str) -> bool:
+        """Whether an item of a loop is among those that are asked for; one that is not is said to be left out."""
+        holds = self._test(where, plan.criteria, frame, place, plan.at)
+        if holds is False:
+            status, target = f"omitted-guard({plan.criteria})", place.rpartition("[")[0] + "[*]"
+            self.explained.append(Explained(target, status, "", self._at(plan.at), plan.criteria))
+        return holds is True
 
 
 def _shown(watched: tuple[str, Run, frozenset[str] | None], frame: Frame) -> SourceValue:

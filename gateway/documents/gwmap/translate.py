@@ -40,9 +40,9 @@ def translate(ex: Expressions, node: Call, scope: Scope) -> Expr:
     table = _table(ex, node)
     output = _option(ex, node, "output", 1, default="code", allowed=tuple(_OUTPUTS))
     policy = _option(ex, node, "unmapped", 3, default=ex.policy.get("unmapped", "error"), allowed=_POLICIES)
-    if table is None or base.type.kind == "any":
+    if table is None or base is NOTHING:
         return NOTHING
-    if base.type.kind not in TEXT:
+    if base.type.kind not in TEXT | {"any"}:
         ex.report.add("S4", f"translate() takes codes, {base.called()} is {a(base.type.kind)}")
         return NOTHING
     if policy == "text" and output != "concept":

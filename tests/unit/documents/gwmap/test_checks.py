@@ -116,6 +116,13 @@ def test_a_duplicate_name_is_an_s1_with_its_line(workshop: Any) -> None:
     assert any(re.match(r"S1 mappings/mini/1\.0\.0/map\.yaml:\d+: the name 'a' occurs twice", e) for e in errors)
 
 
+def test_lets_that_double_each_other_are_refused(workshop: Any) -> None:
+    doubled = "".join(f"  l{n}: =%l{n - 1} & %l{n - 1}\n" for n in range(1, 40))
+    (error,) = workshop.errors("a: =%l39", head="let:\n  l0: =caseNo & name\n" + doubled)
+    assert error.startswith("S1")
+    assert "holds more than 5000 nodes, with the lets put in" in error
+
+
 def test_two_files_with_one_pin_are_refused(workshop: Any) -> None:
     workshop.map("a: =name")
     assert any("stands in" in e for e in workshop.errors("a: =name", place="other"))
@@ -175,6 +182,15 @@ LEAKS = [
     ("count: =hours.toInteger()", "field 'hours' (시간, class S0) must never leave to KEIS: the dictionary says 'in'"),
     ("memo: =coordinator.no", "'coordinator.no' (잡코디) may not leave to KEIS: only name, tel"),
     ("tels: [{$for: d in diagnoses, x: 1}]", "field 'diagnoses'"),
+    ("count: \"=diagnoses.select('x').count()\"", "field 'diagnoses' (상병, class H3) must never leave"),
+    ("memo: \"=diagnoses.select('x').join('')\"", "field 'diagnoses' (상병, class H3) must never leave"),
+    ("memo: \"=alive.select('known')\"", "field 'alive' (생존, class P1) is not allowed"),
+    ('memo: "=iif(caseNo.exists(), coordinator, {}).no"', "'coordinator.no' (잡코디) may not leave to KEIS"),
+    ("memo: =coordinator.select($this).no", "'coordinator.no' (잡코디) may not leave to KEIS"),
+    (
+        'tels: [{$for: "c in iif(caseNo.exists(), coordinator)", x: =%c.no}]',
+        "'coordinator.no' (잡코디) may not leave to KEIS",
+    ),
 ]
 
 
@@ -190,6 +206,43 @@ def test_the_whole_record_cannot_leave_at_once(workshop: Any, leaf: str) -> None
     head = OUT + ("\nlet: {all: =%context}" if "%all" in leaf else "")
     errors = workshop.errors(f'a: "{leaf}"', head=head)
     assert any(e.startswith("S9") and "field '*'" in e for e in errors), errors
+
+
+@pytest.mark.parametrize("leaf", ["=coordinator", "=%one", "=coordinator.where(name.exists())"])
+def test_an_object_that_leaves_as_one_takes_all_its_parts_along(workshop: Any, leaf: str) -> None:
+    head = OUT + ("\nlet: {one: '=coordinator'}" if "%one" in leaf else "")
+    errors = workshop.errors(f'a: "{leaf}"\nb: =caseNo & sex & phone.first()', head=head)
+    assert [e.partition(": ")[2] for e in errors] == [
+        "'coordinator.no' (잡코디) may not leave to KEIS: only name, tel [target a]"
+    ]
+
+
+def test_whether_an_object_is_there_may_be_asked_where_its_parts_may_leave(workshop: Any) -> None:
+    workshop.profile("caseNo: Y\n      sex: C1\n      coordinator: Y(name,tel)")
+    more = "\nmemo: \"=iif(coordinator.exists(), 'x')\"\nwho: {$if: coordinator.exists(), name: =coordinator.name}"
+    assert workshop.errors(GOOD + more, target=PARTNER, head=OUT) == []
+
+
+def test_of_a_period_only_its_days_may_leave() -> None:
+    allowed = Allowed("KEIS", "rehab", "profile.yaml", {"subsidies": "period", "careEnd": "date"})
+    assert allowed.parts("subsidies") == frozenset({"from", "until"})
+    assert allowed.parts("careEnd") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "said"),
+    [
+        ("referral", "partner: KEIS\npurpose: rehab", ""),
+        ("referral", "", "'mini|1.0.0' is outbound for nobody, not outbound for KEIS"),
+        ("referral", "partner: KEAD\npurpose: rehab", "'mini|1.0.0' is outbound for KEAD, not outbound for KEIS"),
+        ("outcome", "partner: KEIS\npurpose: rehab", "'mini|1.0.0' is outbound for KEIS, not inbound for KEIS"),
+    ],
+)
+def test_a_profile_pins_maps_that_were_made_for_its_partner(workshop: Any, kind: str, head: str, said: str) -> None:
+    workshop.profile(f"caseNo: Y\n      sex: C1\nmappings: {{{kind}: mini|1.0.0}}")
+    errors = workshop.errors(GOOD, target=PARTNER, head=head)
+    found = [e for e in errors if "mappings/partners/keis/profile.yaml:1:" in e]
+    assert found == ([f"S9 mappings/partners/keis/profile.yaml:1: mappings.{kind}: {said}"] if said else [])
 
 
 def test_a_fragment_cannot_smuggle(workshop: Any) -> None:

@@ -42,6 +42,13 @@ def test_a_time_that_does_not_exist_is_refused() -> None:
         FUNCTIONS["ymdhm"].run("202611232460", "Asia/Seoul")
 
 
+@pytest.mark.parametrize("pattern", ["yyyy-MM-dd HH", "yyyyMMddHHmmss", "yyyy-MM-ddXXX"])
+def test_a_day_is_given_no_time(pattern: str) -> None:
+    with pytest.raises(UnfitError, match="is a day, it has no time"):
+        FUNCTIONS["date"].run("2026-11-23", pattern)
+    assert FUNCTIONS["date"].run("2026-11-23", "yyyy'HHmm'") == "2026HHmm"
+
+
 PHONES = [
     ("01012345678", "010-1234-5678"), ("0212345678", "02-1234-5678"), ("021234567", "02-123-4567"),
     ("0521112222", "052-111-2222"), ("050512345678", "0505-1234-5678"), ("+82-2-1234-5678", "02-1234-5678"),

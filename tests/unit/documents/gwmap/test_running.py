@@ -71,6 +71,24 @@ def test_no_value_of_a_person_gets_into_a_text(workshop: Any, record: dict[str, 
     assert "홍길동" not in said
 
 
+@pytest.mark.parametrize("leaf", ["%now.date('yyyy', name)", "%now.date(name)", "born.date(name)", "birth.ymdhm(name)"])
+def test_a_value_that_is_used_as_a_pattern_gets_into_no_text(workshop: Any, leaf: str, record: dict[str, Any]) -> None:
+    compiled = workshop.compiled(f'a: "={leaf}"\nb: =caseNo & born & birth', head="params: {now: instant}")
+    record |= {"name": "Q박은정", "birth": "198002290000"}
+    with pytest.raises(RecordNotMapped, match="failed on") as caught:
+        compiled.apply(record, {"now": "2026-11-23T01:02:03Z"})
+    assert "박은정" not in str(caught.value) + repr(caught.value.issues)
+
+
+def test_a_code_of_no_known_type_is_translated_and_never_lost(workshop: Any, record: dict[str, Any]) -> None:
+    template = "a: \"=%more.code.translate('sex')\"\nb: =name & sex"
+    compiled = workshop.compiled(template, head='params: {more: "urn:t:open:1"}')
+    assert compiled.apply(record, {"more": {"code": "2"}}).document["a"] == "female"
+    for code, said in (("7", "code '7' in the value has no entry"), (["2"], "not what its schema says")):
+        with pytest.raises(RecordNotMapped, match=said):
+            compiled.apply(record, {"more": {"code": code}})
+
+
 def test_an_unmatched_code_is_left_out_and_noted(workshop: Any, record: dict[str, Any]) -> None:
     workshop.tables["sex"]["group"][0]["element"][0]["target"] = [{"equivalence": "unmatched"}]
     compiled = workshop.compiled("a: \"=sex.translate('sex')\"\nb: =name")
@@ -166,10 +184,25 @@ def test_an_explanation_says_where_each_element_comes_from(workshop: Any, record
     assert found["b"].via == ("who",)
     assert [tuple(s) for s in found["b"].sources] == [("name", "****", True), ("sex", "1", False)]
     assert found["c"].status == "omitted-guard(months > 3)"
+    assert found["d[*]"].status == "omitted-guard(%x.role = 'sub')"
     assert found["d[0].code"].status == "written"
     assert found["e.v"].status == found["e.k"].status == "omitted-empty"
     assert re.fullmatch(r"mini\|1\.0\.0:\d+", found["a"].at)
     assert "written by" in str(found["a"])
+
+
+def test_each_of_two_rules_at_one_target_is_explained_by_its_own_sources(workshop: Any, record: dict[str, Any]) -> None:
+    template = """
+        $id: top
+        a: [{$for: x in phone, v: =%x}, {$for: d in diagnoses, v: =%d.code}]
+        b: {$if: alive, v: =name, $else: {v: =caseNo}}
+        """
+    compiled = workshop.compiled(template)
+    assert len({line.rule for line in compiled.lineage()}) == len(compiled.lineage()) == 4
+    found = {e.target: e for e in compiled.explain(record, {})}
+    assert [s.path for s in found["a[0].v"].sources] == ["phone"]
+    assert [s.path for s in found["a[2].v"].sources] == ["diagnoses.code"]
+    assert [s.path for s in found["b.v"].sources] == ["name"]
 
 
 def test_an_explanation_of_a_faulty_record_says_error(workshop: Any, record: dict[str, Any]) -> None:

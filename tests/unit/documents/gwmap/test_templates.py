@@ -110,6 +110,30 @@ def test_a_fragment_is_put_in_with_its_parameters(workshop: Any, record: dict[st
     assert document["u"] == {"system": "phone", "value": "+82-52-111-2222", "use": "work", "rank": 1}
 
 
+def test_a_constant_for_a_fragment_is_what_it_would_be_elsewhere(workshop: Any, record: dict[str, Any]) -> None:
+    workshop.fragment("one", "fragment: one\nparams: [x]\ntemplate: {v: =%x}\n")
+    compiled = workshop.compiled("a: {$use: one, $with: {x: '==z'}}\nb: {$use: one, $with: {x: 7}}\nn: =name")
+    assert compiled.apply(record, {}).document == {"a": {"v": "=z"}, "b": {"v": 7}, "n": "남궁민수"}
+
+
+def test_fragments_that_double_each_other_are_refused(workshop: Any) -> None:
+    workshop.fragment("f0", "fragment: f0\nparams: [p]\ntemplate: {v: =%p}\n")
+    for n in range(1, 30):
+        uses = f"{{$use: f{n - 1}, $with: {{p: =%p}}}}"
+        workshop.fragment(f"f{n}", f"fragment: f{n}\nparams: [p]\ntemplate: {{v: {uses}, w: {uses}}}\n")
+    errors = workshop.errors("a: {$use: f29, $with: {p: =name}}")
+    assert any(e.startswith("S1") and "more than 5000 nodes, with the fragments put in" in e for e in errors)
+
+
+def test_parameters_that_double_each_other_are_refused(workshop: Any) -> None:
+    workshop.fragment("f0", "fragment: f0\nparams: [p]\ntemplate: {v: =%p}\n")
+    for n in range(1, 30):
+        use = f"{{$use: f{n - 1}, $with: {{p: =%p & %p}}}}"
+        workshop.fragment(f"f{n}", f"fragment: f{n}\nparams: [p]\ntemplate: {{v: {use}}}\n")
+    errors = workshop.errors("a: {$use: f29, $with: {p: =name}}")
+    assert any(e.startswith("S2") and "more than 5000 nodes, with the parameters put in" in e for e in errors)
+
+
 def test_an_error_inside_a_fragment_names_the_file_of_the_fragment(workshop: Any) -> None:
     workshop.fragment("bad", "fragment: bad\nparams: []\ntemplate:\n  v: =nam\n")
     errors = workshop.errors("a: {$use: bad}\nn: =name")
@@ -123,6 +147,8 @@ FRAGMENTS = [
     ("a: {$use: ring}", "S1", "fragments use each other in a circle: ring -> ring"),
     ("a: {$use: one, $with: {x: a}, v: b}", "S1", "'v' is written here and in the fragment"),
     ("a: {$use: listed, v: b}", "S1", "need a fragment that is one object"),
+    ("a: {$use: one, $with: {x: {v: b}}}", "S1", "'x' under '$with' is one value or an expression"),
+    ("a: {$use: one, $with: {x: [b]}}", "S1", "'x' under '$with' is one value or an expression"),
 ]
 
 
