@@ -1,7 +1,8 @@
 """Data files under `mappings/`: strict YAML, checked against a grammar, named by digest.
 
-Rules: a key appears once; only `true` and `false` are booleans, dates and `NO`, `on`, `010` stay text (YAML 1.2 core);
-the file keeps to its grammar in `schemas/meta/`. It refuses to load anything else, and names file and place.
+Rules: a key is text and appears once; only `true` and `false` are booleans, only what JSON writes so is a number; dates
+and `NO`, `on`, `010`, `0x1f`, `12:30` stay text; the file keeps to its grammar in `schemas/meta/`. It refuses to load
+anything else, and names file and place.
 Maps have a reader of their own (`gateway.documents.gwmap`): they need the line of every leaf.
 """
 
@@ -21,21 +22,31 @@ from gateway.errors import DataFileInvalid, Place
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML 1.2 core scalars only: no dates, no yes/no booleans, no key twice."""
+    """JSON's numbers, true, false and null; every other plain scalar is text. Keys are text, and none appears twice."""
 
 
-_StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":timestamp", ":bool"))]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
+_SCALARS = (
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("bool", r"(?:true|false)\Z", list("tf")),
+    ("int", r"-?(?:0|[1-9][0-9]*)\Z", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+\Z", list("-0123456789")),
+)
+_StrictLoader.yaml_implicit_resolvers = {}
+for _name, _form, _firsts in _SCALARS:
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), _firsts)
 
 
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    pairs = [(loader.construct_object(k, deep=True), loader.construct_object(v, deep=True)) for k, v in node.value]
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise yaml.constructor.ConstructorError(None, None, "a key appears twice", node.start_mark)
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        name = loader.construct_object(key, deep=True)
+        if not isinstance(name, str) or name == "<<":
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key is no text, or merges others (<<)", key.start_mark
+            )
+        if name in found:
+            raise yaml.constructor.ConstructorError(None, None, "a key appears twice", key.start_mark)
+        found[name] = loader.construct_object(value, deep=True)
     return found
 
 
