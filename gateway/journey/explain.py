@@ -16,7 +16,7 @@ from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import ContentDestroyed, NotYourLeg
 from gateway.journey.compose import own_params
-from gateway.journey.disclose import disclosed
+from gateway.journey.disclose import disclosed, profile_of
 from gateway.journey.translate import declared
 from gateway.journey.world import World
 from gateway.ports import LegRow, MessageRow, Unit
@@ -38,7 +38,8 @@ class Explanation:
 def explain(world: World, mid: str, *, by: str | None = None, purpose: str = PURPOSE) -> Explanation:
     """Explain one outbound message to the officer `by`; unset: the gateway looks itself.
 
-    Raises NotYourLeg when there is none, ContentDestroyed after its time, NoOfficer.
+    Raises NotYourLeg when there is none, ContentDestroyed after its time, PartnerEnded, MapRefused or MappingFailed
+    where partner or map are not there any more, or make nothing of it, NoOfficer.
     """
     # 1 the message, its leg, and the record as it was when the message was made
     # 2 the same narrow source, the same parameters
@@ -79,17 +80,21 @@ def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:
 
 
 def _source(world: World, message: MessageRow, leg: LegRow, record: dict[str, Any]) -> dict[str, Any]:
-    """The record as it was disclosed: only the fields that are kept with the message, in the agreement's forms."""
-    profile = world.know.profiles[message.partner]
+    """The record as it was disclosed: only the fields that are kept with the message, in the agreement's forms.
+
+    What the agreement no longer names is left out: in which form it went is not known any more, and the bytes show it.
+    """
+    profile = profile_of(world, leg)
+    forms = {name: profile.allow[name] for name in message.fields if name in profile.allow}
     permission = Permission(
         partner=message.partner,
         legal_basis=leg.legal_basis,
         consent_no=leg.consent_no,
         consent_until=None,
-        fields=frozenset(message.fields),
+        fields=frozenset(forms),
         withheld={},
         sensitive=False,
         consent=next((c for c in record.get("consent", ()) if c["no"] == leg.consent_no), None),
-        forms={name: profile.allow[name] for name in message.fields},
+        forms=forms,
     )
     return disclosed(world, record, permission, leg)

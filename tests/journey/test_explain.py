@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from gateway.errors import NoOfficer, NotYourLeg
+from gateway.errors import NoOfficer, NotYourLeg, PartnerEnded
 from gateway.journey.explain import explain
+from gateway.journey.world import World
+from gateway.partners.profile import Profile
 from tests.journey.world import PARTNERS, Scene, a_case, again, assert_nothing_personal, words_of
 
 KIM = "kim.0417"
@@ -73,3 +77,24 @@ def test_nobody_reads_without_an_officers_id(scene: Scene, name: str) -> None:
     with pytest.raises(NoOfficer):
         explain(scene.world, mid_of(scene, "KEIS"), by=name)
     assert scene.events(since) == []
+
+
+def test_what_the_agreement_no_longer_names_is_left_out_and_the_bytes_say_so(scene: Scene) -> None:
+    scene.referred(a_case())
+    kead = scene.world.know.profiles["KEAD"]
+    narrower = replace(kead, allow={name: form for name, form in kead.allow.items() if name != "jobWish"})
+    found = explain(with_profiles(scene, {"KEAD": narrower}), mid_of(scene, "KEAD"), by=KIM)
+    assert (found.same_map, found.same_bytes) == (True, False)
+    assert "hopeSalary" not in found.document
+
+
+def test_of_a_partner_that_is_none_of_ours_any_more_nothing_is_guessed(scene: Scene) -> None:
+    scene.referred(a_case())
+    mid, since = mid_of(scene, "KEAD"), len(scene.events())
+    with pytest.raises(PartnerEnded):
+        explain(with_profiles(scene, {}), mid, by=KIM)
+    assert scene.events(since) == []
+
+
+def with_profiles(scene: Scene, profiles: dict[str, Profile]) -> World:
+    return replace(scene.world, know=replace(scene.world.know, profiles=profiles))
