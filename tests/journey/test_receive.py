@@ -582,6 +582,27 @@ def test_what_is_required_is_not_there_when_it_is_blank(scene: Scene) -> None:
     assert (reply.status, reply.refusal and reply.refusal.code) == (422, "DOC-SCHEMA")
 
 
+def as_doubles(value: Any) -> Any:
+    """A document whose whole numbers a machine has written as 3.0."""
+    if isinstance(value, dict):
+        return {name: as_doubles(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [as_doubles(one) for one in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_whole_number_is_one_however_it_is_written(scene: Scene, partner: str) -> None:
+    leg = a_leg(scene, partner)
+    scene.clock.day = date(2026, 12, 3)
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START, Kind.PLACED), start=1):
+        one = letter(leg, kind, seq, on=date(2026, 12, 2))
+        assert scene.hear(replace(one, document=as_doubles(one.document))).status == 200
+    said = reread(scene.rows("outcome_fact")[-1]["content"])
+    assert isinstance(said["employment"]["wage"], int)
+    assert [type(reread(f["content"])["seq"]) for f in scene.rows("outcome_fact")] == [int, int, int]
+
+
 def held(leg: LegRow, seq: int) -> Letter:
     """A Task that rests."""
     one, base = letter(leg, Kind.START, seq), "https://gateway.example/fhir/CodeSystem"
