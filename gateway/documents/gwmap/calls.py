@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.documents.gwmap import access, functions
 from gateway.documents.gwmap.frame import NOTHING, Expr, Frame, Run, as_list, derived, spend
-from gateway.documents.gwmap.functions import DATES, FUNCTIONS, TEXT, Function
+from gateway.documents.gwmap.functions import DAYS, FUNCTIONS, TEXT, Function
 from gateway.documents.gwmap.model import LeafError, UnfitError, did_you_mean, masked
 from gateway.documents.gwmap.shapes import Type
 from gateway.documents.gwmap.syntax import Call, Literal
@@ -364,8 +364,8 @@ def _ref(ex: Expressions, node: Call, scope: Scope) -> Expr:
 def _months_between(ex: Expressions, node: Call, scope: Scope) -> Expr:
     if not _counted(ex, node, 2, 2):
         return NOTHING
-    start, end = (ex.single(ex.expr(a, scope), "monthsBetween()", DATES) for a in node.args)
-    one = _applied(Function("monthsBetween", DATES, (DATES,), 1, "integer", functions.months_between), start, [end])
+    start, end = (ex.single(ex.expr(a, scope), "monthsBetween()", DAYS) for a in node.args)
+    one = _applied(Function("monthsBetween", DAYS, (DAYS,), 1, "integer", functions.months_between), start, [end])
     return derived(Type("integer", sure=start.type.sure and end.type.sure), _on(start.run, one), start, end)
 
 

@@ -27,7 +27,7 @@ from gateway.documents.gwmap.frame import (
     constant,
     derived,
 )
-from gateway.documents.gwmap.functions import DATES, NUMBER, TEXT
+from gateway.documents.gwmap.functions import DATES, MOMENTS, NUMBER, TEXT
 from gateway.documents.gwmap.model import a, did_you_mean
 from gateway.documents.gwmap.shapes import Type, Walk, kind_of_constant
 from gateway.documents.gwmap.syntax import (
@@ -44,6 +44,7 @@ from gateway.documents.gwmap.syntax import (
 )
 
 _BOOLEAN = Type("boolean")
+A_DAY = "use .date('yyyy-MM-dd', 'Asia/Seoul')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,8 @@ class Expressions:
             )
         elif expr.type.kind not in kinds and expr.type.kind != "any":
             hint = "use .toString()" if kinds <= TEXT and expr.type.kind in NUMBER | {"boolean"} else ""
+            if "date" in kinds and expr.type.kind in MOMENTS:
+                hint = A_DAY
             self.report.add("S4", f"'{what}' cannot take {expr.called()}: it is {a(expr.type.kind)}", hint)
         return expr
 
@@ -201,8 +204,7 @@ class Expressions:
         for side in (left, right):
             self.single(side, op, TEXT | NUMBER | {"boolean"})
         self._comparable(op, left, right)
-        instants = {"dateTime", "instant"}
-        moments = left.type.kind in instants and right.type.kind in instants
+        moments = left.type.kind in MOMENTS and right.type.kind in MOMENTS
         run = operators.compared(op, left, right, moments=moments)
         return derived(replace(_BOOLEAN, sure=left.type.sure and right.type.sure), run, left, right)
 
@@ -210,8 +212,8 @@ class Expressions:
         one, two = left.type.kind, right.type.kind
         if "any" in (one, two):
             return
-        if {one, two} & {"dateTime", "instant"} and "date" in (one, two):
-            self.report.add("S4", f"'{op}' compares a date with a moment", "use .date('yyyy-MM-dd', 'Asia/Seoul')")
+        if {one, two} & MOMENTS and "date" in (one, two):
+            self.report.add("S4", f"'{op}' compares a date with a moment", A_DAY)
         elif not ({one, two} <= TEXT or {one, two} <= NUMBER or one == two):
             self.report.add("S4", f"'{op}' compares {a(one)} with {a(two)}; that is never true")
         elif op in ("=", "!=", "in"):

@@ -29,6 +29,8 @@ from gateway.korea import business_number
 
 TEXT = frozenset({"string", "date", "dateTime", "instant"})
 DATES = TEXT  # the same kinds: a string may hold a date, and is refused when it holds none
+MOMENTS = frozenset({"dateTime", "instant"})
+DAYS = frozenset({"string", "date"})  # a moment is on one day here and on another elsewhere: `date` says where
 NUMBER = frozenset({"integer", "decimal"})
 SCALAR = TEXT | NUMBER | {"boolean"}
 _S = frozenset({"string"})
@@ -323,7 +325,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("round", NUMBER, (_I,), 0, "decimal", _round),
         Function("toBoolean", SCALAR, (), 0, "boolean", _to_boolean),
         Function("ymd", _S, (), 0, "date", _ymd, ours=True),
-        Function("toYmd", DATES, (), 0, "string", _to_ymd, ours=True),
+        Function("toYmd", DAYS, (), 0, "string", _to_ymd, ours=True),
         Function("ymdhm", _S, (_S,), 1, "dateTime", _ymdhm, ours=True),
         Function("date", DATES, (_S, _S), 1, "string", _date, ours=True),
         Function("phone", _S, (), 0, "string", _phone, ours=True),
@@ -334,6 +336,6 @@ FUNCTIONS: dict[str, Function] = {
         Function("uuid5", _S, (_S,), 1, "string", _uuid5, ours=True),
         Function("key", _S, (), 0, "string", _key, ours=True),
         Function("plusDays", frozenset({"date"}), (_I,), 1, "date", _plus_days, ours=True),
-        Function("age", DATES, (DATES,), 1, "integer", _age, ours=True),
+        Function("age", DAYS, (DAYS,), 1, "integer", _age, ours=True),
     )
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.documents.gwmap.concept_maps import Table, Translation
 from gateway.documents.gwmap.frame import NOTES, NOTHING, Expr, Frame, Note, Run, derived
-from gateway.documents.gwmap.functions import DATES, TEXT, moment, zone
+from gateway.documents.gwmap.functions import DATES, MOMENTS, TEXT, moment, zone
 from gateway.documents.gwmap.model import LeafError, Severity, a, did_you_mean, printable_code
 from gateway.documents.gwmap.shapes import Type
 from gateway.documents.gwmap.syntax import Call, Literal
@@ -90,7 +90,7 @@ def _day(ex: Expressions, node: Call, scope: Scope, table: Table) -> Expr | None
 
 def _korean_day(given: Expr) -> Expr:
     """Code tables hold by Korean calendar days: a moment counts on its day in Seoul."""
-    if given.type.kind not in ("instant", "dateTime"):
+    if given.type.kind not in MOMENTS:
         return given
     run = given.run
 
