@@ -113,7 +113,7 @@ def _no_home(name: str) -> Callable[[Json], bool]:
 
 
 def _codes_of(concept: Json) -> set[tuple[Any, Any]]:
-    return {(c.get("system"), c.get("code")) for c in concept.get("coding", ())}
+    return {(c.get("system"), c["code"]) for c in concept.get("coding", ()) if "code" in c}
 
 
 def _component_differs(observation: Json) -> bool:
@@ -173,6 +173,16 @@ def _not_negative(name: str) -> Callable[[Json], bool]:
 def _offset(value: Json) -> bool:
     when = value.get("when", ())
     return "offset" not in value or (bool(when) and not {"C", "CM", "CD", "CV"} & set(when))
+
+
+def _one_content(value: Json) -> bool:
+    valued = _holds_choice(value, "value") or _holds_choice(value, "_value")
+    return valued + ("resource" in value) + ("part" in value) == 1
+
+
+def _simple(*names: str) -> Callable[[Json], bool]:
+    """A SimpleQuantity has no comparator; which elements are one, the table does not say."""
+    return lambda v: all("comparator" not in v.get(name, ()) for name in names)
 
 
 def _trigger(value: Json) -> bool:
@@ -238,6 +248,11 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
         ("RiskAssessment.prediction", "ras-1", _percent, "low and high are percentages (UCUM %)"),
         ("RiskAssessment.prediction", "ras-2", lambda v: bool(v.get("probabilityDecimal", 0) <= 100),
          "probability is at most 100"),
+        ("Parameters.parameter", "inv-1", _one_content, "a parameter holds either a value, or a resource, or parts"),
+        ("Observation.referenceRange", "sqty-1", _simple("low", "high"), "low and high have no comparator"),
+        ("CarePlan.activity.detail", "sqty-1", _simple("dailyAmount", "quantity"), "an amount has no comparator"),
+        ("Range", "sqty-1", _simple("low", "high"), "low and high have no comparator"),
+        ("SampledData", "sqty-1", _simple("origin"), "origin has no comparator"),
         ("Goal.target", "gol-1", lambda v: not _holds_choice(v, "detail") or "measure" in v,
          "detail needs a measure"),
         ("Period", INVERTED, _ordered("start", "end"), "start lies after end (per-1)"),
