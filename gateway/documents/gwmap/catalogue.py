@@ -151,7 +151,8 @@ def _tables(around: World) -> list[Finding]:
         try:
             around.tables.get(pin)
         except TableError as error:
-            found.append(Finding(f"{around.mappings.name}/conceptmaps", 1, "S8", Severity.ERROR, str(error)))
+            where = error.file or f"{around.mappings.name}/conceptmaps"
+            found.append(Finding(where, 1, "S8", Severity.ERROR, str(error)))
     return found
 
 

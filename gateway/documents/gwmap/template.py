@@ -5,7 +5,8 @@ Rules: text that begins with `=` is an expression, `==x` is the text `=x`, every
 macros: their parameters are replaced by expressions before anything is checked; they may use each other, never
 themselves.
 
-It refuses unknown `$` names, `$else` without `$if`, and loops nested deeper than three (checks S1, S2, S13).
+It refuses unknown `$` names, `$else` without `$if`, `$with` without `$use`, loops nested deeper than three, and what
+grows beyond the limits once fragments are put in (checks S1, S2, S13).
 """
 
 from __future__ import annotations
@@ -151,6 +152,10 @@ class Reader:
         for name in items:
             if name.startswith("$") and name not in _DIRECTIVES:
                 self._refuse(at, "S1", f"'{name}' is not a directive", did_you_mean(name, _DIRECTIVES))
+        if "$keep" in items and not isinstance(items["$keep"].value, bool):
+            self._refuse(at, "S1", "'$keep' is true or false")
+        if "$with" in items and "$use" not in items:
+            self._refuse(at, "S1", "'$with' stands only beside '$use'")
         plain = {n: v for n, v in items.items() if not n.startswith("$")}
         if "$for" in items:
             return self._loop(at, items, loops)

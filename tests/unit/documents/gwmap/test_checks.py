@@ -67,6 +67,8 @@ WRONG = [
      "'type' is required in Bundle"),
     ("a: {$iff: x}", '{schema: "urn:t:open:1"}', "S1", "'$iff' is not a directive (did you mean '$if'?)"),
     ("a: {$else: x}", '{schema: "urn:t:open:1"}', "S1", "'$else' stands only beside '$if'"),
+    ("a: {$keep: yes, v: =name}", '{schema: "urn:t:open:1"}', "S1", "'$keep' is true or false"),
+    ("a: {$with: {x: 1}, v: =name}", '{schema: "urn:t:open:1"}', "S1", "'$with' stands only beside '$use'"),
     ("a: [{$for: x of phone, v: 1}]", '{schema: "urn:t:open:1"}', "S2", "'$for' reads \"x in path\""),
     ("a: [{$for: a in phone, b: [{$for: b in phone, c: [{$for: c in phone, d: [{$for: d in phone, v: 1}]}]}]}]",
      '{schema: "urn:t:open:1"}', "S1", "nested deeper than 3"),
