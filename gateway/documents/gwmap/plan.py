@@ -128,7 +128,9 @@ def below(plan: Plan) -> Iterator[Plan]:
 
 
 def may_be_quiet(plan: Plan) -> bool:
-    """A list with constant items that are written even when all its expressions are empty."""
+    """A list with constant items that are written even when all its expressions are empty; also one under `$if`."""
+    if isinstance(plan, PChoice):
+        return may_be_quiet(plan.then) or (plan.other is not None and may_be_quiet(plan.other))
     if not isinstance(plan, PList) or not plan.dynamic or all(p.dynamic for p in plan.items):
         return False
     return not any(p.dynamic and p.sure for p in plan.items)

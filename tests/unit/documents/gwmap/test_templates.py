@@ -134,6 +134,17 @@ def test_parameters_that_double_each_other_are_refused(workshop: Any) -> None:
     assert any(e.startswith("S2") and "more than 5000 nodes, with the parameters put in" in e for e in errors)
 
 
+def test_constants_of_a_list_under_a_guard_keep_no_object_either(workshop: Any, record: dict[str, Any]) -> None:
+    workshop.fragment("two", "fragment: two\ntemplate: [k, =coordinator.tel]\n")
+    guarded = "{$if: alive, $use: two, $else: [z, =phone.first()]}"
+    compiled = workshop.compiled(f"a: {{x: {guarded}}}\nb: {{x: {guarded}, v: =coordinator.no}}\nn: =caseNo")
+    record["coordinator"] = {"no": "J1"}
+    rest = {"b": {"x": ["k"], "v": "J1"}, "n": "20260000000123"}
+    assert compiled.apply(record, {}).document == rest
+    assert {e.target: e.status for e in compiled.explain(record, {})}["a.x[0]"] == "omitted-empty"
+    assert compiled.apply(record | {"alive": False}, {}).document["a"] == {"x": ["z", "01012345678"]}
+
+
 def test_an_error_inside_a_fragment_names_the_file_of_the_fragment(workshop: Any) -> None:
     workshop.fragment("bad", "fragment: bad\nparams: []\ntemplate:\n  v: =nam\n")
     errors = workshop.errors("a: {$use: bad}\nn: =name")
