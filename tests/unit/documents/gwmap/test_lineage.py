@@ -29,6 +29,9 @@ sex: "=sex.translate('sex')"
 tel: {$if: alive, system: phone, value: =phone.first(), $else: {none: text}}
 long: "=iif(months > 6, 'long', 'short')"
 all: [=diagnoses.code]
+calls: "=phone.select('x').count()"
+known: "=hours.select('y')"
+whose: "=iif(months > 6, coordinator, {}).no"
 bday: {system: iso, value: =birth.ymd(), tags: [{t: k}]}
 """
 
