@@ -1,7 +1,7 @@
 """Comparing two versions of a map, and the gate on its version number.
 
-The comparison is over lineage: a target that disappears or comes from other sources is a major change, a new target a
-minor one, other words (expression, constant, lines) a patch. The gate refuses a version that says less than it does.
+The comparison is over lineage: a target that disappears or comes from other sources is a major change, a new target, or
+one that other fields decide about, a minor one, other words (expression, constant, lines) a patch. The gate refuses a version that says less than it does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RANK = ("none", "patch", "minor", "major")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `kind`: removed, retargeted, added, reworded."""
+    """One difference. `kind`: removed, retargeted, added, guarded, reworded."""
 
     kind: str
     target: str
@@ -70,6 +70,8 @@ def _changes(old: Iterable[Lineage], new: Iterable[Lineage]) -> Iterable[Change]
             yield Change("retargeted", target, _from(a), _from(b))
         elif [x.expr for x in a] != [x.expr for x in b]:
             yield Change("reworded", target, "; ".join(x.expr for x in a), "; ".join(x.expr for x in b))
+        if a and b and _guards(a) != _guards(b):
+            yield Change("guarded", target, _named(_guards(a), "always"), _named(_guards(b), "always"))
 
 
 def _by_target(lines: Iterable[Lineage]) -> dict[str, list[Lineage]]:
@@ -83,15 +85,23 @@ def _sources(lines: list[Lineage]) -> set[str]:
     return {s for line in lines for s in line.sources}
 
 
+def _guards(lines: list[Lineage]) -> set[str]:
+    return {g for line in lines for g in line.guards}
+
+
 def _from(lines: list[Lineage] | None) -> str:
-    return ", ".join(sorted(_sources(lines or []))) or "constant"
+    return _named(_sources(lines or []), "constant")
+
+
+def _named(paths: set[str], otherwise: str) -> str:
+    return ", ".join(sorted(paths)) or otherwise
 
 
 def _needed(changes: tuple[Change, ...]) -> str:
     kinds = {c.kind for c in changes}
     if kinds & {"removed", "retargeted"}:
         return "major"
-    return "minor" if "added" in kinds else "patch"
+    return "minor" if kinds & {"added", "guarded"} else "patch"
 
 
 def _declared(old: str, new: str) -> str:
