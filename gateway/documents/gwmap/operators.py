@@ -9,10 +9,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from gateway.documents.gwmap.frame import Expr, Frame, Run
 from gateway.documents.gwmap.functions import moment
+from gateway.documents.gwmap.model import LeafError
+
+_EXACT = 2**53
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -141,9 +145,16 @@ def calculated(op: str, left: Run, right: Run) -> Run:
 
     def run(frame: Frame) -> Any:
         x, y = left(frame), right(frame)
-        return None if x is None or y is None else do(x, y)
+        return None if x is None or y is None else _writable(do(x, y))
 
     return run
+
+
+def _writable(found: Any) -> Any:
+    """What was computed, if JSON can hold it: integers as I-JSON has them (RFC 7493), no infinity."""
+    if (isinstance(found, int) and abs(found) >= _EXACT) or (isinstance(found, float) and not isfinite(found)):
+        raise LeafError("MAP-VALUE", "what comes out is beyond the numbers of JSON")
+    return found
 
 
 def _exact(do: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

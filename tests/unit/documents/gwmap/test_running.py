@@ -89,6 +89,14 @@ def test_a_code_of_no_known_type_is_translated_and_never_lost(workshop: Any, rec
             compiled.apply(record, {"more": {"code": code}})
 
 
+@pytest.mark.parametrize("leaf", ["months * months", "hours * 100", "months + 1", "-months - 1"])
+def test_a_number_that_json_cannot_hold_is_an_issue(workshop: Any, record: dict[str, Any], leaf: str) -> None:
+    compiled = workshop.compiled(f"a: ={leaf}\nb: =name")
+    assert "a" in compiled.apply(record, {}).document
+    with pytest.raises(RecordNotMapped, match="beyond the numbers of JSON"):
+        compiled.apply(record | {"months": 2**53 - 1, "hours": 1.7e308}, {})
+
+
 def test_an_unmatched_code_is_left_out_and_noted(workshop: Any, record: dict[str, Any]) -> None:
     workshop.tables["sex"]["group"][0]["element"][0]["target"] = [{"equivalence": "unmatched"}]
     compiled = workshop.compiled("a: \"=sex.translate('sex')\"\nb: =name")
