@@ -1,6 +1,7 @@
 """Properties of the real maps, over records made from the case schema and narrowed as each agreement says.
 
-P1  a record becomes a document that its target accepts, or `MappingFailed` with issues; never anything else.
+P1  a record becomes a document that its target accepts, or `MappingFailed` with issues; never anything else. A report
+    becomes an outcome likewise.
 P2  another value of one source field changes only what its lineage names.
 P3  one field less does so too.
 
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple, TypeAlias
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ from gateway.cases.permission import Permission, narrow
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue, CompiledMap, Issue, RecordNotMapped
 from gateway.documents.gwmap.maptests import at
+from gateway.documents.gwmap.shapes import resolved
 from gateway.documents.schemas import Schemas
 from gateway.partners.profile import Profile, load_all
 from tests.data import maps
@@ -48,8 +51,8 @@ MANY = 3
 
 def values(node: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Whatever a part of the case schema allows; lists of at most three, never empty where nothing says they may be."""
-    if "enum" in node:
-        return st.sampled_from(node["enum"])
+    if "enum" in node or "const" in node:
+        return st.sampled_from(node.get("enum", [node.get("const")]))
     match node["type"]:
         case "array":
             least = node.get("minItems", 1)
@@ -82,7 +85,7 @@ def texts(node: Mapping[str, Any]) -> st.SearchStrategy[str]:
 def records(node: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects with what is required and some of what is not."""
     fields = {name: values(inner) for name, inner in node["properties"].items()}
-    required = {name: fields.pop(name) for name in node["required"]}
+    required = {name: fields.pop(name) for name in node.get("required", ())}
     return st.fixed_dictionaries(required, optional=fields)
 
 
@@ -174,6 +177,31 @@ def outcome(compiled: CompiledMap, record: Mapping[str, Any]) -> tuple[Any, tupl
         return compiled.apply(record, params(compiled))
     except RecordNotMapped as refused:
         return None, refused.issues
+
+
+REPORTS = {pin: CATALOGUE.get(pin) for pin in ("keis-outcome-in|1.0.0", "kead-outcome-in|1.0.0")}
+
+
+def inlined(root: Mapping[str, Any], node: Any) -> Any:
+    """A part of a schema with its references put in."""
+    if isinstance(node, list):
+        return [inlined(root, one) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    return {name: inlined(root, one) for name, one in resolved(root, node).items() if name != "$defs"}
+
+
+@pytest.mark.parametrize("pin", REPORTS)
+@settings(calm, max_examples=60)
+@given(data=st.data())
+def test_a_report_that_keeps_to_its_schema_becomes_an_outcome_or_issues(pin: str, data: st.DataObject) -> None:
+    compiled = REPORTS[pin]
+    source = compiled.header.source
+    report = data.draw(
+        values(inlined(KNOWN.raw(source), KNOWN.raw(source))).filter(lambda r: not KNOWN.check(source, r))
+    )
+    document, issues = outcome(compiled, report)
+    assert issues if document is None else findings(compiled, document) == []
 
 
 def findings(compiled: CompiledMap, document: Any) -> list[str]:

@@ -1,7 +1,8 @@
 """Comparing two versions of a map, and the gate on its version number.
 
 The comparison is over lineage: a target that disappears or comes from other sources is a major change, a new target, or
-one that other fields decide about, a minor one, other words (expression, constant, lines) a patch. The gate refuses a version that says less than it does.
+one that other fields decide about, a minor one, other words (expression, constant, lines) a patch. The gate refuses a
+version that says less than it does.
 """
 
 from __future__ import annotations
