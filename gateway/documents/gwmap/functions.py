@@ -8,7 +8,7 @@ Where FHIRPath would answer "empty" to text that cannot be converted (`toInteger
 because a value that vanishes in silence is the fault this engine exists to prevent.
 
 Refused by design: now(), random ids, I/O, regular expressions of analysts. A function is added by reviewed code; one
-that gives something else than before gets its next number in `FNLIB`, which is in the digests of the maps that use it.
+that gives something else than before gets the next number of `FNLIB`, which is in the digests of the maps that use it.
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from gateway.errors import MappingFailed, Place
 
-FNLIB = {"monthsBetween": 2, "date": 2}
-"""Functions that changed, and when; all others are as in version 1. Part of the digest of every map that uses them."""
+FNLIB = {"monthsBetween": 2, "date": 3}
+"""Functions that changed, and in which version of the library: one number more for each change, or a map that uses two
+of them would not tell. All others are as in version 1. Part of the digest of every map that uses them."""
 
 
 class Severity(StrEnum):

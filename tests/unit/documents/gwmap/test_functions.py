@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.documents.gwmap.functions import FUNCTIONS, months_between
-from gateway.documents.gwmap.model import UnfitError, masked, printable_code
+from gateway.documents.gwmap.model import FNLIB, UnfitError, masked, printable_code
 
 UNFIT = [
     ("ymd", "19791314", "month must be in 1..12"),
@@ -137,3 +137,7 @@ def test_only_codes_pass_the_mask() -> None:
     assert printable_code("등록", ["등록"]) == "등록"
     assert printable_code("남궁민수", ["1"]) == "****"
     assert "8" not in printable_code("800229-1234567", ["1"])
+
+
+def test_every_change_of_a_function_has_a_number_of_its_own() -> None:
+    assert sorted(FNLIB.values()) == list(range(2, len(FNLIB) + 2))
