@@ -50,7 +50,7 @@ class Explained(NamedTuple):
 
 CHECKS = {
     Check.SIGNATURE: Explained(
-        "every checkpoint was signed by the key of the log",
+        "every checkpoint was signed by the key of the log, and the newest is of all its leaves",
         "who held the key: whoever stole it signs as well as we do",
     ),
     Check.ROOT: Explained(
@@ -58,7 +58,7 @@ CHECKS = {
         "a log that was rebuilt and signed anew with the stolen key, unless an older checkpoint is kept elsewhere",
     ),
     Check.TILE: Explained(
-        "the published hashes are those of the leaves, none is missing, cut or added",
+        "the hashes in the database and in the published files are those of the leaves, none is missing, cut or added",
         "as above: leaves, tiles and checkpoints that were all replaced together",
     ),
     Check.LEAF: Explained(
@@ -101,7 +101,8 @@ CHECKS = {
         "a stamp that was taken away, and whether the clock of the authority is right",
     ),
     Check.OUTSIDE: Explained(
-        "the log continues what was seen of it outside: published files, kept checkpoints, what witnesses have shown",
+        "the log continues what was seen of it outside: published files, kept checkpoints, what witnesses have shown; "
+        "a year that is over ends as the first leaf of the next one quotes it",
         "what nobody outside has kept, or what witnesses who are away do not show",
     ),
 }

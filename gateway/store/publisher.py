@@ -23,7 +23,17 @@ from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.note import Verifier
 from gateway.exchange_log.policy import Policy
 from gateway.ports import Reached, nothing
-from gateway.store.sequencer import OLDER, Head, TilesOf, hashes_of, heads_of, must_continue, tiles_of
+from gateway.store.sequencer import (
+    OLDER,
+    Head,
+    TilesOf,
+    conceded,
+    hashes_of,
+    heads_of,
+    in_a_row,
+    must_continue,
+    tiles_of,
+)
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import witnessed
@@ -48,14 +58,19 @@ class Publisher:
         """Publish what is new; returns how many checkpoints. Raises LogStopped. 0 while another one publishes."""
         if not _SQL.alone(connection, what="publish"):
             return 0
-        return sum(self._publish(connection, head) for head in heads_of(connection))
+        return sum(self._publish(connection, head, after) for head, after in in_a_row(heads_of(connection)))
 
-    def _publish(self, connection: Connection, head: Head) -> bool:
+    def _publish(self, connection: Connection, head: Head, after: Head | None) -> bool:
         signed, folder = newest_note(connection, head), self.folder / head.folder
         write_witnessed(folder, witnessed(connection, head, self._policy))
         if _text(folder / CHECKPOINT) == signed or (not head.open and self._is_ahead(head)):
             return False
-        before = self._before(head, hashes_of(connection, head))
+        try:
+            before = self._before(head, hashes_of(connection, head))
+        except LogStopped:
+            if self._is_conceded(connection, head, after):
+                return False
+            raise
         write_log(folder, before.size if before else 0, head.size, tiles_of(connection, head.shard))
         write_terms(folder, head, self._policy)
         self._reached("log.tiled")
@@ -67,6 +82,11 @@ class Publisher:
         """A log that was replaced by the next one, because its database was older than what is published."""
         before = published(self.folder / head.folder, Verifier.parse(head.vkey))
         return before is not None and before.size > head.size
+
+    def _is_conceded(self, connection: Connection, head: Head, after: Head | None) -> bool:
+        """A log that was replaced because its database does not continue what is published: that stays as it is."""
+        before = published(self.folder / head.folder, Verifier.parse(head.vkey))
+        return before is not None and before.size <= conceded(connection, head, after)
 
     def _before(self, head: Head, hashes: tree.Hashes) -> Checkpoint | None:
         """What is published, which the log must continue; looked at closely only when it is not what it was."""

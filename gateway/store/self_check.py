@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,12 +26,12 @@ from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, TAKES, Leaf
 from gateway.exchange_log.note import COSIGNATURE, Verifier, open_note
-from gateway.exchange_log.tiles import WIDTH, Edge, Tile
+from gateway.exchange_log.tiles import WIDTH, Edge, Tile, new_tiles
 from gateway.sealing import base64url
 from gateway.sealing.receipts import Promise, promised
 from gateway.store.leaves import event_of, leaf_of
-from gateway.store.publisher import published
-from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
+from gateway.store.publisher import TOGETHER, published
+from gateway.store.sequencer import Head, conceded, hashes_of, heads_of, in_a_row, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, Vault
@@ -44,10 +45,10 @@ def self_check(
     """Everything that does not add up, log by log; nothing when all is well. Without roots no stamp is looked at."""
     streams = Streams()
     heads = heads_of(connection)
-    for head in heads:
+    for head, after in in_a_row(heads):
         yield from _one_log(connection, head, streams, vault)
         yield from _stamped(connection, head, roots) if roots else ()
-        yield from _outside(connection, head, folder)
+        yield from _outside(connection, head, after, folder)
     yield from _rest(connection)
 
 
@@ -77,7 +78,8 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
             yield from signed.judge(edge, latest.get(edge.size))
             hashes = hashes[many:]
     yield from signed.beyond(edge.size)
-    yield from tiles.rest(edge.size)
+    yield from signed.of_the_head()
+    yield from tiles.rest()
     if (edge.size, edge.root()) != (head.size, head.root):
         yield Finding(Check.ROOT, head.folder, None, "the leaves do not give the root at the head of the log")
 
@@ -127,7 +129,7 @@ class _Signed:
     """The checkpoints of a log with their cosignatures, in order, beside the tree that grows."""
 
     def __init__(self, connection: Connection, head: Head) -> None:
-        self._head, self._key = head, Verifier.parse(head.vkey)
+        self._connection, self._head, self._key = connection, head, Verifier.parse(head.vkey)
         self._rows = _checkpoints(connection, head.shard)
         self._next = next(self._rows, None)
 
@@ -169,6 +171,12 @@ class _Signed:
         if self._next is not None:
             yield self._found(Check.ROOT, f"a checkpoint of {self._next[0]} leaves is signed, and there are {size}")
 
+    def of_the_head(self) -> Iterator[Finding]:
+        """Whether what is said to be the head of the log is the newest that was signed."""
+        newest = _SQL.newest_checkpoint(self._connection, shard=self._head.shard)
+        if newest is None or newest[0] != self._head.size:
+            yield self._found(Check.SIGNATURE, f"no checkpoint is kept for the {self._head.size} leaves that it has")
+
     def _found(self, check: Check, sentence: str) -> Finding:
         return Finding(check, self._head.folder, None, sentence)
 
@@ -198,16 +206,22 @@ class _Tiles:
             else:
                 self._last[tile.level, tile.n] = data
 
-    def rest(self, size: int) -> Iterator[Finding]:
-        """The right edge, when there are no more leaves."""
+    def rest(self) -> Iterator[Finding]:
+        """The right edge, when there are no more leaves, and tiles that no log of this size has."""
         for (level, n), data in self._last.items():
             yield from self._judge(Tile(level, n, len(data) // tree.HASH_BYTES), data)
+        for level, n in _SQL.tiles_beyond(self._connection, shard=self._head.shard, size=self._head.size):
+            yield _of_tile(self._head, Tile(level, n), "was added")
 
     def _judge(self, tile: Tile, data: bytes) -> Iterator[Finding]:
         kept = _SQL.tile(self._connection, shard=self._head.shard, level=tile.level, n=tile.n)
         if kept != data:
             what = "is missing" if kept is None else "is cut" if data.startswith(kept) else "has other hashes"
-            yield Finding(Check.TILE, self._head.folder, tile.n * WIDTH ** (tile.level + 1), f"{tile.path} {what}")
+            yield _of_tile(self._head, tile, what)
+
+
+def _of_tile(head: Head, tile: Tile, what: str) -> Finding:
+    return Finding(Check.TILE, head.folder, tile.n * WIDTH ** (tile.level + 1), f"{tile.path} {what}")
 
 
 # ── what leaves commit to ────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,18 +311,39 @@ def _stamped(connection: Connection, head: Head, roots: Sequence[Certificate]) -
 
 
 # ── around the log ───────────────────────────────────────────────────────────────────────────────────────────────────
-def _outside(connection: Connection, head: Head, folder: Path) -> Iterator[Finding]:
-    """What was published, and what witnesses have shown; a break that the next log quotes is on record."""
-    on_record, key = quoted(connection, head), Verifier.parse(head.vkey)
-    broken = on_record != (head.origin, head.size, head.root)
+def _outside(connection: Connection, head: Head, after: Head | None, folder: Path) -> Iterator[Finding]:
+    """What was published, what witnesses have shown, and what the next log quotes: where that one begins a year, its
+    end; where it was opened in place of this one, a break that is on record."""
+    key, excused = Verifier.parse(head.vkey), conceded(connection, head, after)
+    if after and not after.replaces and quoted(connection, head) != (head.origin, head.size, head.root):
+        sentence = f"it does not end with the checkpoint that the first leaf of {after.folder} quotes"
+        yield Finding(Check.OUTSIDE, head.folder, None, sentence)
     try:
-        seen = [published(folder / head.folder, key)]
-        seen += [open_checkpoint(shown, key).checkpoint for (shown,) in _SQL.seen_outside(connection, shard=head.shard)]
-        for before in filter(None, seen):
-            if not (broken and on_record and before.size <= on_record.size):
+        files = published(folder / head.folder, key)
+        shown = [open_checkpoint(note, key).checkpoint for (note,) in _SQL.seen_outside(connection, shard=head.shard)]
+        for before in filter(None, [files, *shown]):
+            if before.size > excused:
                 must_continue(head, before, hashes_of(connection, head))
     except (LogStopped, NoteInvalid) as error:
         yield Finding(Check.OUTSIDE, head.folder, None, error.detail)
+        return
+    if files and files.size > excused:
+        yield from _published_tiles(connection, head, folder / head.folder, files.size)
+
+
+def _published_tiles(connection: Connection, head: Head, folder: Path, size: int) -> Iterator[Finding]:
+    """Hold the files of a published log of `size` leaves against the tiles in the database."""
+    left = new_tiles(0, size)
+    while some := list(islice(left, TOGETHER)):
+        rows = _SQL.tiles(connection, shard=head.shard, levels=[t.level for t in some], ns=[t.n for t in some])
+        kept = {(level, n): data for level, n, data in rows}
+        for tile in some:
+            data = kept.get((tile.level, tile.n))  # without it that is a finding already
+            file = folder / tile.path
+            if data is not None and not file.is_file():
+                yield _of_tile(head, tile, "is missing among the files")
+            elif data is not None and file.read_bytes() != data[: tile.width * tree.HASH_BYTES]:
+                yield _of_tile(head, tile, "has other hashes among the files")
 
 
 def _rest(connection: Connection) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ Refuses to go on where the database does not continue what was published: `LogSt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -48,10 +48,20 @@ class Head(NamedTuple):
         """The last part of its name: the year, and which log of it."""
         return self.origin.rpartition("/")[2]
 
+    @property
+    def replaces(self) -> bool:
+        """Whether it was opened in place of one that must not be continued, and not because a year was over."""
+        return "." in self.folder
+
 
 def heads_of(connection: Connection) -> list[Head]:
     """All logs, oldest first."""
     return [Head(*row) for row in _SQL.heads(connection)]
+
+
+def in_a_row(heads: Sequence[Head]) -> Iterator[tuple[Head, Head | None]]:
+    """Each of all logs with the one that follows it."""
+    return zip(heads, [*heads[1:], None], strict=False)
 
 
 def open_of(connection: Connection) -> Head | None:
@@ -198,10 +208,17 @@ OLDER = "{} has {} leaves outside, and {} or others in the database"
 
 
 def quoted(connection: Connection, head: Head) -> Checkpoint | None:
-    """The checkpoint of a log that the first leaf of the next one quotes; more than we have when it was replaced."""
+    """The checkpoint of a log that the first leaf of the next one quotes; not its end when it was replaced."""
     raw = _SQL.first_of_next(connection, shard=head.shard)
     try:
         text, *_ = ((read(raw).previous if raw else None) or "").partition("\n\n")
         return parse(f"{text}\n") if text else None
     except (LeafInvalid, NoteInvalid):
         return None
+
+
+def conceded(connection: Connection, head: Head, after: Head | None) -> int:
+    """Up to which size a log need not continue what was seen of it: another was opened in its place, and the break is
+    on record in what that one quotes. -1: it must continue all of it."""
+    found = quoted(connection, head) if after and after.replaces else None
+    return found.size if found and found != (head.origin, head.size, head.root) else -1

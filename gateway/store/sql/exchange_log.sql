@@ -55,6 +55,11 @@ select data from xlog_tile where shard = :shard and level = :level and n = :n;
 select level, n, data from xlog_tile
 where shard = :shard and (level, n) in (select * from unnest(:levels::smallint[], :ns::bigint[]));
 
+-- name: tiles_beyond
+-- Tiles that a log of so many leaves does not have: its first hash stands for leaves that there are not.
+select level, n from xlog_tile
+where shard = :shard and (n * 256 + 1) * power(256::numeric, level) > :size order by level, n;
+
 -- name: add_checkpoint!
 insert into xlog_checkpoint (shard, size, root, note) values (:shard, :size, :root, :note);
 

@@ -25,6 +25,7 @@ from gateway.sealing.receipts import Promise, make, promised
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.leaves import leaf_of
 from gateway.store.postgres import PostgresStore
+from gateway.store.statements import STATEMENTS
 from tests.conftest import leaves
 from tests.unit.sealing.build import key_of, receipt_of, sealed
 from tests.unit.store.test_exchange_log import ACT, CASE, OURS, a_log, as_it_was, signer
@@ -56,14 +57,16 @@ def found(log: ExchangeLog) -> set[Check]:
     return {finding.check for finding in log.findings()}
 
 
-def raw_leaves(attacker: Attacker) -> list[bytes]:
-    return [raw for (raw,) in attacker.execute("select leaf from xlog_entry order by idx")]
+def raw_leaves(attacker: Attacker, shard: int = 1) -> list[bytes]:
+    return [raw for (raw,) in attacker.execute("select leaf from xlog_entry where shard = %s order by idx", (shard,))]
 
 
-def rebuild(attacker: Attacker, log: ExchangeLog, leaves: list[bytes]) -> None:
+def rebuild(attacker: Attacker, log: ExchangeLog, leaves: list[bytes], shard: int = 1) -> None:
     """Put other leaves in place of all, with the tiles they make, and sign anew: what the stolen key is good for."""
-    [(shard, origin)] = attacker.execute("select shard, origin from xlog_head")
-    attacker.execute("delete from xlog_entry; delete from xlog_tile; delete from xlog_checkpoint")
+    [(origin,)] = attacker.execute("select origin from xlog_head where shard = %s", (shard,))
+    attacker.execute("delete from xlog_entry where shard = %s", (shard,))
+    attacker.execute("delete from xlog_tile where shard = %s", (shard,))
+    attacker.execute("delete from xlog_checkpoint where shard = %s", (shard,))
     edge = Edge()
     for tile, data in edge.extend(map(tree.leaf_hash, leaves)):
         attacker.execute("insert into xlog_tile values (%s, %s, %s, %s)", (shard, tile.level, tile.n, data))
@@ -74,12 +77,12 @@ def rebuild(attacker: Attacker, log: ExchangeLog, leaves: list[bytes]) -> None:
     attacker.execute(
         "insert into xlog_checkpoint values (%s, %s, %s, %s)", (shard, new.size, new.root, new.sign(signer(origin)))
     )
-    attacker.execute("update xlog_head set size = %s, root = %s", (new.size, new.root))
+    attacker.execute("update xlog_head set size = %s, root = %s where shard = %s", (new.size, new.root, shard))
 
 
-def republish(log: ExchangeLog) -> None:
+def republish(log: ExchangeLog, year: str | None = None) -> None:
     """Make the files forget, too."""
-    folder = log.publisher.folder / log.head().folder
+    folder = log.publisher.folder / (year or log.head().folder)
     for path in sorted(folder.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     log.publisher._seen.clear()
@@ -134,6 +137,15 @@ WITHOUT_THE_KEY = {
         {Check.TILE},
     ),
     "a tile taken away": ("delete from xlog_tile where level = 0 and n = 1", {Check.TILE}),
+    "a tile added": ("insert into xlog_tile select shard, level, 3, data from xlog_tile where n = 2", {Check.TILE}),
+    "a tile added above the tree": (
+        "insert into xlog_tile select shard, 2, n, data from xlog_tile where level = 0 and n = 0",
+        {Check.TILE},
+    ),
+    "the newest checkpoint taken away": (
+        "delete from xlog_checkpoint where size = (select max(size) from xlog_checkpoint)",
+        {Check.SIGNATURE},
+    ),
     "a checkpoint with another root": (
         "update xlog_checkpoint set root = set_byte(root, 0, get_byte(root, 0) # 1) where size > 100 and size < 160",
         {Check.ROOT, Check.SIGNATURE},
@@ -201,6 +213,22 @@ def test_a_database_restored_from_yesterday_is_caught_by_what_was_published(
     assert found(log) >= {Check.OUTSIDE}
 
 
+HARM_TO_A_FILE: dict[str, Callable[[Path], object]] = {
+    "other hashes": lambda file: file.write_bytes(bytes(256 * 32)),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-32]),
+    "gone": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("tile", ["tile/0/001", "tile/1/000.p/2"])
+@pytest.mark.parametrize("harm", HARM_TO_A_FILE.values(), ids=HARM_TO_A_FILE)
+def test_a_published_tile_that_is_not_the_one_in_the_database_is_caught(
+    harm: Callable[[Path], object], tile: str, log: ExchangeLog
+) -> None:
+    harm(log.publisher.folder / log.head().folder / tile)
+    assert [finding.check for finding in log.findings()] == [Check.TILE]
+
+
 # ── with the key ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def edited(raw: bytes) -> bytes:
     return leaf.read(raw)._replace(verdict="refused").to_bytes()
@@ -245,6 +273,80 @@ def test_a_year_that_is_rewritten_with_the_key_and_republished_needs_a_checkpoin
     (folder / "checkpoint").write_text(kept)
     log.publisher._seen.clear()
     assert found(log) == {Check.OUTSIDE}
+
+
+# ── years ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def two_years(postgres_store: PostgresStore, tmp_path: Path) -> ExchangeLog:
+    """The log of 2019 with three acts, the last of them with TRN, and the one that was opened behind it."""
+    made = a_log(postgres_store, tmp_path / "xlog")
+    with postgres_store.transaction() as connection:
+        made._sequencer._open(connection, "2019", None)
+    with postgres_store.unit() as unit:
+        unit.commit(ACT, OURS, replace(ACT, partner="TRN"))
+    with postgres_store.transaction() as connection:
+        head = made.head()
+        placed = STATEMENTS.place_pending(connection, shard=head.shard, first=head.size, limit=9)
+        made._sequencer._append(connection, head, [raw for _, raw in placed])
+    with postgres_store.unit() as unit:
+        unit.commit(ACT, OURS)
+    made.catch_up()
+    return made
+
+
+def rewritten(attacker: Attacker) -> list[bytes]:
+    """The leaves of 2019, of which one says something else, and so does its act."""
+    opened, keis, ours, *rest = raw_leaves(attacker)
+    one = leaf.read(ours)
+    attacker.execute("update audit_event set verdict = 'refused', code = 'E-LB' where event_id = %s", (one.id,))
+    said = leaf_of(OURS.refused("E-LB"), one.id, one.seq, one.at, leaves().vault.of_no_case, None)
+    return [opened, keis, said.to_bytes(), *rest]
+
+
+def without_the_last_of_a_partner(attacker: Attacker) -> list[bytes]:
+    """The leaves of 2019 without that of the one act with TRN, which is gone, too."""
+    opened, keis, ours, trn, *rest = raw_leaves(attacker)
+    attacker.execute("delete from audit_event where event_id = %s", (leaf.read(trn).id,))
+    return [opened, keis, ours, *rest]
+
+
+@pytest.mark.parametrize("attack", [rewritten, without_the_last_of_a_partner])
+@pytest.mark.parametrize("files", ["as they were", "made to forget"])
+@pytest.mark.rule("R-14")
+def test_a_year_that_is_over_and_is_rewritten_with_its_key_is_not_the_one_that_the_next_log_quotes(
+    attack: Callable[[Attacker], list[bytes]], files: str, two_years: ExchangeLog, attacker: Attacker
+) -> None:
+    assert two_years.heads()[0].folder == "2019"
+    assert list(two_years.findings()) == []
+    rebuild(attacker, two_years, attack(attacker))
+    if files == "made to forget":
+        republish(two_years, "2019")
+    assert found(two_years) == {Check.OUTSIDE}
+
+
+def test_a_year_whose_next_log_quotes_nothing_any_more_is_caught(two_years: ExchangeLog, attacker: Attacker) -> None:
+    first, *rest = raw_leaves(attacker, 2)
+    rebuild(attacker, two_years, [leaf.read(first)._replace(previous=None).to_bytes(), *rest], 2)
+    republish(two_years)
+    assert found(two_years) == {Check.OUTSIDE}
+
+
+def test_a_log_that_somebody_changed_is_followed_by_one_that_is_published_and_the_break_is_on_record(
+    two_years: ExchangeLog, attacker: Attacker
+) -> None:
+    year = two_years.publisher.folder / two_years.head().folder
+    kept = (year / "checkpoint").read_text()
+    *others, last = raw_leaves(attacker, 2)
+    one = leaf.read(last)
+    attacker.execute("update audit_event set verdict = 'refused', code = 'E-LB' where event_id = %s", (one.id,))
+    said = leaf_of(OURS.refused("E-LB"), one.id, one.seq, one.at, leaves().vault.of_no_case, None)
+    rebuild(attacker, two_years, [*others, said.to_bytes()], 2)
+    assert found(two_years) == {Check.OUTSIDE}
+    two_years.open_next(kept)
+    two_years.catch_up()
+    assert list(two_years.findings()) == []
+    assert (year / "checkpoint").read_text() == kept
+    assert (two_years.publisher.folder / two_years.head().folder / "checkpoint").is_file()
 
 
 # ── what erasure leaves ──────────────────────────────────────────────────────────────────────────────────────────────
