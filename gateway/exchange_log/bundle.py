@@ -7,8 +7,9 @@
     messages/<mid>/manifest.jws receipt.jws body explanation.json http/<n>.json
     keys/<owner>/<n>.json                               public keys with their validity
 
-Rules: the same content is the same bytes: stored, not compressed, one date, files in order. What is not there and might
-be expected is in the list, with the reason. Refuses to hold two files of one name.
+Rules: the same content is the same bytes: stored, not compressed, one date, files in order, nothing between them. Both
+readers take no other ZIP, or one tool could see another bundle than the next. What is not there and might be expected
+is in the list, with the reason. Refuses to hold two files of one name, and more than every reader of ZIP files reads.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, LargeZipFile, ZipFile, ZipInfo
 
 import orjson
+
+from gateway.errors import TooMuchAsked
 
 VERSION = 1
 LIST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -32,12 +35,18 @@ _FOLDER = Path(__file__).parent / "evidence"
 
 
 def bundle(files: Mapping[str, bytes], said: Mapping[str, Any], origin: str, sign: Callable[[str], str]) -> bytes:
-    """The bundle of these files; `said` is what its list says of them, `sign` makes a note of the log `origin`."""
+    """The bundle of these files; `said` is what its list says of them, `sign` makes a note of the log `origin`.
+
+    Raises TooMuchAsked.
+    """
     whole = {**{name: (_FOLDER / name).read_bytes() for name in ENCLOSED}, **files}
     listed = {path: sha256(data).hexdigest() for path, data in whole.items()}
     list_ = json({"v": VERSION, **said, "files": listed})
     text = f"{_FIRST}\n{origin}\n{b64encode(sha256(list_).digest()).decode()}\n"
-    return _zip({**whole, LIST: list_, SIGNATURE: sign(text).encode()})
+    try:
+        return _zip({**whole, LIST: list_, SIGNATURE: sign(text).encode()})
+    except LargeZipFile:
+        raise TooMuchAsked("a bundle holds up to 65535 files and 2 GiB") from None
 
 
 def json(value: Any) -> bytes:
@@ -47,7 +56,7 @@ def json(value: Any) -> bytes:
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
     written = io.BytesIO()
-    with ZipFile(written, "w", ZIP_STORED) as archive:
+    with ZipFile(written, "w", ZIP_STORED, allowZip64=False) as archive:
         for path in sorted(files):
             entry = ZipInfo(path, _DATE)
             entry.create_system, entry.external_attr = 3, 0o644 << 16

@@ -5,8 +5,9 @@ go in only when they are asked for; without them their digests, seals, receipts 
 Each act can be opened with a key of its own. What a message rests on — keys, maps, rules — comes with the acts that
 introduced it. The head of every request that brought one goes in as it was signed, with what came back; the manifest of
 digests stands in it too. What is not there is said, with the reason.
-Refuses: without officer and purpose; more than `MOST` acts, reading no more than one too many; a body or a head that
-holds a resident registration number; what was destroyed, of which the act of destruction is given instead.
+Refuses: without officer and purpose; more than `MOST` acts, reading no more than one too many; more files than a ZIP
+holds; a body or a head that holds a resident registration number; what was destroyed, of which the act of destruction
+is given instead.
 """
 
 from __future__ import annotations

@@ -247,6 +247,36 @@ def promising(files: Files, **changed: Any) -> Files:
     return files | {path: compact.seal(orjson.dumps(said), typ=TYP, key=key_of("comwel")).encode()}
 
 
+def with_parts_in_another_order(files: Files) -> Files:
+    """A receipt as another implementation writes it: the members of its parts in another order, signed all the same."""
+    path = next(p for p in sorted(files) if p.endswith("/receipt.jws") and not promised(files[p].decode()))
+    said = orjson.loads(base64url.decode(files[path].decode().split(".")[1]))
+    said["parts"] = [dict(reversed(part.items())) for part in said["parts"]]
+    return files | {path: compact.seal(orjson.dumps(said), typ=TYP, key=key_of(said["iss"])).encode()}
+
+
+def unlogged(files: Files, signer: Signer) -> Files:
+    """A message of ours without the act that brought it about, as if that had no place in the log yet."""
+    [path, *_] = [path for path in sorted(files) if path.endswith(".act.json") and b"referral.prepared" in files[path]]
+    act, mid = path[len("acts/") : -len(".act.json")], orjson.loads(files[path])["mid"]
+    said = orjson.loads(files["manifest.json"])
+    acts = [one for one in said["acts"] if one["id"] != act]
+    absent = [*said["absent"], {"what": "leaf", "of": mid, "why": "not-open"}]
+    rest = {name: data for name, data in files.items() if not name.startswith(f"acts/{act}.")}
+    return relisted(rest, signer, acts=acts, absent=absent)
+
+
+def introduced_by_nobody(files: Files) -> Files:
+    """The act that introduced a key taken out, and a reason for it that is none."""
+    path = act_of(files, b"key.added")
+    act, subject = path[len("acts/") : -len(".act.json")], orjson.loads(files[path])["subject"]
+    said = orjson.loads(files["manifest.json"])
+    said["acts"] = [one for one in said["acts"] if one["id"] != act]
+    said["absent"] = [*said["absent"], {"what": "act", "of": subject, "why": "not-asked-for"}]
+    rest = {name: data for name, data in files.items() if not name.startswith(f"acts/{act}.")}
+    return rest | {"manifest.json": orjson.dumps(said)}
+
+
 def heads_of(files: Files, sender: bytes) -> list[str]:
     """The heads of requests that this sender has signed."""
     return [path for path in sorted(files) if "/http/" in path and b'keyid=\\"' + sender in files[path]]
@@ -322,6 +352,9 @@ FORGERIES = (
     forgery("a head of other leaves", other_root, "checkpoint", "growth", "leaves", "witnesses"),
     forgery("a head cut short", lambda f: f | {some(f, "/checkpoint"): f[some(f, "/checkpoint")][:-20]},
             "checkpoint", "growth", "leaves", "witnesses"),
+    forgery("an empty line in the growth", lambda f: f | {some(f, "/consistency"): f[some(f, "/consistency")] + b"\n"},
+            "growth"),
+    forgery("a key that no act introduced", introduced_by_nobody, "keys"),
     forgery("growth from another log", lambda f: f | {some(f, "/consistency"): b""}, "growth"),
     forgery("a receipt of another message", lambda f: swapped(f, some(f, "/receipt.jws"), some(f, "/receipt.jws", 1)),
             "receipts"),
@@ -350,6 +383,8 @@ FORGERIES = (
     forgery("the cosignature taken away", without_cosignature, "witnesses"),
     forgery("a file missing", lambda f: without(f, some(f, "/receipt.jws")), "files", "receipts", with_key=False),
     forgery("a file added", lambda f: f | {"messages/more": b"more"}, "files", with_key=False),
+    forgery("a file added under a name that every object has", lambda f: f | {"constructor": b"more"}, "files",
+            with_key=False),
     forgery("a message edited, the list as it was", lambda f: edited(f, some(f, "/body"), b"2026", b"2027"),
             "files", "bytes", with_key=False),
     forgery("the list altered", lambda f: edited(f, "manifest.json", b'"content":true', b'"content":null'),
@@ -357,6 +392,28 @@ FORGERIES = (
     forgery("the key of the log exchanged", lambda f: edited(f, some(f, "/log.vkey"), b"+A", b"+B"),
             "list", "log-key", "checkpoint", "growth", "leaves"),
 )  # fmt: skip
+
+
+OTHER_ARCHIVES: dict[str, Callable[[bytes], bytes]] = {
+    "something before it": lambda raw: b"x" + raw,
+    "something behind it": lambda raw: raw + b"x",
+    "a comment": lambda raw: raw[:-2] + b"\x01\x00x",
+    "another end behind it": lambda raw: raw + raw[-22:],
+    "an entry that is not in the directory": lambda raw: _with_directory_at(b"PK\x03\x04" + bytes(26) + raw, 30),
+    "an entry that is said to be encrypted": lambda raw: _with_flag(raw, 1),
+    "an entry with its sizes behind it": lambda raw: _with_flag(raw, 8),
+    "one entry fewer in its directory": lambda raw: raw[:-12] + bytes([raw[-12] - 1]) + raw[-11:],
+}
+"""The same files in archives that readers of ZIP files read differently."""
+
+
+def _with_flag(raw: bytes, flag: int) -> bytes:
+    at = int.from_bytes(raw[-6:-2], "little") + 8
+    return raw[:6] + bytes([flag]) + raw[7:at] + bytes([flag]) + raw[at + 1 :]
+
+
+def _with_directory_at(raw: bytes, later: int) -> bytes:
+    return raw[:-6] + (int.from_bytes(raw[-6:-2], "little") + later).to_bytes(4, "little") + raw[-2:]
 
 
 def forged(one: Forgery, bundle: Clean) -> bytes:

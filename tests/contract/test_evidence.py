@@ -31,6 +31,7 @@ from gateway.store.stamps import Stamps
 from tests.conftest import ROOT
 from tests.contract.bundles import (
     FORGERIES,
+    OTHER_ARCHIVES,
     POLICY,
     UNMEANT,
     W2,
@@ -42,7 +43,9 @@ from tests.contract.bundles import (
     place,
     relisted,
     rewritten,
+    unlogged,
     unpacked,
+    with_parts_in_another_order,
 )
 from tests.fakes.authority import Authority, openssl
 from tests.journey.test_destroy import DUE_FROM, close
@@ -168,6 +171,30 @@ def test_of_a_group_as_many_must_have_signed_as_the_policy_says(bundle: Clean) -
 @pytest.mark.parametrize("raw", [b"", b"PK", b"\0" * 100], ids=["nothing", "a beginning", "zeros"])
 def test_what_is_no_bundle_is_refused(raw: bytes, tmp_path: Path) -> None:
     assert judged(raw, tmp_path) == (1, {"files": "NO"})
+
+
+@pytest.mark.parametrize("other", OTHER_ARCHIVES)
+def test_an_archive_that_two_tools_could_read_differently_is_refused(bundle: Clean, tmp_path: Path, other: str) -> None:
+    raw = OTHER_ARCHIVES[other](bundle.raw)
+    assert judged(raw, tmp_path, *with_all(bundle, tmp_path)) == (1, {"files": "NO"})
+
+
+def test_a_message_whose_leaf_is_not_there_is_never_said_to_have_the_bytes_of_it(bundle: Clean, tmp_path: Path) -> None:
+    code, said = judged(packed(unlogged(bundle.files, bundle.signer)), tmp_path, *with_all(bundle, tmp_path))
+    assert (code, said) == (0, dict.fromkeys(verify.CHECK, "ok") | {"bytes": "--"})
+
+
+def test_a_receipt_that_another_implementation_wrote_in_another_order_is_no_other_receipt(bundle: Clean) -> None:
+    raw = packed(relisted(with_parts_in_another_order(bundle.files), bundle.signer))
+    assert failed(raw, bundle.vkey, POLICY) == set()
+
+
+def test_more_files_than_every_reader_of_zip_files_reads_are_refused(
+    here: Place, bundle: Clean, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zipfile.ZIP_FILECOUNT_LIMIT", 20)
+    with pytest.raises(TooMuchAsked, match="65535 files"):
+        here.make(ActsAsked(mid=listed(bundle.raw)["messages"][0]["mid"]))
 
 
 def test_a_bundle_with_any_byte_changed_is_refused_or_says_the_same(bundle: Clean) -> None:

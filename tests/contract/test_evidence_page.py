@@ -16,7 +16,21 @@ from gateway.exchange_log.evidence import verify
 from gateway.ports import ActsAsked
 from tests.conftest import ROOT
 from tests.contract.browser import Page, browser
-from tests.contract.bundles import FORGERIES, POLICY, UNMEANT, Clean, Forgery, Place, forged, rewritten
+from tests.contract.bundles import (
+    FORGERIES,
+    OTHER_ARCHIVES,
+    POLICY,
+    UNMEANT,
+    Clean,
+    Forgery,
+    Place,
+    forged,
+    packed,
+    relisted,
+    rewritten,
+    unlogged,
+    with_parts_in_another_order,
+)
 
 PAGE = ROOT / "gateway" / "exchange_log" / "evidence" / "verify.html"
 ENGLISH, KOREAN = 0, 1
@@ -100,6 +114,28 @@ def test_what_is_missing_for_a_reason_is_said_in_the_words_of_the_script(
 @pytest.mark.parametrize("raw", [b"", b"PK", b"\0" * 100], ids=["nothing", "a beginning", "zeros"])
 def test_what_is_no_bundle_is_refused(page: Page, tmp_path: Path, raw: bytes) -> None:
     assert shown(page, raw, tmp_path) == said(raw)
+
+
+@pytest.mark.parametrize("other", OTHER_ARCHIVES)
+def test_an_archive_that_two_tools_could_read_differently_is_refused(
+    page: Page, bundle: Clean, tmp_path: Path, other: str
+) -> None:
+    raw = OTHER_ARCHIVES[other](bundle.raw)
+    lines = shown(page, raw, tmp_path, bundle.vkey, policy=POLICY)
+    assert [line.split()[:2] for line in lines[:-1]] == [["NO", "files:"]]
+    assert lines == said(raw, bundle.vkey, policy=POLICY)
+
+
+def test_a_message_without_its_leaf_and_a_receipt_in_other_words_are_told_as_the_script_tells_them(
+    page: Page, bundle: Clean, tmp_path: Path
+) -> None:
+    for raw, notes in (
+        (packed(unlogged(bundle.files, bundle.signer)), ["bytes:"]),
+        (packed(relisted(with_parts_in_another_order(bundle.files), bundle.signer)), []),
+    ):
+        lines = shown(page, raw, tmp_path, bundle.vkey, policy=POLICY)
+        assert [line.split()[1] for line in lines[:-1] if not line.startswith("ok")] == notes
+        assert lines == said(raw, bundle.vkey, policy=POLICY)
 
 
 def test_the_page_asked_nobody_for_anything_and_nothing_went_wrong(page: Page, bundle: Clean, tmp_path: Path) -> None:

@@ -19,16 +19,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import hmac
-import io
 import json
 import re
+import struct
 import sys
-import zipfile
+import zlib
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -137,21 +137,105 @@ class Note(Exception):
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+ENTRY, DIRECTORY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+
+
+def unzip(raw: bytes) -> dict[str, bytes]:
+    """The files of a ZIP as bundles are: stored entries one behind the other, their directory, its end, and nothing
+    else. Other readers of ZIP files skip and repair; here all of them would read the same."""
+    files: dict[str, bytes] = {}
+    place = 0
+    try:
+        disks, many, again, size, at = struct.unpack("<4xIHHII2x", raw[-22:])
+        if raw[-22:-18] != END or raw[-2:] != b"\0\0" or disks or many != again or at + size != len(raw) - 22:
+            raise No("zip")
+        ends = at
+        for _ in range(many):
+            flags, method, crc, packed, length, named, more = struct.unpack_from("<8xHH4xIIIHI", raw, at)
+            start = place + 30 + named
+            name, data = raw[at + 46 : at + 46 + named], raw[start : start + length]
+            if raw[at : at + 4] != DIRECTORY or raw[place : place + 4] != ENTRY or flags or method or more:
+                raise No("zip")
+            if raw[at + 34 : at + 36] != b"\0\0" or struct.unpack_from("<I", raw, at + 42) != (place,):
+                raise No("zip")
+            if raw[place + 4 : place + 30] != raw[at + 6 : at + 32] or raw[place + 30 : start] != name:
+                raise No("zip")
+            if packed != length or start + length > ends or zlib.crc32(data) != crc:
+                raise No("zip")
+            files[name.decode("ascii")] = data
+            place, at = start + length, at + 46 + named
+    except (struct.error, UnicodeDecodeError):
+        raise No("zip") from None
+    if (place, at, len(files)) != (ends, len(raw) - 22, many) or not all(map(is_plain, files)):
+        raise No("zip")
+    return files
+
+
+def is_plain(text: object) -> bool:
+    """Whether it is a text that looks the same to everybody."""
+    return isinstance(text, str) and re.fullmatch("[ -~]+", text) is not None
+
+
+def is_digest(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
+def is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def are(values: object, *, plain: str = "", flags: str = "") -> bool:
+    """Whether these are objects, each with such members."""
+    return isinstance(values, list) and all(
+        isinstance(one, dict)
+        and all(is_plain(one.get(name)) for name in plain.split())
+        and all(is_flag(one.get(name)) for name in flags.split())
+        for one in values
+    )
+
+
+def is_made(message: dict[str, Any]) -> bool:
+    """Whether the rest of what the list says of a message has its form."""
+    requests, attempts = message.get("requests", []), message.get("attempts")
+    return (
+        is_digest(message.get("sha256"))
+        and (message.get("map") is None or (is_plain(message["map"]) and is_digest(message.get("mapDigest"))))
+        and isinstance(requests, list)
+        and all(map(is_plain, requests))
+        and isinstance(attempts, list)
+        and all(isinstance(one, dict) and (one.get("status") is None or is_number(one["status"])) for one in attempts)
+    )
+
+
+def is_list(said: dict[str, Any]) -> bool:
+    """Whether the list of a bundle has the form of one."""
+    files, logs = said.get("files"), said.get("logs")
+    return (
+        isinstance(files, dict)
+        and all(is_plain(path) and is_digest(digest) for path, digest in files.items())
+        and is_plain(said.get("signedBy"))
+        and isinstance(logs, list)
+        and all(map(is_plain, logs))
+        and are(said.get("acts"), plain="id log", flags="open")
+        and are(said.get("messages"), plain="mid from to", flags="content receipt")
+        and all(map(is_made, said["messages"]))
+        and are(said.get("keys"), plain="owner kid file")
+        and are(said.get("absent"), plain="what of why")
+    )
+
+
 class Bundle:
     """The files of a bundle, and its list. Nothing in them is believed before its check."""
 
     def __init__(self, raw: bytes) -> None:
-        try:
-            with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-                entries = archive.infolist()
-                if any(entry.compress_type for entry in entries):
-                    raise No("zip")
-                self.files = {entry.filename: archive.read(entry) for entry in entries}
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError):
-            raise No("zip") from None
-        if len(self.files) != len(entries):
-            raise No("zip")
+        self.files = unzip(raw)
         self.list: dict[str, Any] = self.json("manifest.json")
+        if not is_list(self.list):
+            raise No("form", "manifest.json")
         self.statements: dict[str, dict[str, Any]] = {}
 
     def raw(self, path: str) -> bytes:
@@ -166,13 +250,23 @@ class Bundle:
             raise No("form", path) from None
 
     def json(self, path: str) -> dict[str, Any]:
-        try:
-            found = json.loads(self.text(path))  # noqa: TID251 - this file stands alone
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise No("form", path)
-        return found
+        return parsed(self.raw(path), path)
+
+
+def parsed(raw: bytes, what: str) -> dict[str, Any]:
+    """A JSON object in UTF-8, and no more than JSON."""
+    try:
+        found = json.loads(raw.decode(), parse_constant=int)  # noqa: TID251 - this file stands alone; NaN is no number
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise No("form", what)
+    return found
+
+
+def bare(text: str) -> str:
+    """Without blanks and ends of lines around it."""
+    return text.strip(" \t\r\n")
 
 
 def un64(text: str, what: str) -> bytes:
@@ -228,7 +322,7 @@ class Head(NamedTuple):
 
 
 def note_key(vkey: str, what: str) -> NoteKey:
-    name, _, rest = vkey.strip().partition("+")
+    name, _, rest = bare(vkey).partition("+")
     number, _, material = rest.partition("+")
     raw = un64(material, what)
     key = NoteKey(name, raw[0] if raw else 0, raw[1:])
@@ -240,7 +334,7 @@ def note_key(vkey: str, what: str) -> NoteKey:
 def signatures(note: str, what: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     """The text of a note, and (name, key id, signature) of every line below it."""
     text, gap, below = note.rpartition("\n\n")
-    lines = [re.fullmatch(r"— (\S+) (\S+)", line) for line in below.split("\n")[:-1]]
+    lines = [re.fullmatch("— ([^ ]+) ([A-Za-z0-9+/=]+)", line) for line in below.split("\n")[:-1]]
     if not gap or not below.endswith("\n") or not lines or not all(lines):
         raise No("form", what)
     raws = [(line[1], un64(line[2], what)) for line in lines if line]
@@ -274,7 +368,7 @@ def opened(note: str, key: NoteKey, what: str) -> str:
 def head(note: str, key: NoteKey, what: str) -> Head:
     text = opened(note, key, what)
     lines = text.split("\n")
-    if len(lines) != 4 or lines[0] != key.name or not re.fullmatch("0|[1-9][0-9]{0,15}", lines[1], re.ASCII):
+    if len(lines) != 4 or lines[0] != key.name or not re.fullmatch("0|[1-9][0-9]{0,14}", lines[1], re.ASCII):
         raise No("form", what)
     root = un64(lines[2], what)
     if len(root) != 32:
@@ -283,6 +377,13 @@ def head(note: str, key: NoteKey, what: str) -> Head:
 
 
 # ── the tree (RFC 6962 §2.1, by its definitions) ─────────────────────────────────────────────────────────────────────
+def hashes_in(lines: list[str], what: str) -> list[bytes]:
+    found = [un64(line, what) for line in lines]
+    if any(len(one) != 32 for one in found):
+        raise No("form", what)
+    return found
+
+
 def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\0" + leaf).digest()
 
@@ -330,17 +431,30 @@ def roots_from(old: int, new: int, path: list[bytes], whole: bytes | None) -> tu
 MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
 
 
-def thumbprint(jwk: dict[str, Any], what: str) -> bytes:
-    members = MEMBERS.get(jwk.get("kty", ""))
-    if not members or not all(isinstance(jwk.get(name), str) for name in members):
+KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "Ed25519": ("OKP", "Ed25519"),
+         "PS256": ("RSA", None), "RS256": ("RSA", None)}  # fmt: skip
+
+
+def members(jwk: Any, what: str) -> dict[str, str]:
+    """What makes a public key, and nothing else of its record."""
+    kty = jwk.get("kty") if isinstance(jwk, dict) else None
+    names = MEMBERS.get(kty) if isinstance(kty, str) else None
+    if not names or not all(is_plain(jwk.get(name)) for name in names):
         raise No("form", what)
-    said = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
+    return {name: jwk[name] for name in names}
+
+
+def thumbprint(jwk: Any, what: str) -> bytes:
+    said = json.dumps(members(jwk, what), separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(said.encode()).digest()
 
 
 def jws_holds(jwk: dict[str, Any], signed: bytes, signature: bytes, what: str, *, http: bool = False) -> bool:
     """Whether the key, by the algorithm of its own record, has made this signature, in a JWS or over a request."""
-    numbers: dict[str, bytes] = {name: un_url64(jwk[name], what) for name in ("x", "y", "n", "e") if name in jwk}
+    public = members(jwk, what)
+    numbers = {name: un_url64(value, what) for name, value in public.items() if name in ("x", "y", "n", "e")}
+    if KINDS.get(str(jwk.get("alg"))) != (public["kty"], public.get("crv")):
+        return False
     try:
         _verify(jwk, numbers, signed, signature, http)
     except (InvalidSignature, ValueError, KeyError):
@@ -356,7 +470,7 @@ def _verify(jwk: dict[str, Any], numbers: dict[str, bytes], signed: bytes, signa
     match jwk["alg"]:
         case "ES256" | "ES384" as alg:
             curve, size, digest = curves[alg]
-            if len(signature) != 2 * size:
+            if {len(signature), 2 * len(numbers["x"]), 2 * len(numbers["y"])} != {2 * size}:
                 raise ValueError("length")
             point = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\4" + numbers["x"] + numbers["y"])
             r, s = (int.from_bytes(half, "big") for half in (signature[:size], signature[size:]))
@@ -379,39 +493,49 @@ def jws_payload(bundle: Bundle, path: str, typ: str, by: str) -> dict[str, Any]:
     if len(parts) != 3:
         raise No("form", path)
     header, payload, signature = (un_url64(part, path) for part in parts)
-    try:
-        told, said = json.loads(header), json.loads(payload)  # noqa: TID251
-    except ValueError:
-        raise No("form", path) from None
+    told, said = parsed(header, path), parsed(payload, path)
     if told.keys() != {"alg", "kid", "typ"} or told["typ"] != typ:
         raise No("form", path)
     if said.get("iss") != by:
         raise No("other-party", path)
     record = key_record(bundle, by, told["kid"], path)
-    jwk = record["jwk"]
-    if jwk["alg"] != told["alg"] or not jws_holds(jwk, text.rpartition(".")[0].encode(), signature, path):
+    signed = text.rpartition(".")[0].encode()
+    if record["jwk"].get("alg") != told["alg"] or not jws_holds(record["jwk"], signed, signature, path):
         raise No("signature", path)
-    in_time(record, said["iat"] if "iat" in said else said["at"], path)
-    return dict(said)
+    in_time(record, said.get("at") if said.get("iat") is None else said["iat"], path)
+    return said
 
 
-def key_record(bundle: Bundle, owner: str, kid: str, what: str) -> dict[str, Any]:
+def key_record(bundle: Bundle, owner: str, kid: object, what: str) -> dict[str, Any]:
     """The key of this owner and name, with its validity."""
     key = next((k for k in bundle.list["keys"] if (k["owner"], k["kid"]) == (owner, kid)), None)
     if key is None:
         raise No("no-key", what)
-    return bundle.json(key["file"])
+    record = bundle.json(key["file"])
+    members(record.get("jwk"), key["file"])
+    return record
 
 
-def in_time(record: dict[str, Any], made: float, what: str) -> None:
+def in_time(record: dict[str, Any], made: object, what: str) -> None:
     """What was signed at this second was signed while the key was valid."""
-    ends = [seconds(record[name]) for name in ("notAfter", "revokedAt") if record.get(name)]
-    if made < seconds(record["notBefore"]) or any(made >= end for end in ends):
+    if not is_number(made):
+        raise No("form", what)
+    ends = [seconds(record[name], what) for name in ("notAfter", "revokedAt") if record.get(name) is not None]
+    if made < seconds(record.get("notBefore"), what) or any(made >= end for end in ends):
         raise No("time", what)
 
 
-def seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp()
+MOMENT = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2})(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+
+
+def seconds(moment: object, what: str) -> float:
+    found = re.fullmatch(MOMENT, moment, re.ASCII) if isinstance(moment, str) else None
+    if not found:
+        raise No("form", what)
+    try:
+        return datetime.fromisoformat(found[1] + found[3]).timestamp() + float(f"0{found[2] or ''}")
+    except ValueError:
+        raise No("form", what) from None
 
 
 # ── HTTP signatures (RFC 9421), in the one profile that is accepted ──────────────────────────────────────────────────
@@ -424,23 +548,26 @@ HTTP_NAMES = {"ES256": "ecdsa-p256-sha256", "ES384": "ecdsa-p384-sha384", "PS256
 
 def request_headers(bundle: Bundle, path: str, by: str) -> dict[str, str]:
     """The header fields of a request whose head `by` has signed while his key was valid."""
-    request = bundle.json(path)["request"]
-    headers = dict(request["headers"])
+    request = bundle.json(path).get("request")
+    headers = request.get("headers") if isinstance(request, dict) else None
+    if not isinstance(request, dict) or not isinstance(headers, dict):
+        raise No("form", path)
     if not headers.get("signature-input") or not headers.get("signature"):
         raise No("bare", path)
+    lines = [request.get("method"), request.get("target"), *(headers.get(name) for name in COVERED)]
+    if not all(map(is_plain, [*lines, headers["signature-input"], headers["signature"]])):
+        raise No("form", path)
     said = re.fullmatch(rf"sig1=(\({re.escape(COMPONENTS)}\)((?:{TERM})+))", headers["signature-input"], re.ASCII)
     signed = re.fullmatch(r"sig1=:([A-Za-z0-9+/=]+):", headers["signature"], re.ASCII)
-    lines = [request["method"], request["target"], *(headers.get(name) for name in COVERED)]
-    if not said or not signed or not all(isinstance(line, str) and re.fullmatch("[ -~]+", line) for line in lines):
+    terms = {name: value.strip('"') for name, value in re.findall(TERM, said[2])} if said else {}
+    if not said or not signed or not re.fullmatch("[1-9][0-9]{9}", terms.get("created", ""), re.ASCII):
         raise No("form", path)
-    terms = {name: value.strip('"') for name, value in re.findall(TERM, said[2])}
     names = [*COMPONENTS.split(), '"@signature-params"']
     base = "\n".join(f"{name}: {line}" for name, line in zip(names, [*lines, said[1]], strict=True))
-    record = key_record(bundle, by, terms["keyid"], path)
+    record, signature = key_record(bundle, by, terms.get("keyid"), path), un64(signed[1], path)
     jwk = record["jwk"]
-    if HTTP_NAMES.get(jwk["alg"]) != terms["alg"]:
-        raise No("signature", path)
-    if not jws_holds(jwk, base.encode(), un64(signed[1], path), path, http=True):
+    agreed = HTTP_NAMES.get(str(jwk.get("alg"))) == terms.get("alg", "")
+    if not agreed or not jws_holds(jwk, base.encode(), signature, path, http=True):
         raise No("signature", path)
     in_time(record, int(terms["created"]), path)
     return headers
@@ -473,10 +600,10 @@ def log_key(bundle: Bundle, log: str) -> NoteKey:
 
 def check_log_key(bundle: Bundle, given: Given) -> str:
     logs = dict.fromkeys([*bundle.list["logs"], bundle.list["signedBy"]])
-    mine = [bundle.text(f"logs/{log}/log.vkey").strip() for log in logs]
+    mine = [bare(bundle.text(f"logs/{log}/log.vkey")) for log in logs]
     if not given.vkeys:
         raise Note("not-compared", ", ".join(mine))
-    if other := [key for key in mine if key not in given.vkeys]:
+    if other := [key for key in mine if key not in map(bare, given.vkeys)]:
         raise No("other-key", ", ".join(other))
     return ""
 
@@ -545,23 +672,23 @@ def policy(text: str, what: str) -> Policy:
     free: set[str] = set()
     quorum = ""
     for line in text.split("\n"):
-        match line.split():
-            case []:
+        match re.split("[ \t\r]+", bare(line)):
+            case [""]:
                 continue
             case [word, *rest] if word.startswith("#") or (word == "log" and rest):
                 continue
-            case ["witness", name, vkey, *_] if name not in {*witnesses, *groups}:
+            case ["witness", name, vkey, *_] if name not in {"none", *witnesses, *groups}:
                 key = note_key(vkey, what)
                 if key.kind != 4 or any(key.public == other.public for other in witnesses.values()):
                     raise No("form", what)
                 witnesses[name] = key
                 free.add(name)
-            case ["group", name, needed, *members] if name not in {*witnesses, *groups} and members:
-                number = {"any": "1", "all": str(len(members))}.get(needed, needed)
-                if len(set(members)) < len(members) or not free.issuperset(members) or not NUMBER.fullmatch(number):
+            case ["group", name, needed, *of] if name not in {"none", *witnesses, *groups} and of:
+                number = {"any": "1", "all": str(len(of))}.get(needed, needed)
+                if len(set(of)) < len(of) or not free.issuperset(of) or not NUMBER.fullmatch(number):
                     raise No("form", what)
-                groups[name] = int(number), members
-                free = free.difference(members) | {name}
+                groups[name] = int(number), of
+                free = free.difference(of) | {name}
             case ["quorum", name] if not quorum and name in {"none", *witnesses, *groups}:
                 quorum = name
             case _:
@@ -574,14 +701,12 @@ def policy(text: str, what: str) -> Policy:
 def check_growth(bundle: Bundle, _: Given) -> str:
     grown = []
     for log in bundle.list["logs"]:
-        path = f"logs/{log}/earlier"
-        old, new = head(bundle.text(path), log_key(bundle, log), path), newest(bundle, log)
-        hashes_ = [
-            un64(line, f"logs/{log}/consistency") for line in bundle.text(f"logs/{log}/consistency").splitlines()
-        ]
+        earlier, path = f"logs/{log}/earlier", f"logs/{log}/consistency"
+        old, new = head(bundle.text(earlier), log_key(bundle, log), earlier), newest(bundle, log)
+        hashes_ = hashes_in(bundle.text(path).split("\n")[:-1], path)
         roots = roots_from(old.size, new.size, hashes_, old.root) if 0 < old.size <= new.size else None
         if roots != (old.root, new.root):
-            raise No("path", f"logs/{log}/consistency")
+            raise No("path", path)
         grown.append(f"{old.size} → {new.size}")
     return ", ".join(grown)
 
@@ -591,7 +716,7 @@ def check_leaves(bundle: Bundle, _: Given) -> str:
         path = f"acts/{act['id']}.tlog-proof"
         first, gap, note = bundle.text(path).partition("\n\n")
         lines = first.split("\n")
-        place = re.fullmatch("index (0|[1-9][0-9]{0,15})", lines[2], re.ASCII) if len(lines) > 2 else None
+        place = re.fullmatch("index (0|[1-9][0-9]{0,14})", lines[2], re.ASCII) if len(lines) > 2 else None
         if not gap or lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("extra ") or not place:
             raise No("form", path)
         leaf = bundle.raw(f"acts/{act['id']}.leaf.json")
@@ -603,7 +728,7 @@ def check_leaves(bundle: Bundle, _: Given) -> str:
         signed = newest(bundle, act["log"])
         if note != bundle.text(f"logs/{act['log']}/checkpoint"):
             raise No("other-head", path)
-        index, hashes_ = int(place[1]), [un64(line, path) for line in lines[3:]]
+        index, hashes_ = int(place[1]), hashes_in(lines[3:], path)
         if index >= signed.size or root_from(leaf_hash(leaf), index, signed.size, hashes_) != signed.root:
             raise No("path", path)
     return str(len(bundle.list["acts"]))
@@ -631,18 +756,20 @@ def check_acts(bundle: Bundle, _: Given) -> str:
 def keyed(bundle: Bundle, act: str, said: bytes) -> bytes:
     """The commitment of an act: HMAC-SHA256 under the key of this act alone."""
     path = f"acts/{act}.key"
-    return hmac.digest(un64(bundle.text(path).strip(), path), said, "sha256")
+    key = un64(bare(bundle.text(path)), path)
+    if len(key) != 32:
+        raise No("form", path)
+    return hmac.digest(key, said, "sha256")
 
 
 def check_keys(bundle: Bundle, _: Given) -> str:
     if not bundle.list["keys"]:
         raise Note("nothing")
-    added = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "key.added"}
     for key in bundle.list["keys"]:
-        subject = named(key["owner"], thumbprint(bundle.json(key["file"])["jwk"], key["file"]))
-        if subject not in added and not absent(bundle, "act", subject):
+        subject = named(key["owner"], thumbprint(bundle.json(key["file"]).get("jwk"), key["file"]))
+        if not introduced(bundle, subject, "key.added"):
             raise No("no-act", key["file"])
-    return counted(bundle, "keys", "key.added")
+    return counted(bundle, len(bundle.list["keys"]), "key.added")
 
 
 def absent(bundle: Bundle, what: str, of: str) -> bool:
@@ -650,11 +777,18 @@ def absent(bundle: Bundle, what: str, of: str) -> bool:
     return any((one["what"], one["of"]) == (what, of) for one in bundle.list["absent"])
 
 
-def counted(bundle: Bundle, kind: str, act: str) -> str:
+def introduced(bundle: Bundle, subject: str, act: str) -> bool:
+    """Whether such an act introduced it, or the list says that there is none, which `counted` counts."""
+    said = ((one.get("act"), one.get("subject")) for one in bundle.statements.values())
+    lacks = ((one["what"], one["of"], one["why"]) for one in bundle.list["absent"])
+    return (act, subject) in said or ("act", subject, act) in lacks
+
+
+def counted(bundle: Bundle, many: int, act: str) -> str:
     gone = sum(one["what"] == "act" and one["why"] == act for one in bundle.list["absent"])
     if gone:
-        raise Note("absent", str(len(bundle.list[kind])), str(gone))
-    return str(len(bundle.list[kind]))
+        raise Note("absent", str(many), str(gone))
+    return str(many)
 
 
 def check_messages(bundle: Bundle, _: Given) -> str:
@@ -677,26 +811,38 @@ def sealed(bundle: Bundle, mid: str) -> dict[str, Any]:
 
 
 def stated(bundle: Bundle, path: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(un_url64(bundle.text(path).split(".")[1], path)))  # noqa: TID251
-    except (ValueError, IndexError):
-        raise No("form", path) from None
+    parts = bundle.text(path).split(".")
+    if len(parts) != 3:
+        raise No("form", path)
+    return parsed(un_url64(parts[1], path), path)
+
+
+def parts_of(said: dict[str, Any], what: str) -> dict[str, dict[str, Any]]:
+    """The digests of parts that a manifest or a receipt states, by their names."""
+    parts = said.get("parts")
+    if not isinstance(parts, list) or not are(parts, plain="name s256"):
+        raise No("form", what)
+    found = {part["name"]: part for part in parts}
+    if len(found) != len(parts):
+        raise No("form", what)
+    return found
 
 
 def check_bytes(bundle: Bundle, _: Given) -> str:
     gone = 0
     for message in some(bundle, "messages"):
         mid, digest = message["mid"], bytes.fromhex(message["sha256"])
-        part = next((p for p in sealed(bundle, mid)["parts"] if p["name"] == "body"), None)
+        part = parts_of(sealed(bundle, mid), f"messages/{mid}/manifest.jws").get("body")
         if part is None or part["s256"] != url64(digest):
             raise No("other-bytes", f"messages/{mid}")
         if message["content"]:
             body = bundle.raw(f"messages/{mid}/body")
-            if hashlib.sha256(body).digest() != digest or len(body) != part["len"]:
+            if hashlib.sha256(body).digest() != digest or not is_number(part.get("len")) or len(body) != part["len"]:
                 raise No("other-bytes", f"messages/{mid}")
-        gone += not message["content"]
-        if not committed(bundle, message, digest) and not absent(bundle, "leaf", mid):
+        open_ = committed(bundle, message, digest)
+        if not open_ and not absent(bundle, "leaf", mid):
             raise No("no-leaf", f"messages/{mid}")
+        gone += not (open_ and message["content"])
     if gone:
         raise Note("absent", str(len(bundle.list["messages"])), str(gone))
     return str(len(bundle.list["messages"]))
@@ -707,8 +853,9 @@ def committed(bundle: Bundle, message: dict[str, Any], digest: bytes) -> bool:
     mid = message["mid"]
     for act, said in bundle.statements.items():
         leaf = bundle.json(f"acts/{act}.leaf.json")
-        side = message["from" if said["act"] == "message.received" else "to"]
-        if said.get("mid") == leaf.get("mid") == mid and "body" in leaf and said.get("partner", "").lower() == side:
+        side = message["from" if said.get("act") == "message.received" else "to"]
+        partner = said["partner"].lower() if is_plain(said.get("partner")) else None
+        if said.get("mid") == leaf.get("mid") == mid and "body" in leaf and partner == side:
             if leaf["body"] != url64(keyed(bundle, act, b"body\0" + digest)):
                 raise No("commitment", f"messages/{mid}")
             return True
@@ -728,7 +875,7 @@ def check_requests(bundle: Bundle, _: Given) -> str:
                 raise No("other-message", path)
             if headers["content-digest"] != digest:
                 raise No("other-bytes", path)
-        tries = [one["status"] for one in message["attempts"]] if message["from"] == "comwel" else [0]
+        tries = [one.get("status") for one in message["attempts"]] if message["from"] == "comwel" else [0]
         answered = [f"messages/{mid}/http/{n}.json" for n, status in enumerate(tries, 1) if status is not None]
         lost = [path for path in answered if path not in paths]
         if lost and not absent(bundle, "http", mid):
@@ -750,10 +897,10 @@ def check_receipts(bundle: Bundle, _: Given) -> str:
         path, mid = f"messages/{message['mid']}/receipt.jws", message["mid"]
         said = jws_payload(bundle, path, "comwel-receipt+jwt", message["to"])
         digest = url64(hashlib.sha256(bundle.raw(f"messages/{mid}/manifest.jws")).digest())
-        parts = [{"name": p["name"], "s256": p["s256"]} for p in sealed(bundle, mid)["parts"]]
+        told, sealed_ = parts_of(said, path), parts_of(sealed(bundle, mid), f"messages/{mid}/manifest.jws")
         if (said.get("mid"), said.get("mjws_s256"), said.get("aud")) != (mid, digest, message["from"]):
             raise No("other-message", path)
-        if said.get("parts") != parts:
+        if {n: part["s256"] for n, part in told.items()} != {n: part["s256"] for n, part in sealed_.items()}:
             raise No("other-message", path)
     if not many:
         raise Note("nothing")
@@ -769,11 +916,15 @@ def check_promises(bundle: Bundle, _: Given) -> str:
         promise = stated(bundle, path).get("promise") if message["receipt"] and message["to"] == "comwel" else None
         if promise is None:
             continue
+        if not isinstance(promise, dict) or not is_plain(promise.get("leaf")):
+            raise No("promise", path)
         act = acts.get(promise["leaf"])
         if act is not None:
             leaf, origin = bundle.json(f"acts/{act['id']}.leaf.json"), bundle.text(f"logs/{act['log']}/checkpoint")
             said = {"log": origin.partition("\n")[0].rpartition("/")[0], "leaf": promise["leaf"]}
-            if leaf.get("mid") != message["mid"] or promise != said | {n: leaf[n] for n in ("stream", "seq", "at")}:
+            said |= {name: leaf.get(name) for name in ("stream", "seq", "at")}
+            typed = is_plain(said["stream"]) and is_plain(said["at"]) and is_number(promise.get("seq"))
+            if leaf.get("mid") != message["mid"] or not typed or promise != said:
                 raise No("promise", path)
             kept += 1
         elif absent(bundle, "leaf", message["mid"]):
@@ -788,20 +939,16 @@ def check_promises(bundle: Bundle, _: Given) -> str:
 
 
 def check_maps(bundle: Bundle, _: Given) -> str:
-    active = {said.get("subject") for said in bundle.statements.values() if said.get("act") == "map.activated"}
-    made = [message for message in bundle.list["messages"] if message["map"]]
+    made = [message for message in bundle.list["messages"] if message.get("map") is not None]
     if not made:
         raise Note("nothing")
     for message in made:
         subject = named(message["map"], bytes.fromhex(message["mapDigest"]))
         if sealed(bundle, message["mid"]).get("profile") != message["map"]:
             raise No("other-message", f"messages/{message['mid']}")
-        if subject not in active and not absent(bundle, "act", subject):
+        if not introduced(bundle, subject, "map.activated"):
             raise No("no-act", message["map"])
-    gone = sum(one["what"] == "act" and one["why"] == "map.activated" for one in bundle.list["absent"])
-    if gone:
-        raise Note("absent", str(len(made)), str(gone))
-    return str(len(made))
+    return counted(bundle, len(made), "map.activated")
 
 
 CHECK: dict[str, Callable[[Bundle, Given], str]] = {
@@ -842,11 +989,11 @@ def main() -> int:
     parser.add_argument("--lang", choices=("en", "ko"), default="en")
     asked = parser.parse_args()
     lang = ("en", "ko").index(asked.lang)
-    policy = None if asked.policy is None else Path(asked.policy).read_text("utf-8", errors="replace")
+    policy = None if asked.policy is None else Path(asked.policy).read_text("utf-8-sig", errors="replace")
     said = list(verify(Path(asked.bundle).read_bytes(), asked.vkey, policy))
     good = all(one.state != "no" for one in said)
     lines = [*(one.line(lang) for one in said), "", ENDS[good][lang], ""]
-    sys.stdout.buffer.write("\n".join(lines).encode())
+    sys.stdout.buffer.write("\n".join(lines).encode(errors="replace"))
     return 0 if good else 1
 
 
