@@ -150,7 +150,7 @@ def _acts(unit: Unit, asked: ActsAsked) -> list[KeptEvent]:
     if message is None or message.case_no is None:
         return list(unit.events(asked, limit=MOST + 1))
     of_case = ActsAsked(case_no=message.case_no)
-    about = unit.events(of_case._replace(mid=asked.mid), limit=MOST + 1)
+    about = unit.events(of_case._replace(mid=asked.mid, partner=asked.partner), limit=MOST + 1)
     ends = unit.events(of_case._replace(acts=ENDS), limit=MOST + 1)
     return sorted({one.number: one for one in (*about, *ends)}.values(), key=lambda one: one.number)
 

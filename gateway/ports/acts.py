@@ -38,8 +38,8 @@ class KeptEvent(NamedTuple):
 class ReadsRow(NamedTuple):
     """How often somebody read in a period, for one purpose: counts alone.
 
-    `cases`: how many different ones; `off_hours`: at night and on weekends in Korea; `wholesale`: acts exported of no
-    single case.
+    `cases`: how many different ones; `off_hours`: at night and on weekends in Korea; `wholesale`: acts exported, in
+    bundles too, of no single case or message.
     """
 
     actor: str

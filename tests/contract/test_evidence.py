@@ -382,6 +382,17 @@ def test_a_partner_that_uses_an_id_of_ours_raises_no_alarm_and_each_message_is_t
     assert [one and one.body for one in found] == [ours["body"], theirs.body, ours["body"]]
 
 
+@pytest.mark.parametrize("partner", ["KEIS", "KEAD"])
+def test_of_two_partners_that_use_one_id_each_is_told_with_its_own_receipt(alone: Place, partner: str) -> None:
+    legs = alone.scene.referred(a_case(1), a_case(2))
+    for one in ("KEIS", "KEAD"):
+        assert alone.scene.hear(letter(legs[one], Kind.ACCEPT, 1, mid=UNKNOWN)).status == 200
+    alone.log.catch_up()
+    raw = alone.make(ActsAsked(mid=UNKNOWN, partner=partner), content=True)
+    assert [one["from"] for one in listed(raw)["messages"]] == [partner.lower()]
+    assert failed(raw, alone.log.head().vkey) == set()
+
+
 def test_proofs_lead_to_the_head_that_was_witnessed_while_it_holds_the_acts(here: Place, bundle: Clean) -> None:
     mid = listed(bundle.raw)["messages"][0]["mid"]
     before = unpacked(here.make(ActsAsked(mid=mid)))

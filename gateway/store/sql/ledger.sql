@@ -73,7 +73,7 @@ from audit_event where id = any(:numbers::bigint[]) order by id;
 -- Who read how often, by counts alone; the working day is from seven to twenty in Korea.
 select actor, purpose, act, count(*), count(distinct case_no),
        count(*) filter (where extract(isodow from here) > 5 or extract(hour from here) not between 7 and 19),
-       count(*) filter (where act = 'acts.exported' and case_no is null)
+       count(*) filter (where act in ('acts.exported', 'bundle.made') and case_no is null and mid is null)
 from (select *, at at time zone 'Asia/Seoul' as here from audit_event
       where act = any(:acts) and at >= :since and at < :until) a
 group by actor, purpose, act order by actor, purpose, act;

@@ -30,6 +30,16 @@ def test_reads_are_counted_by_officer_purpose_and_act_and_nothing_else_is(store:
     ]
 
 
+def test_a_bundle_of_a_period_counts_as_taken_wholesale_and_one_of_a_case_or_a_message_does_not(store: Store) -> None:
+    bundle = AuditEvent("bundle.made", "kim.0417", "lawsuit", partner="KEIS", subject="with-content")
+    with store.unit() as unit:
+        unit.commit(bundle, replace(bundle, case_no=case().case_no), replace(bundle, mid=uid("one")), EVENT)
+    with store.unit() as unit:
+        [last] = [kept.at for kept in unit.events(ActsAsked()) if kept.event == EVENT]
+        [found] = unit.reads(last - timedelta(minutes=1), last + timedelta(minutes=1))
+    assert (found.reads, found.wholesale) == (3, 1)
+
+
 def test_months_that_were_signed_off_are_known_with_the_officer(store: Store) -> None:
     with store.unit() as unit:
         unit.commit(AuditEvent("review.signed", "lee.1", "access-review", subject="2026-10"), EVENT)
