@@ -84,7 +84,7 @@ CHECKS = {
     ),
     Check.UNLOGGED: Explained(
         "every act that auditors read has a leaf",
-        "an act that left neither row nor leaf",
+        "an act that left neither row nor leaf, and one that is said to be older than the log",
     ),
     Check.PROMISE: Explained(
         "no leaf waits longer than 60 s for its place, and every leaf that a receipt of ours promises stands in the "

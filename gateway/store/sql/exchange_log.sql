@@ -198,7 +198,8 @@ where e.event_id = any(:event_ids::uuid[]) and (k.wrapped is not null or e.case_
 select subj::text from vault_key where subj = any(:subjs::uuid[]);
 
 -- name: unlogged
--- Acts without a leaf: neither in the tree nor waiting; and acts after the first leaf that never had one.
+-- Acts without a leaf: neither in the tree nor waiting; and acts that never had one, and stand behind the first that has
+-- or are of a later time than it.
 select count(*), min(id) from (
     select e.id from audit_event e
     where e.event_id is not null
@@ -206,7 +207,8 @@ select count(*), min(id) from (
           and not exists (select from xlog_pending p where p.event_id = e.event_id)
     union all
     select id from audit_event
-    where event_id is null and id > (select min(id) from audit_event where event_id is not null)
+    where event_id is null and (id > (select min(id) from audit_event where event_id is not null)
+                                or at > (select min(at) from audit_event where event_id is not null))
 ) bare;
 
 -- name: overdue$

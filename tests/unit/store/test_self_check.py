@@ -177,6 +177,17 @@ def test_an_attack_without_the_key_of_the_log_is_caught(
     assert found(log) == caught
 
 
+def test_an_act_of_today_that_is_put_before_the_first_one_with_a_leaf_is_caught(
+    log: ExchangeLog, attacker: Attacker
+) -> None:
+    attacker.execute("alter table audit_event drop constraint audit_event_has_leaf")
+    bare = "insert into audit_event (id, at, act, actor, purpose, verdict) overriding system value values "
+    attacker.execute(f"{bare} (-1, now() - interval '1 year', 'cases.screened', 'x', 'x', 'done')".encode())
+    assert found(log) == set()  # as it was before there was a log
+    attacker.execute(f"{bare} (-2, now(), 'cases.screened', 'x', 'x', 'done')".encode())
+    assert found(log) == {Check.UNLOGGED}
+
+
 def test_what_is_checked_part_by_part_is_checked_to_its_end(
     log: ExchangeLog, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
