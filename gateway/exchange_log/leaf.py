@@ -240,7 +240,7 @@ def _judge(said: Mapping[str, Any], raw: bytes) -> None:
         shape = _SHAPES.get(name)
         if shape is None or not isinstance(value, str) or not shape.fullmatch(value):
             raise LeafInvalid(name if shape else "a field that leaves do not have")
-    if said.get("act") not in ACTS:
+    if not isinstance(said.get("act"), str) or said["act"] not in ACTS:
         raise LeafInvalid("an act that is not in the list of gateway/exchange_log/leaf.py")
     seq = said.get("seq")
     if type(seq) is not int or not 1 <= seq < 2**53:

@@ -25,6 +25,8 @@ from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.vault import CaseKey, CaseKeys, Vault
 
+MOST = 2**53
+"""Whole numbers that JSON holds to the last digit are smaller."""
 TOGETHER = 64
 """Acts that are written in one trip with their commit: some 50 kB, and as much for their receipts."""
 
@@ -134,8 +136,14 @@ EVENT_COLUMNS = (*_TEXTS, "counts")
 def event_of(columns: Sequence[Any]) -> AuditEvent:
     """The act in `EVENT_COLUMNS`. Raises ValueError when they hold what no act may hold."""
     act, actor, purpose, verdict, code, case_no, ref_no, partner, mid, subject, counts = columns
+    if not _are_counts(counts or {}):
+        raise ValueError("an act counts in whole numbers")
     about = (code, case_no, ref_no, partner, mid, subject)
     return AuditEvent(act, actor, purpose, Verdict(verdict), *about, counts or {})
+
+
+def _are_counts(found: object) -> bool:
+    return isinstance(found, dict) and all(type(number) is int and abs(number) < MOST for number in found.values())
 
 
 def _row(event: AuditEvent, leaf: Leaf) -> dict[str, Any]:

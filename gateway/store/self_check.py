@@ -6,7 +6,7 @@
 
 Rules: one snapshot, entry by entry, in memory that does not grow with the log. It proves what the operator's own
 machine can prove (level L0): whoever has the machine and the key may have changed both sides. For more, compare with a
-checkpoint that somebody else has kept. Refuses to stop at the first finding.
+checkpoint that somebody else has kept. Refuses to stop at the first finding, or at what nobody can read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from cryptography.x509 import Certificate
 
 from gateway.ahead import ahead
-from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid, StampInvalid
+from gateway.errors import LeafInvalid, LogStopped, ManifestInvalid, NoteInvalid, SettingsInvalid, StampInvalid
 from gateway.exchange_log import leaf, stamp, tree
 from gateway.exchange_log.checkpoint import Checkpoint, open_checkpoint
 from gateway.exchange_log.findings import PROMISE, Check, Finding, Streams, seen
@@ -87,7 +87,7 @@ def _one_log(connection: Connection, head: Head, streams: Streams, vault: Vault)
 class _Act(NamedTuple):
     """An act as auditors read it, the name and the key of its case, and what is left of a message that it brought."""
 
-    at: datetime
+    at: datetime | None
     said: Sequence[Any]  # EVENT_COLUMNS
     subj: str | None
     wrapped: bytes | None
@@ -95,7 +95,7 @@ class _Act(NamedTuple):
     destroyed: bool
 
 
-def _act(at: datetime, *columns: Any) -> _Act:
+def _act(at: datetime | None, *columns: Any) -> _Act:
     *said, subj, wrapped, body, destroyed = columns
     return _Act(at, said, subj, wrapped, body, destroyed)
 
@@ -129,7 +129,8 @@ class _Signed:
     """The checkpoints of a log with their cosignatures, in order, beside the tree that grows."""
 
     def __init__(self, connection: Connection, head: Head) -> None:
-        self._connection, self._head, self._key = connection, head, Verifier.parse(head.vkey)
+        self._connection, self._head = connection, head
+        self._key = _key_of(head)
         self._rows = _checkpoints(connection, head.shard)
         self._next = next(self._rows, None)
 
@@ -147,8 +148,10 @@ class _Signed:
         if root != edge.root():
             yield self._found(Check.ROOT, f"the first {size} leaves do not give the root that was signed for them")
         try:
-            said = open_checkpoint(note, self._key).checkpoint
+            said = open_checkpoint(note, self._key).checkpoint if self._key else None
         except NoteInvalid:
+            said = None
+        if said is None:
             yield self._found(Check.SIGNATURE, f"the checkpoint of {size} leaves is not signed by the log")
             return
         if said != Checkpoint(self._head.origin, size, root):
@@ -179,6 +182,14 @@ class _Signed:
 
     def _found(self, check: Check, sentence: str) -> Finding:
         return Finding(check, self._head.folder, None, sentence)
+
+
+def _key_of(head: Head) -> Verifier | None:
+    """The key of a log, if it is one: nobody has signed with what is none."""
+    try:
+        return Verifier.parse(head.vkey)
+    except NoteInvalid:
+        return None
 
 
 _Row = tuple[int, bytes, str, list[str], list[str]]
@@ -245,7 +256,12 @@ def _compare(head: Head, index: int, one: Leaf, act: _Act | None, vault: Vault) 
     if act is None:
         yield Finding(Check.EVENT, head.folder, index, "the act that it commits to is gone")
         return
-    key = CaseKey(vault.acts(act.wrapped), act.subj) if act.wrapped else vault.of_no_case
+    try:
+        key = CaseKey(vault.acts(act.wrapped), act.subj) if act.wrapped else vault.of_no_case
+    except SettingsInvalid:
+        sentence = "the key of its case was changed, or keys/vault.secret is not the one it is wrapped with"
+        yield Finding(Check.EVENT, head.folder, index, sentence)
+        return
     made = _made(act, one, key, act.body if one.body else None)
     if made == one:
         return
@@ -261,7 +277,7 @@ def _made(act: _Act, one: Leaf, key: CaseKey, body: bytes | None) -> Leaf | None
         event = event_of(act.said)
     except ValueError:
         return None
-    return leaf_of(event, one.id, one.seq, act.at, key, body)
+    return leaf_of(event, one.id, one.seq, act.at, key, body) if act.at else None
 
 
 # ── what receipts promise ────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,10 +293,11 @@ def _promised(connection: Connection, head: Head, read: Sequence[tuple[int, Leaf
 
 
 def _promise(jws: str) -> Promise | None:
-    """None for a receipt that promises nothing, or that nobody can read."""
+    """None for a receipt that promises nothing, or nothing that anybody can read."""
     try:
-        return promised(jws)
-    except ManifestInvalid:
+        said = promised(jws)
+        return said if said and datetime.fromisoformat(said.at) else None
+    except (ManifestInvalid, ValueError):
         return None
 
 
@@ -314,11 +331,12 @@ def _stamped(connection: Connection, head: Head, roots: Sequence[Certificate]) -
 def _outside(connection: Connection, head: Head, after: Head | None, folder: Path) -> Iterator[Finding]:
     """What was published, what witnesses have shown, and what the next log quotes: where that one begins a year, its
     end; where it was opened in place of this one, a break that is on record."""
-    key, excused = Verifier.parse(head.vkey), conceded(connection, head, after)
+    excused = conceded(connection, head, after)
     if after and not after.replaces and quoted(connection, head) != (head.origin, head.size, head.root):
         sentence = f"it does not end with the checkpoint that the first leaf of {after.folder} quotes"
         yield Finding(Check.OUTSIDE, head.folder, None, sentence)
     try:
+        key = Verifier.parse(head.vkey)
         files = published(folder / head.folder, key)
         shown = [open_checkpoint(note, key).checkpoint for (note,) in _SQL.seen_outside(connection, shard=head.shard)]
         for before in filter(None, [files, *shown]):

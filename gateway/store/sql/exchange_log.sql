@@ -176,7 +176,8 @@ order by r.partner, r.mid;
 -- name: events_behind
 -- The acts that these entries commit to, with the keys of their cases; where an act brings a message into being, with
 -- the digest of it (a partner may use an id of ours for a message of its own), and whether its case was destroyed whole.
-select e.event_id::text, e.at, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
+-- A time that no act can have, before all years or after them, is none.
+select e.event_id::text, case when e.at between '0001-01-02' and '9999-12-30' then e.at end, e.act, e.actor, e.purpose, e.verdict, e.code, e.case_no, e.ref_no, e.partner, e.mid,
        e.subject, e.counts, k.subj::text, k.wrapped,
        case when e.act = any(:moving) then (
            select m.body_sha256 from message m

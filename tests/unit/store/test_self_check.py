@@ -177,6 +177,32 @@ def test_an_attack_without_the_key_of_the_log_is_caught(
     assert found(log) == caught
 
 
+NONSENSE = {
+    "counts that are no counts": ("update audit_event set counts = '5' where id = 1", Check.EVENT),
+    "a count beyond all numbers": ("""update audit_event set counts = '{"a":1e30}' where id = 1""", Check.EVENT),
+    "a time beyond all years": ("update audit_event set at = 'infinity' where id = 1", Check.EVENT),
+    "a key that nothing opens": (
+        "update vault_key set wrapped = set_byte(wrapped, 0, get_byte(wrapped, 0) # 1) "
+        "where case_no = '20260000000123'",
+        Check.EVENT,
+    ),
+    "a leaf whose act is none": ("""update xlog_entry set leaf = '{"act":[],"v":1}' where idx = 3""", Check.LEAF),
+    "a log whose key is none": ("update xlog_head set vkey = 'none'", Check.SIGNATURE),
+}
+
+
+@pytest.mark.parametrize(("harm", "caught"), NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.rule("R-14")
+def test_nonsense_in_one_place_hides_nothing_in_another(
+    harm: str, caught: Check, log: ExchangeLog, attacker: Attacker
+) -> None:
+    attacker.execute(harm.encode())
+    attacker.execute("update audit_event set actor = 'mallory' where id = (select max(id) from audit_event)")
+    findings = list(log.findings())
+    assert caught in {finding.check for finding in findings}
+    assert Check.EVENT in {finding.check for finding in findings if (finding.entry or 0) > 500}
+
+
 def test_an_act_of_today_that_is_put_before_the_first_one_with_a_leaf_is_caught(
     log: ExchangeLog, attacker: Attacker
 ) -> None:
@@ -467,6 +493,17 @@ def test_an_act_that_was_rewritten_with_its_leaf_and_everything_else_is_not_what
     rebuild(attacker, log, [*others, said.to_bytes()])
     republish(log)
     assert found(log) == {Check.PROMISE}
+
+
+def test_a_receipt_that_promises_on_a_day_that_there_is_not_stops_no_check(
+    log: ExchangeLog, attacker: Attacker, postgres_store: PostgresStore
+) -> None:
+    promise = taken_in(postgres_store)
+    log.catch_up()
+    nonsense = promise._replace(at="2026-99-99T99:99:99.999Z")
+    attacker.execute("update receipt set jws = %s", (make(receipt_of(sealed(), promise=nonsense), key_of("kead")),))
+    attacker.execute("delete from audit_event where mid = %s", (MID,))
+    assert found(log) == {Check.EVENT}
 
 
 # ── every night ──────────────────────────────────────────────────────────────────────────────────────────────────────
