@@ -18,7 +18,7 @@ import structlog
 from cryptography.x509 import Certificate
 
 from gateway import wholefile
-from gateway.errors import LogStopped, NothingProven, NotInTheTreeYet
+from gateway.errors import LogStopped, NoteInvalid, NothingProven, NotInTheTreeYet
 from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
@@ -42,6 +42,7 @@ CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
 LOOK_S = 0.05
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_YEAR = re.compile(r"[0-9]{4}(\.[1-9][0-9]{0,3})?", re.ASCII)
 log = structlog.get_logger()
 
 
@@ -148,9 +149,11 @@ class ExchangeLog:
     def open_next(self, previous: str) -> str:
         """Replace a log that must not be continued; `previous` is its last published or witnessed checkpoint.
 
-        Raises NoteInvalid unless that log signed it.
+        Raises NoteInvalid unless that log signed it, LogStopped when it is closed already.
         """
         origin = previous.partition("\n")[0]
+        if not _YEAR.fullmatch(origin.rpartition("/")[2]):  # or a key would be made for it
+            raise NoteInvalid("not a checkpoint of a log of a year")
         open_checkpoint(previous, self._signer(origin).verifier)
         with self._store.transaction() as connection:
             return self._sequencer.open_next(connection, previous)

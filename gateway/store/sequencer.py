@@ -126,12 +126,15 @@ class Sequencer:
     def open_next(self, connection: Connection, previous: str) -> str:
         """Open another log instead of one that must not be continued; its first leaf quotes what was published of that.
 
-        Returns its name.
+        Returns its name. Raises LogStopped for one that is closed: another has followed it, and would be closed here.
         """
-        row = _SQL.open_head(connection)
+        row, origin = _SQL.open_head(connection), previous.partition("\n")[0]
+        for head in heads_of(connection):
+            if head.origin == origin and not head.open:
+                raise LogStopped(f"{head.folder} is closed, and another log has followed it")
         if row:
             _SQL.close_head(connection, shard=row[0])
-        year, _, number = previous.partition("\n")[0].rpartition("/")[2].partition(".")
+        year, _, number = origin.rpartition("/")[2].partition(".")
         folder = f"{year}.{int(number or 1) + 1}"
         self._open(connection, folder, previous)
         return f"{self._prefix}/{folder}"

@@ -69,6 +69,10 @@ def kept(home: Path) -> Path:
     return path
 
 
+def kept_of(home: Path, log: str) -> Path:
+    return home / "xlog" / log / "checkpoint"
+
+
 def test_a_log_in_order_is_said_to_be_in_order(say: Say) -> None:
     code, said = say("verify")
     assert (code, said["findings"], said["logs"][0]["size"]) == (0, [], 301)
@@ -207,6 +211,16 @@ def test_a_log_is_reopened_only_with_a_checkpoint_it_has_signed(say: Say, home: 
     assert (code, said["origin"]) == (0, f"{key(home).name}.2")
     code, said = say("verify")
     assert (code, [log["size"] for log in said["logs"]]) == (0, [301, 1])
+    with pytest.raises(LogStopped, match="is closed"):
+        say("reopen", str(kept_of(home, said["logs"][0]["log"])))
+    assert say("verify")[1]["logs"] == said["logs"]
+
+
+@pytest.mark.parametrize("command", ["compare", "reopen"])
+def test_what_is_no_text_is_no_checkpoint(say: Say, tmp_path: Path, command: str) -> None:
+    (tmp_path / "kept").write_bytes(b"\xff\xfe")
+    with pytest.raises((NoteInvalid, LogStopped)):
+        say(command, str(tmp_path / "kept"))
 
 
 def test_completeness_is_asked_by_somebody_and_answered_with_a_signed_report(say: Say) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gateway.errors import LogStopped
 from gateway.exchange_log import leaf, tree
 from gateway.exchange_log.checkpoint import Checkpoint
 from gateway.exchange_log.findings import CHECKS, Check
@@ -366,6 +367,15 @@ def test_a_year_whose_next_log_quotes_nothing_any_more_is_caught(two_years: Exch
     rebuild(attacker, two_years, [leaf.read(first)._replace(previous=None).to_bytes(), *rest], 2)
     republish(two_years)
     assert found(two_years) == {Check.OUTSIDE}
+
+
+def test_a_year_that_is_over_is_not_opened_again(two_years: ExchangeLog, postgres_store: PostgresStore) -> None:
+    old = (two_years.publisher.folder / "2019" / "checkpoint").read_text()
+    with pytest.raises(LogStopped, match="2019 is closed"):
+        two_years.open_next(old)
+    with postgres_store.unit() as unit:
+        unit.commit(ACT)
+    assert two_years.round() == 1
 
 
 def test_a_log_that_somebody_changed_is_followed_by_one_that_is_published_and_the_break_is_on_record(
