@@ -222,7 +222,7 @@ class _Tiles:
         for (level, n), data in self._last.items():
             yield from self._judge(Tile(level, n, len(data) // tree.HASH_BYTES), data)
         for level, n in _SQL.tiles_beyond(self._connection, shard=self._head.shard, size=self._head.size):
-            yield _of_tile(self._head, Tile(level, n), "was added")
+            yield Finding(Check.TILE, self._head.folder, None, f"{Tile(level, n).path} was added")
 
     def _judge(self, tile: Tile, data: bytes) -> Iterator[Finding]:
         kept = _SQL.tile(self._connection, shard=self._head.shard, level=tile.level, n=tile.n)

@@ -140,7 +140,7 @@ WITHOUT_THE_KEY = {
     "a tile taken away": ("delete from xlog_tile where level = 0 and n = 1", {Check.TILE}),
     "a tile added": ("insert into xlog_tile select shard, level, 3, data from xlog_tile where n = 2", {Check.TILE}),
     "a tile added above the tree": (
-        "insert into xlog_tile select shard, 2, n, data from xlog_tile where level = 0 and n = 0",
+        "insert into xlog_tile select shard, 63, 3, data from xlog_tile where level = 0 and n = 0",
         {Check.TILE},
     ),
     "the newest checkpoint taken away": (
@@ -176,6 +176,7 @@ def test_an_attack_without_the_key_of_the_log_is_caught(
 ) -> None:
     assert attacker.execute(harm.encode()).rowcount > 0
     assert found(log) == caught
+    assert all((finding.entry or 0) < 2**53 for finding in log.findings())
 
 
 NONSENSE = {
