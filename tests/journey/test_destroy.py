@@ -153,15 +153,6 @@ def test_the_plan_says_what_may_go_and_changes_nothing(closed: Scene) -> None:
     assert closed.dump() == before
 
 
-def test_who_holds_a_case_and_who_releases_it_is_kept(closed: Scene) -> None:
-    hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")
-    release(closed.world, a_case().case_no, by="lee.1")
-    kept = [(e["act"], e["actor"]) for e in closed.events() if e["act"] in ("records.held", "records.released")]
-    assert kept == [("records.held", "kim.0417"), ("records.released", "lee.1")]
-    with pytest.raises(NoOfficer):
-        hold(closed.world, a_case().case_no, "lawsuit", by="Kim Minsu")
-
-
 def test_a_case_on_hold_stays_whole_until_it_is_released(closed: Scene) -> None:
     closed.clock.day = DUE_FROM
     hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")
