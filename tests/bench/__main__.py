@@ -2,9 +2,9 @@
 
     python -m tests.bench [--only NAME …] [--write] [--json FILE] [--year SHARE]
 
-`--write` puts the table and the picture (`plot.svg`) into `tests/bench/README.md`. A bench that takes longer than
-its share is stopped and named. Exit: 0 when every target is met, 1 when one is not or a bench gave no figure.
-Nothing leaves 127.0.0.1.
+`--write` puts the table and the picture (`plot.svg`) into `tests/bench/README.md`, and the table of a year to its own
+place there. A bench that takes longer than its share is stopped and named. Exit: 0 when every target is met, 1 when
+one is not or a bench gave no figure. Nothing leaves 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         return _child(given.child)
     on, began = machine(), time.monotonic()
     if given.year:
-        return _year(given.year, on, began)
+        return _year(given.year, on, began, keep=given.write)
     figures: list[Figure] = []
     silent: list[str] = []
     for name in given.only or LONGEST_S:
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     text = render(figures, on, seconds)
     print(text)
     if given.write and not silent and not given.only:
-        write(HERE / "README.md", f"{PICTURE}\n\n{text}")
+        write(HERE / "README.md", "bench", f"{PICTURE}\n\n{text}")
         plot.write(HERE / "plot.svg", figures)
     if given.json:
         write_json(given.json, figures, on, seconds)
@@ -75,18 +75,23 @@ def main(arguments: list[str]) -> int:
     return 1 if silent or any(f.met is False for f in figures) else 0
 
 
-def _year(share: float, on: Mapping[str, str], began: float) -> int:
+def _year(share: float, on: Mapping[str, str], began: float, *, keep: bool) -> int:
     """A year and a million exchanges, or a part of them, by themselves: it takes as long as it takes."""
     log_from(logging.WARNING)
     figures = [*bench_year.run(share), *bench_million.run(share)]
-    print(render(figures, on, time.monotonic() - began))
+    text = render(figures, on, time.monotonic() - began)
+    print(text)
+    if keep:
+        write(HERE / "README.md", "year", text)
     return 1 if any(f.met is False for f in figures) else 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(LONGEST_S), metavar="NAME", help=", ".join(LONGEST_S))
-    parser.add_argument("--write", action="store_true", help="put the table of a whole run into tests/bench/README.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table of a whole run, or of a year, into tests/bench/README.md"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
     parser.add_argument(
         "--year",

@@ -13,7 +13,6 @@ import orjson
 
 from tests.bench.figure import Figure
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 HEAD = ("what", "median", "spread", "target", "met", "floor in the same run", "of floor")
 _RIGHT = {1, 2, 3, 6}
 
@@ -62,14 +61,15 @@ def _cell(text: str, width: int, right: bool) -> str:
     return text.rjust(width) if right else text.ljust(width)
 
 
-def write(path: Path, text: str) -> None:
-    """Put `text` between the markers of a file. Raises ValueError when they are not there, once each, in order."""
+def write(path: Path, name: str, text: str) -> None:
+    """Put `text` between the two marks of this name. Raises ValueError when they are not there, once each, in order."""
+    first, last = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     whole = path.read_text(encoding="utf-8")
-    before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in before + after:
+    before, begin, rest = whole.partition(first)
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in after or last in before + after:
         raise ValueError(f"{path.name} has no place for the table")
-    path.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{first}\n\n{text.strip()}\n\n{last}{after}", encoding="utf-8")
 
 
 def write_json(path: Path, figures: Iterable[Figure], machine: Mapping[str, str], seconds: float) -> None:

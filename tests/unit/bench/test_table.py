@@ -15,6 +15,7 @@ SLOW = Figure("maps, on a busy day", "/s", (700.0, 790.0, 710.0), target=800.0)
 SMALL = Figure("memory", "MB", (299.5,), target=300.0, at_most=True)
 TOLD = Figure("by the way", "µs", (0.0421,))
 MACHINE = {"processor": "one", "cores": "2"}
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 def test_a_figure_is_the_median_of_its_rounds_with_their_spread_and_its_share_of_the_floor() -> None:
@@ -51,18 +52,18 @@ def test_the_table_is_aligned_and_the_machine_is_named() -> None:
 
 def test_only_what_is_between_the_markers_is_written(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
-    page.write_text(f"# Before\n{table.BEGIN}\nold\n{table.END}\nafter\n", encoding="utf-8")
+    page.write_text(f"# Before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     for text in ("new\n", "newer\n"):
-        table.write(page, text)
-        assert page.read_text(encoding="utf-8") == f"# Before\n{table.BEGIN}\n\n{text}\n{table.END}\nafter\n"
+        table.write(page, "bench", text)
+        assert page.read_text(encoding="utf-8") == f"# Before\n{BEGIN}\n\n{text}\n{END}\nafter\n"
 
 
-@pytest.mark.parametrize("text", ["", table.BEGIN, f"{table.END}{table.BEGIN}", f"{table.BEGIN}{table.END}{table.END}"])
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{END}"])
 def test_a_page_without_its_two_markers_is_left_alone(tmp_path: Path, text: str) -> None:
     page = tmp_path / "README.md"
     page.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="no place"):
-        table.write(page, "new")
+        table.write(page, "bench", "new")
     assert page.read_text(encoding="utf-8") == text
 
 
@@ -73,6 +74,7 @@ def test_the_json_of_a_run_gives_the_same_figures_back(tmp_path: Path) -> None:
     assert [Figure.read(f) for f in run["figures"]] == [FAST, TOLD]
 
 
-def test_the_page_has_its_place_for_the_table() -> None:
+@pytest.mark.parametrize("name", ["bench", "year"])
+def test_the_page_has_its_place_for_the_table(name: str) -> None:
     page = (Path(table.__file__).parent / "README.md").read_text(encoding="utf-8")
-    assert page.count(table.BEGIN) == page.count(table.END) == 1
+    assert [page.count(f"<!-- {name}: {mark} -->") for mark in ("begin", "end")] == [1, 1]
