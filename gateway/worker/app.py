@@ -1,7 +1,7 @@
 """The Celery engine: Redis or Valkey wakes workers, SQL remembers.
 
     wake      one queue per partner, empty payload: deliver to it until nothing is due
-    journey   by beat, every second: screen, withdraw, refer, track
+    journey   by beat, every second: all verbs of the walk (`gateway.worker.rounds.VERBS`)
     reconcile by beat, every ten minutes: the lists of days that are due
 
 Rules: a task carries no data, only a name, so every message of the broker may get lost, come twice or late. Beside the
