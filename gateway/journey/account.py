@@ -9,7 +9,7 @@ was one: its name would begin a stream of the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from gateway.errors import NothingProven
@@ -35,7 +35,7 @@ def account(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iterato
         require_partner(world, asked, found)
         ids, counts = {"case_no": asked.case_no, "partner": asked.partner}, {"acts": len(found)}
         unit.commit(world.event("acts.exported", purpose, by=by, counts=counts, **ids))
-    return (_as_fhir(world, one) for one in in_parts(world, found))  # 2
+    return (as_fhir(world, MAP, _said(one)) for one in in_parts(world, found))  # 2
 
 
 def require_partner(world: World, asked: ActsAsked, found: Sized) -> None:
@@ -57,16 +57,18 @@ def parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[at : at + PART] for at in range(0, len(numbers), PART))
 
 
-def _as_fhir(world: World, kept: KeptEvent) -> dict[str, Any]:
-    document: dict[str, Any] = translate(world, MAP, said(kept), base=world.limits.base_url).document
+def as_fhir(world: World, pin: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What an act or a message says, as the map `pin` puts it into FHIR; held against R4. What is empty is left out."""
+    there = {name: value for name, value in said.items() if value is not None}
+    document = translate(world, pin, there, base=world.limits.base_url).document
     world.know.fhir.require(document)
     return document
 
 
-def said(kept: KeptEvent) -> dict[str, Any]:
-    """An event as `urn:comwel:schema:audit-event:1.0.0` names it; what is empty is left out."""
+def _said(kept: KeptEvent) -> dict[str, Any]:
+    """An event as `urn:comwel:schema:audit-event:1.0.0` names it."""
     event = kept.event
-    named = {
+    return {
         "id": kept.number,
         "at": moment(kept.at),
         "act": event.act,
@@ -81,4 +83,3 @@ def said(kept: KeptEvent) -> dict[str, Any]:
         "subject": event.subject,
         "counts": [{"of": of, "number": number} for of, number in sorted(event.counts.items())] or None,
     }
-    return {name: value for name, value in named.items() if value is not None}

@@ -17,8 +17,7 @@ from typing import Any
 from gateway.documents.strict_json import reread
 from gateway.exchange_log.audit import Verdict, moment
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, SENDS, TAKES, direction_of
-from gateway.journey.account import in_parts, parts, require_partner
-from gateway.journey.translate import translate
+from gateway.journey.account import as_fhir, in_parts, parts, require_partner
 from gateway.journey.world import US, World
 from gateway.ports import ActsAsked, KeptEvent, MessageRow
 
@@ -39,7 +38,8 @@ def provenance(world: World, asked: ActsAsked, *, by: str, purpose: str) -> Iter
         require_partner(world, asked, found)
         ids = {"case_no": asked.case_no, "partner": asked.partner, "subject": "provenance"}
         unit.commit(world.event("acts.exported", purpose, by=by, counts={"acts": len(found)}, **ids))
-    return (_as_fhir(world, kept, row) for kept in in_parts(world, found) if (row := _message(world, kept)))  # 2
+    brought = ((kept, _message(world, kept)) for kept in in_parts(world, found))
+    return (as_fhir(world, MAP, _said(kept, row)) for kept, row in brought if row)  # 2
 
 
 def _brings_about(kept: KeptEvent) -> bool:
@@ -55,16 +55,10 @@ def _message(world: World, kept: KeptEvent) -> MessageRow | None:
         return unit.outbox.find_message(event.mid or "", partner=event.partner, direction=direction_of(event.act))
 
 
-def _as_fhir(world: World, kept: KeptEvent, row: MessageRow) -> dict[str, Any]:
-    document: dict[str, Any] = translate(world, MAP, said(kept, row), base=world.limits.base_url).document
-    world.know.fhir.require(document)
-    return document
-
-
-def said(kept: KeptEvent, row: MessageRow) -> dict[str, Any]:
-    """A message and its act as `urn:comwel:schema:provenance:1.0.0` names them; what is empty is left out."""
+def _said(kept: KeptEvent, row: MessageRow) -> dict[str, Any]:
+    """A message and its act as `urn:comwel:schema:provenance:1.0.0` names them."""
     event = kept.event
-    named = {
+    return {
         "id": kept.number,
         "at": moment(kept.at),
         "act": event.act,
@@ -83,7 +77,6 @@ def said(kept: KeptEvent, row: MessageRow) -> dict[str, Any]:
         "sealedBy": US.upper() if row.direction == "out" else row.partner,
         "seal": b64encode(row.jws.encode()).decode(),
     }
-    return {name: value for name, value in named.items() if value is not None}
 
 
 def _sources(row: MessageRow) -> list[str]:
