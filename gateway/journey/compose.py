@@ -14,8 +14,9 @@ from typing import Any
 
 from gateway.documents.strict_json import dumps
 from gateway.journey.disclose import profile_of
-from gateway.journey.translate import translate
+from gateway.journey.translate import Translated, translate
 from gateway.journey.world import US, World, iso
+from gateway.partners.profile import Profile
 from gateway.partners.pseudonym import pairwise_case
 from gateway.ports import LegRow, MessageRow
 from gateway.sealing import manifest
@@ -38,12 +39,7 @@ def compose(
     """
     profile = profile_of(world, leg)
     mid = world.ids()
-    params = own_params(world, leg.partner, mid, now) | more
-    translated = translate(world, profile.mappings[map_name], source, **params)
-    if "referral" in profile.schemas:
-        world.know.schemas.require(profile.schemas["referral"], translated.document)
-    else:
-        world.know.fhir.require(translated.document)
+    translated = _checked(world, profile, map_name, source, own_params(world, leg.partner, mid, now) | more)
     body = dumps(translated.document)
     stated = Manifest(
         mid=mid,
@@ -74,6 +70,18 @@ def compose(
         fhir=None,
         at=now,
     )
+
+
+def _checked(
+    world: World, profile: Profile, map_name: str, source: Mapping[str, Any], params: Mapping[str, Any]
+) -> Translated:
+    """The document as one of a partner's maps makes it, held against its schema; a partner without one takes FHIR."""
+    translated = translate(world, profile.mappings[map_name], source, **params)
+    if "referral" in profile.schemas:
+        world.know.schemas.require(profile.schemas["referral"], translated.document)
+    else:
+        world.know.fhir.require(translated.document)
+    return translated
 
 
 def own_params(world: World, partner: str, mid: str, at: datetime) -> dict[str, Any]:

@@ -66,12 +66,12 @@ def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, open_to
         verdict=may,
         reason=reason,
         barred=may != "ok" or "deceasedDate" in record,
-        unserved=" ".join(sorted(p for p in open_to if refusal(world, row, record, p))),
+        unserved=" ".join(sorted(p for p in open_to if refusal_now(world, row, record, p))),
         holds_until=holds_until(record, now, comwel),
     )
 
 
-def refusal(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> str | None:
+def refusal_now(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> str | None:
     """Why nothing may leave to a partner now, as a code; None when something may, or nobody knows the partner."""
     if partner not in world.know.profiles:
         return None

@@ -122,14 +122,14 @@ def _next(ours: Sequence[KeyRow]) -> str:
 def turn(world: World) -> int:
     """Keep as acts which keys of ours began to sign or ended since somebody last looked; returns how many."""
     with world.store.unit() as unit:
-        acts = _turned(world, unit)
+        acts = _turned(unit)
         if acts:
             world.reached("key.turned")
             unit.commit(*acts)
     return len(acts)
 
 
-def _turned(world: World, unit: Unit) -> list[AuditEvent]:
+def _turned(unit: Unit) -> list[AuditEvent]:
     began, ended = unit.keys.turn(US)
     ordered = sorted(began, key=lambda r: (r.signs_from or r.not_before, r.kid))
     return [

@@ -19,7 +19,7 @@ from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissin
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
 from gateway.journey.disclose import NEEDS_PERMISSION, consent_name, partner_entry
-from gateway.journey.judge import refusal
+from gateway.journey.judge import refusal_now
 from gateway.journey.legs import moved
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
@@ -78,7 +78,7 @@ def why(world: World, case: CaseRow, leg: LegRow) -> Why:
         return OTHER
     if case.version != leg.case_version:
         return REOPENED
-    code = refusal(world, case, record, leg.partner) or case.reason
+    code = refusal_now(world, case, record, leg.partner) or case.reason
     return WITHDRAWN if code in _NO_PERMISSION else OTHER
 
 

@@ -110,7 +110,7 @@ class _Builder:
         plan = planner.plan(parsed.template, shape, self.header.root, Scope(ex.root, variables))
         lines = planner.lineage()
         self._minimal(lines, allowed, source)
-        self._unused(ex, parsed, lets)
+        self._unused(ex, lets)
         if fhir is not None and self.header.root == "Bundle":
             nodes = {name: leaf.node for name, leaf in parsed.lets.items()}
             references.check(self.report, self.header.root, parsed.template, nodes, self.header.external)
@@ -286,7 +286,7 @@ class _Builder:
             at = found.walk
 
     # ── 6: unused names ───────────────────────────────────────────────────────────────────────────────────────────────
-    def _unused(self, ex: Expressions, parsed: _Parsed, lets: tuple[Let, ...]) -> None:
+    def _unused(self, ex: Expressions, lets: tuple[Let, ...]) -> None:
         self.report.target = ""
         for let in lets:
             self.report.at = let.at

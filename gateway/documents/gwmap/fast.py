@@ -51,7 +51,7 @@ def copied(value: Any) -> Any:
 def leaf(plan: PLeaf) -> Run:
     """The closure of a leaf: None where there is nothing to write; never "" and never an empty list."""
     run = _shaped(plan)
-    return _forgiving(plan, run) if plan.forgiving else run
+    return _forgiving(run) if plan.forgiving else run
 
 
 def _shaped(plan: PLeaf) -> Run:
@@ -77,7 +77,7 @@ def _copying(run: Run) -> Run:
     return lambda frame: copied(run(frame)) or None
 
 
-def _forgiving(plan: PLeaf, run: Run) -> Run:
+def _forgiving(run: Run) -> Run:
     def forgiving(frame: Frame) -> Any:
         try:
             return run(frame)
