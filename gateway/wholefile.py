@@ -28,11 +28,16 @@ def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> 
         os.fsync(file.fileno())
     whole()
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Sync a folder: the names in it outlast a power failure from now on. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def write_all(files: Iterable[tuple[Path, bytes]]) -> None:

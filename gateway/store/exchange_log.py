@@ -30,6 +30,7 @@ from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
 from gateway.sealing.receipts import promised
 from gateway.store.connections import WHOLE_JOURNEY
 from gateway.store.evidence import evidence
+from gateway.store.parts.messages import is_id
 from gateway.store.postgres import PostgresStore
 from gateway.store.publisher import CHECKPOINT, Publisher, newest_note, write_log, write_terms, write_witnessed
 from gateway.store.self_check import self_check
@@ -41,7 +42,6 @@ from gateway.store.witnesses import Witnesses, witnessed
 CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
 LOOK_S = 0.05
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _YEAR = re.compile(r"[0-9]{4}(\.[1-9][0-9]{0,3})?", re.ASCII)
 log = structlog.get_logger()
 
@@ -207,7 +207,7 @@ class ExchangeLog:
         Raises NothingProven when there is no such receipt or promise, NotInTheTreeYet.
         """
         with self.reading() as connection:
-            found = _SQL.promised_entry(connection, partner=partner, mid=mid) if _UUID.fullmatch(mid) else None
+            found = _SQL.promised_entry(connection, partner=partner, mid=mid) if is_id(mid) else None
             if not found or not promised(found[0]):
                 raise NothingProven
             _, shard, index, raw = found

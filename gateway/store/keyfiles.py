@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import KeyRefused, SettingsInvalid
 from gateway.sealing.keys import SigningKey, generate
+from gateway.wholefile import keep_names
 
 SECRET_BYTES = 32
 
@@ -107,11 +108,7 @@ def _write(path: Path, made: bytes) -> None:
             os.link(unnamed, path)
     finally:
         os.unlink(unnamed)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    keep_names(path.parent)
 
 
 def _kept(path: Path) -> bytes:
