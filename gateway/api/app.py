@@ -42,9 +42,15 @@ def build_app(gateway: Gateway) -> ASGIApp:
     app.add_exception_handler(GatewayError, lambda request, error: problem(_noted(request, error)))
     app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
+    _take_reports(app, gateway)
+    _answer_questions(app, gateway)
+    app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))
+    return Requests(app, gateway.observer, gateway.world.reached)
 
+
+def _take_reports(app: FastAPI, gateway: Gateway) -> None:
+    """What partners send: proven, taken in, and answered with a receipt or a problem."""
     gathering, before = Gathering(partial(receive_together, gateway.world)), Lane("gate", *GATE)
-    asking, looking = Lane("ask", *ASKING), Lane("look", *LOOKING)
 
     async def let_in(partner: str, headers: Mapping[str, str]) -> None:
         """Raises what needs nothing of the body: Refused, or TooBusy."""
@@ -75,6 +81,11 @@ def build_app(gateway: Gateway) -> ASGIApp:
     # a plain route: nothing of this request is for a framework to parse
     app.add_route("/partners/{partner}/v1/outcomes", outcomes, methods=["POST"])
 
+
+def _answer_questions(app: FastAPI, gateway: Gateway) -> None:
+    """What anybody may ask for: receipts and their proofs, our public keys, whether we are well."""
+    asking, looking = Lane("ask", *ASKING), Lane("look", *LOOKING)
+
     @app.get("/partners/{partner}/v1/messages/{mid}/receipt")
     async def receipt(partner: str, mid: str) -> Response:
         found = await asking.run(gateway.receipt, partner.upper(), mid)
@@ -85,8 +96,6 @@ def build_app(gateway: Gateway) -> ASGIApp:
     async def receipt_proof(partner: str, mid: str) -> Response:
         proof = await asking.run(gateway.receipt_proof, partner.upper(), mid)
         return PlainTextResponse(proof, headers={"Cache-Control": log_files.FOR_SECONDS})
-
-    app.router.routes.extend(log_files.routes(gateway.log.publisher.folder))
 
     @app.get("/.well-known/jwks.json")
     async def jwks() -> Response:
@@ -102,8 +111,6 @@ def build_app(gateway: Gateway) -> ASGIApp:
     async def ready() -> Response:
         because = await looking.run(gateway.ailments)
         return _json(503 if because else 200, {"ready": not because, "because": because})
-
-    return Requests(app, gateway.observer, gateway.world.reached)
 
 
 def _noted(request: Request, refusal: GatewayError) -> GatewayError:
