@@ -135,15 +135,7 @@ def _kinds(count: Counter[str]) -> str:
 
 def show(report: Report, console: Console) -> None:
     """Print the report for people."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("From the night to the return to work", no_wrap=True)
-    for name in ("all", *PARTNERS):
-        table.add_column(name, justify="right")
-    table.add_column("of what kind", style="dim")
-    for line in funnel(report):
-        shares = [str(line.partners[p]) if line.partners else "" for p in PARTNERS]
-        table.add_row(line.what, str(line.total), *shares, _kinds(line.kinds))
-    console.print(table)
+    console.print(_table(report))
     states = Counter(f"{e['direction']} {e['state']}" for e in report.exchanges)
     console.print(f"\nexchanges: {len(report.exchanges)} ({_kinds(states)})")
     refused = Counter(f"{e['direction']} {e['code']}" for e in report.exchanges if e["code"])
@@ -155,15 +147,8 @@ def show(report: Report, console: Console) -> None:
     if ran := report.running:
         size = f"{ran.processes} processes, {ran.memory_mb:.0f} MB together"
         console.print(f"ready after {ran.ready_s:.1f} s: {size} (PSS; pages that several share count once)")
-    if report.complete:
-        console.print(
-            f"[green]all {report.leaves} leaves of the exchange log are in order: {report.checks} checks[/green]"
-        )
-        console.print("[green]every accepted message is accounted for, on both sides[/green]")
-        signed = f"the signed lists of both sides agree about all {report.listed} of them"
-        console.print(f"[green]{signed}[/green]")
-        console.print(f"[green]the partners have proof of {report.promises} leaves that receipts promised[/green]")
-        console.print(f"[green]{report.outside}[/green]")
+    for sentence in _agreed(report) if report.complete else ():
+        console.print(f"[green]{sentence}[/green]")
     for problem in report.problems[:MOST]:
         console.print(f"[red]does not add up:[/red] {escape(problem)}")
     if (more := len(report.problems) - MOST) > 0:
@@ -174,3 +159,25 @@ def show(report: Report, console: Console) -> None:
         "  gateway status cases --ndjson · gateway status exchanges --ndjson · gateway map explain MID",
         style="dim",
     )
+
+
+def _table(report: Report) -> Table:
+    """The funnel, a line each, with the share of every partner."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("From the night to the return to work", no_wrap=True)
+    for name in ("all", *PARTNERS):
+        table.add_column(name, justify="right")
+    table.add_column("of what kind", style="dim")
+    for line in funnel(report):
+        shares = [str(line.partners[p]) if line.partners else "" for p in PARTNERS]
+        table.add_row(line.what, str(line.total), *shares, _kinds(line.kinds))
+    return table
+
+
+def _agreed(report: Report) -> Iterator[str]:
+    """What was compared and adds up."""
+    yield f"all {report.leaves} leaves of the exchange log are in order: {report.checks} checks"
+    yield "every accepted message is accounted for, on both sides"
+    yield f"the signed lists of both sides agree about all {report.listed} of them"
+    yield f"the partners have proof of {report.promises} leaves that receipts promised"
+    yield str(report.outside)
