@@ -6,12 +6,14 @@ the same gateway with another clock, other channels or another home.
 clocks       time and ids
 knowledge    everything under schemas/ and mappings/, loaded once and checked
 shelf        what the store knows of keys, gates and witnesses, remembered for two seconds
+log          the exchange log, its witnesses and its stamps
+books        store, keys and log without the rest, for who only looks
+sandbox      what a demo needs besides: nights, pretend partners, a witness of our own
 """
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,53 +21,38 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
-from cryptography.x509 import Certificate, load_pem_x509_certificates
-
-from adapters.comwel import synthetic
 from adapters.comwel.handed_files import FolderFiles
 from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
-from adapters.witnesses.http import HttpWitness
-from adapters.witnesses.stamps import HttpAuthority
 from gateway import failpoint
+from gateway.assembly.books import leaves_of, vault_of
 from gateway.assembly.clocks import clock_of, uuid7
 from gateway.assembly.knowledge import know
-from gateway.assembly.shelf import KeyShelf, Stops, Unseen
+from gateway.assembly.log import log_of, log_rounds, stamps_of, unseen_of
+from gateway.assembly.shelf import KeyShelf, Stops
 from gateway.config import Settings
 from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
-from gateway.documents.strict_json import dumps
-from gateway.errors import NoteInvalid, NotFit, NothingProven, NothingSigns, SettingsInvalid, StoreUnavailable
-from gateway.exchange_log.note import LOG, Signer
-from gateway.exchange_log.policy import NOBODY, Policy
-from gateway.exchange_log.policy import parse as read_policy
+from gateway.errors import NotFit, NothingProven, NothingSigns, SettingsInvalid, StoreUnavailable
 from gateway.journey.activate import activate
 from gateway.journey.rotate import FIRST, turn
 from gateway.journey.signing import Signing
 from gateway.journey.unproven import Unproven
-from gateway.journey.world import US, Knowledge, Limits, World, never
-from gateway.ports import Clock, Observer, PartnerChannel, Reached, Reading, Round, Unobserved, Wake, nobody, nothing
-from gateway.sealing.keys import to_jwk
+from gateway.journey.world import US, Knowledge, Limits, World
+from gateway.ports import Clock, Observer, PartnerChannel, Reading, Unobserved, Wake, nobody
 from gateway.store import health
-from gateway.store.embedded import embedded_postgres, require_made
+from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.figures import CALENDARS, PostgresFigures
-from gateway.store.keyfiles import kept_key, later_secrets, log_key, own_key, pairwise_secret, vault_secret
-from gateway.store.leaves import Leaves
+from gateway.store.keyfiles import kept_key, own_key, pairwise_secret
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.postgres import PostgresStore
 from gateway.store.rest import seal_rest
-from gateway.store.rewrap import rewrap
-from gateway.store.stamps import Stamps
-from gateway.store.vault import Vault
-from gateway.store.witnesses import Witnesses
 from gateway.telemetry.channel import WatchedChannel
 
 
@@ -145,42 +132,6 @@ class Gateway:
         return []
 
 
-def make_night(folder: Path, cases: int, seed: int, base: date) -> None:
-    """Write a synthetic night of COMWEL's files into a folder, with its expected verdicts."""
-    synthetic.write_night(folder, cases, seed, base)
-
-
-def be_pretend_partner(options: Sequence[str]) -> int:
-    """Be one of the pretend partners until stopped; see `adapters.partners.pretend`."""
-    from adapters.partners.pretend.__main__ import main  # noqa: PLC0415 - for a demo only
-
-    return main(list(options))
-
-
-def be_witness(options: Sequence[str]) -> int:
-    """Be our own witness until stopped; see `adapters.witnesses.own`."""
-    from adapters.witnesses.own.__main__ import main  # noqa: PLC0415 - for a demo only
-
-    return main(options)
-
-
-def witness_vkey(home: Path, name: str) -> str:
-    """The public key of our own witness, made on first use."""
-    from adapters.witnesses.own.home import signer  # noqa: PLC0415 - for a demo only
-
-    return signer(home, name).verifier.vkey
-
-
-def introduce(settings: Settings, books: Books, partner: str, home: Path) -> None:
-    """Give a pretend partner our public keys and register its own, before it starts."""
-    from adapters.partners.pretend.keyring import own_key as theirs  # noqa: PLC0415 - for a demo only
-
-    home.mkdir(parents=True, exist_ok=True)
-    books.shelf.first(partial(own_key, settings.home / "keys"))
-    (home / "gateway.jwks.json").write_bytes(dumps(books.shelf.jwks(US)))
-    books.shelf.add(partner, to_jwk(theirs(home, partner.lower())))
-
-
 def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Callable[[int], bytes] = os.urandom) -> None:
     """Migrate the database and make our keys, once, before several processes start."""
     with ExitStack() as stack:
@@ -191,7 +142,7 @@ def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Calla
         if not any(keys.glob(f"{US}-*.pem")):
             own_key(keys, FIRST)
         pairwise_secret(keys, random)
-        seal_rest(url, _vault(settings, random))
+        seal_rest(url, vault_of(settings, random))
 
 
 @contextmanager
@@ -228,7 +179,7 @@ def assemble(
         known = knowledge or know(settings)  # 3
         ways = _watched(channels or _channels(settings, known), seen, stack)
         crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in ways}
-        log, stops = _log(settings, store, stack, chance), Stops(store)  # 4
+        log, stops = log_of(settings, store, stack, chance), Stops(store)  # 4
         world = World(
             store=store,
             clock=used,
@@ -246,15 +197,15 @@ def assemble(
             channels=ways,
             retry=RetrySchedule().scaled(settings.retry_scale),
             stopped=stops,
-            unseen=_unseen(settings, log.witnesses),
+            unseen=unseen_of(settings, log.witnesses),
             patience=Patience().scaled(settings.retry_scale),
             unproven=Unproven(seen),
             attempts=crews.__getitem__,
             make_key=make_key,
             pause=time.sleep,
             wake=wake,
-            log_rounds=_log_rounds(log, _stamps(settings, store)),
-            reached=_reached(settings, chance),
+            log_rounds=log_rounds(log, stamps_of(settings, store)),
+            reached=failpoint.armed(failpoint.read(settings.failpoint), chance),
         )
         gateway = Gateway(settings, world, store, shelf, _public_url(settings), seen, log, signing, stops)  # 5
         if unfit := gateway.ailments(health.START_S):
@@ -271,9 +222,9 @@ def _fit_store(
     url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
     if settings.database_url is None or not current(url):  # a server with data waits for `gateway migrate`
         migrate(url)
-        seal_rest(url, _vault(settings, random))
+        seal_rest(url, vault_of(settings, random))
     require_fit(url)
-    store = PostgresStore(url, _leaves(settings, random), observer=observer, idle_s=settings.unit_idle_s)
+    store = PostgresStore(url, leaves_of(settings, random), observer=observer, idle_s=settings.unit_idle_s)
     stack.callback(store.close)
     if unfit := health.ailments(store, clock.now, health.START_S):
         raise NotFit("; ".join(unfit))
@@ -288,132 +239,8 @@ def _watched(channels: Mapping[str, PartnerChannel], observer: Observer, stack: 
     return watched
 
 
-def _log_rounds(log: ExchangeLog, stamps: Stamps) -> dict[str, Round]:
-    """What runs beside the verbs for the exchange log; witnesses and stamps only where there are any."""
-    rounds = {"log": log.round, "check": log.nightly}
-    if log.witnesses:
-        rounds["witness"] = log.witnesses.round
-    if stamps:
-        rounds["stamp"] = stamps.round
-    return rounds
-
-
 def _public_url(settings: Settings) -> str:
     return settings.public_url or f"http://{settings.host}:{settings.port}"
-
-
-class Books(NamedTuple):
-    """What can be read and registered without knowing any map: for who only looks."""
-
-    store: PostgresStore
-    shelf: KeyShelf
-    log: ExchangeLog
-
-    def figures(self, partners: Sequence[str]) -> Sequence[Reading]:
-        """How things stand, as `Gateway.figures`. Raises StoreUnavailable."""
-        clock = self.shelf.clock
-        figures = PostgresFigures(self.store, clock.now, witnessed=bool(self.log.witnesses))
-        return figures.read(clock.today(), partners)
-
-
-def next_secret(settings: Settings, books: Books, *, random: Callable[[int], bytes] = os.urandom) -> Path:
-    """The file of the secret that will take the place of the vault's, made if it is not there yet."""
-    with books.store.unit() as unit:
-        number, everywhere = unit.secret()
-    number += everywhere
-    keys = settings.home / "keys"
-    vault_secret(keys, random, number)
-    return keys / f"vault-{number}.secret"
-
-
-def replace_secret(books: Books, by: str) -> int:
-    """Put it in its place; see `gateway.store.rewrap`."""
-    return rewrap(books.store, by)
-
-
-@contextmanager
-def open_books(settings: Settings) -> Iterator[Books]:
-    """Open the store alone, of a database that is there and migrated.
-
-    Raises StoreUnavailable, SchemaTooOld or SchemaTooNew.
-    """
-    with ExitStack() as stack:
-        if settings.database_url is None:
-            require_made(settings.home)
-        url = settings.database_url or stack.enter_context(embedded_postgres(settings.home))
-        require_fit(url)
-        store = PostgresStore(url, _leaves(settings, os.urandom), most=4)
-        stack.callback(store.close)
-        yield Books(store, KeyShelf(store, clock_of(settings)), _log(settings, store, stack, Random()))
-
-
-def _leaves(settings: Settings, random: Callable[[int], bytes]) -> Leaves:
-    return Leaves(_vault(settings, random), uuid7, settings.log_name)
-
-
-def _vault(settings: Settings, random: Callable[[int], bytes]) -> Vault:
-    keys = settings.home / "keys"
-    return Vault(vault_secret(keys, random), random, partial(later_secrets, keys))
-
-
-def _reached(settings: Settings, chance: Random) -> Reached:
-    return failpoint.armed(failpoint.read(settings.failpoint), chance) if settings.failpoint else nothing
-
-
-def _log(settings: Settings, store: PostgresStore, stack: ExitStack, chance: Random) -> ExchangeLog:
-    policy = witness_policy(settings)
-    ways = {name: HttpWitness(one.url or "") for name, one in policy.witnesses.items()}
-    for way in ways.values():
-        stack.callback(way.close)
-
-    @cache
-    def signer(origin: str) -> Signer:
-        return Signer(origin, LOG, log_key(settings.home / "keys", origin.rpartition("/")[2]))
-
-    reached = _reached(settings, chance)
-    witnesses = Witnesses(store, policy, ways, reached=reached)
-    folder, roots = settings.home / "xlog", _roots(settings)
-    return ExchangeLog(store, folder, settings.log_name, signer, uuid7, witnesses, reached, roots)
-
-
-def _stamps(settings: Settings, store: PostgresStore) -> Stamps:
-    """Who stamps the checkpoints, if anybody. Raises SettingsInvalid."""
-    if settings.stamps_url is None:
-        return Stamps(store, settings.home / "xlog")
-    roots = _roots(settings)
-    if not roots:
-        raise SettingsInvalid("GATEWAY_STAMPS_URL needs GATEWAY_STAMPS_ROOT: whose stamps are believed?")
-    every = timedelta(seconds=settings.stamps_every_s)
-    return Stamps(store, settings.home / "xlog", roots, HttpAuthority(settings.stamps_url), every)
-
-
-def _roots(settings: Settings) -> list[Certificate]:
-    """Whose stamps are believed; nobody's where no file is named. Raises SettingsInvalid."""
-    try:
-        return load_pem_x509_certificates(settings.stamps_root.read_bytes()) if settings.stamps_root else []
-    except (OSError, ValueError):
-        raise SettingsInvalid("GATEWAY_STAMPS_ROOT: the file holds no certificates in PEM") from None
-
-
-def _unseen(settings: Settings, witnesses: Witnesses) -> Callable[[], bool]:
-    stops = bool(witnesses) and settings.log_on_breach == "stop-sending"
-    return Unseen(witnesses, timedelta(seconds=settings.log_unwitnessed_s)) if stops else never
-
-
-def witness_policy(settings: Settings) -> Policy:
-    """Who cosigns, and how many are enough. Raises SettingsInvalid."""
-    if settings.witnesses is None:
-        return Policy(quorum=NOBODY)
-    try:
-        found = read_policy(settings.witnesses.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise SettingsInvalid("GATEWAY_WITNESSES: the file cannot be read") from None
-    except NoteInvalid as error:
-        raise SettingsInvalid(f"GATEWAY_WITNESSES: {error.detail}") from None
-    for one in found.witnesses.values():
-        if not re.match(r"https?://", one.url or "") or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", one.name):
-            raise SettingsInvalid("GATEWAY_WITNESSES: a witness needs an address, and a name of letters and digits")
-    return found
 
 
 def _in_flight(settings: Settings, known: Knowledge, partner: str) -> int:

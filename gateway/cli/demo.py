@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gateway.assembly import make_night
 from gateway.assembly.clocks import DEMO, RealClock
+from gateway.assembly.sandbox import make_night
 from gateway.cli.engines import ENGINES, Engine, EngineName, patiently
 from gateway.cli.pretend import PARTNERS, Sandbox, refuse_a_database_in_use, refuse_what_is_no_demo
 from gateway.cli.reckoning import compare, promises, reconcile, verify

@@ -16,7 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from gateway.assembly import Books, Gateway, assemble, open_books
+from gateway.assembly import Gateway, assemble
+from gateway.assembly.books import Books, open_books
 from gateway.assembly.clocks import DayFile
 from gateway.cli import pretend, running
 from gateway.cli.partners import Partners, PretendPartners

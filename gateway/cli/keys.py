@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from gateway.assembly import introduce, open_books
+from gateway.assembly.books import open_books
+from gateway.assembly.sandbox import introduce
 from gateway.cli import pretend, running
 from gateway.cli.here import gateway_here, work_here
 from gateway.cli.screen import print_json

@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from gateway import wholefile
-from gateway.assembly import open_books
+from gateway.assembly.books import open_books
 from gateway.cli import words
 from gateway.cli.here import gateway_here
 from gateway.cli.running import at_home

@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.assembly import open_books, witness_vkey
+from gateway.assembly.books import open_books
 from gateway.assembly.clocks import DEMO, DayFile, RealClock
+from gateway.assembly.sandbox import witness_vkey
 from gateway.cli.partners import free_port
 from gateway.cli.running import LOOPBACK
 from gateway.config import Settings

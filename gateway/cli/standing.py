@@ -14,7 +14,7 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 
-from gateway.assembly import Books, open_books
+from gateway.assembly.books import Books, open_books
 from gateway.cli import running
 from gateway.config import Settings
 from gateway.errors import StoreUnavailable

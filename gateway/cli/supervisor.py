@@ -19,8 +19,9 @@ from contextlib import nullcontext, suppress
 import orjson
 
 from gateway import wholefile
-from gateway.assembly import be_pretend_partner, be_witness, introduce, open_books
+from gateway.assembly.books import open_books
 from gateway.assembly.knowledge import know
+from gateway.assembly.sandbox import be_pretend_partner, be_witness, introduce
 from gateway.cli import pretend
 from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.assembly import next_secret, open_books, replace_secret
+from gateway.assembly.books import next_secret, open_books, replace_secret
 from gateway.cli import pretend, running
 from gateway.config import Settings, read_settings
 

@@ -20,8 +20,9 @@ from urllib.parse import unquote
 import httpx2
 import pytest
 
-from gateway.assembly import make_night, open_books
+from gateway.assembly.books import open_books
 from gateway.assembly.clocks import RealClock
+from gateway.assembly.sandbox import make_night
 from gateway.cli.engines import Full
 from gateway.cli.partners import Partners, free_port
 from gateway.cli.reckoning import compare

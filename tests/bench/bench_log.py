@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.assembly import Books, open_books, prepare
+from gateway.assembly import prepare
+from gateway.assembly.books import Books, open_books
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.evidence import evidence
 from gateway.journey.intake import take_in

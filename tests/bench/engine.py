@@ -18,7 +18,9 @@ from typing import Any
 
 import psycopg
 
-from gateway.assembly import assemble, introduce, open_books, prepare
+from gateway.assembly import assemble, prepare
+from gateway.assembly.books import open_books
+from gateway.assembly.sandbox import introduce
 from gateway.cli.partners import free_port
 from gateway.config import Settings, environment
 from gateway.journey.refer import refer

@@ -14,9 +14,10 @@ from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 
-from gateway.assembly import Gateway, assemble, make_night
+from gateway.assembly import Gateway, assemble
 from gateway.assembly.clocks import CompressedClock
 from gateway.assembly.knowledge import know
+from gateway.assembly.sandbox import make_night
 from gateway.cases.caseload import Caseload, OnHand
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen

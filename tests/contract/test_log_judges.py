@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from adapters.witnesses.own import home as home_of_witness
 from adapters.witnesses.own.memory import Memory
 from adapters.witnesses.own.witness import Witness
-from gateway.assembly import assemble, make_night
+from gateway.assembly import assemble
+from gateway.assembly.sandbox import make_night
 from gateway.config import Settings
 from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.checkpoint import open_checkpoint

@@ -23,8 +23,9 @@ import orjson
 import psycopg
 from redis import Redis
 
-from gateway.assembly import Gateway, assemble, make_night
+from gateway.assembly import Gateway, assemble
 from gateway.assembly.clocks import RealClock
+from gateway.assembly.sandbox import make_night
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.reckoning import compare
 from gateway.cli.report import Report

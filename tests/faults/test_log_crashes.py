@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from gateway import failpoint
-from gateway.assembly import open_books
+from gateway.assembly.books import open_books
 from gateway.cli.partners import free_port
 from gateway.cli.pretend import introduce_witness
 from gateway.cli.running import answers
@@ -33,7 +33,7 @@ JUDGE = ROOT / ".venv" / "log-judge"
 LEAVES = 300
 ACT = AuditEvent("delivery.attempted", "gateway", "vocational-rehab", partner="KEIS")
 ROUNDS = """
-from gateway.assembly import open_books
+from gateway.assembly.books import open_books
 from gateway.config import read_settings
 with open_books(read_settings()) as books:
     books.log.catch_up()

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from gateway.assembly import open_books
+from gateway.assembly.books import open_books
 from gateway.config import Settings
 from tests.conftest import in_database
 from tests.faults.test_log_crashes import act, rounds, witnessed

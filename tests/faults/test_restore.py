@@ -20,8 +20,9 @@ import orjson
 import psycopg
 import pytest
 
-from gateway.assembly import Gateway, assemble, make_night
+from gateway.assembly import Gateway, assemble
 from gateway.assembly.clocks import RealClock
+from gateway.assembly.sandbox import make_night
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings

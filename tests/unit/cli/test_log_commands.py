@@ -13,7 +13,7 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificates
 from typer.testing import CliRunner
 
-from gateway.assembly import open_books
+from gateway.assembly.books import open_books
 from gateway.cli.log import app
 from gateway.config import Settings
 from gateway.errors import LogStopped, NoteInvalid, NothingProven

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
-from gateway.assembly import next_secret, open_books, replace_secret
+from gateway.assembly.books import next_secret, open_books, replace_secret
 from gateway.assembly.clocks import uuid7
 from gateway.config import Settings
 from gateway.errors import SecretRefused, SettingsInvalid

@@ -13,7 +13,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from pydantic import ValidationError
 
 from adapters.witnesses.stamps import LONGEST, HttpAuthority
-from gateway.assembly import _stamps
+from gateway.assembly.log import stamps_of
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid, StampInvalid
 from gateway.exchange_log import stamp
@@ -257,15 +257,15 @@ def test_a_stamp_is_of_one_note_one_request_and_one_root(authority: Authority, t
 def test_nobody_is_asked_unless_an_address_and_a_root_are_given(
     postgres_store: PostgresStore, authority: Authority, tmp_path: Path
 ) -> None:
-    assert not _stamps(Settings(home=tmp_path), postgres_store)
+    assert not stamps_of(Settings(home=tmp_path), postgres_store)
     with pytest.raises(SettingsInvalid, match="GATEWAY_STAMPS_ROOT"):
-        _stamps(Settings(home=tmp_path, stamps_url="http://tsa.example/"), postgres_store)
+        stamps_of(Settings(home=tmp_path, stamps_url="http://tsa.example/"), postgres_store)
     (tmp_path / "empty").write_text("")
     with pytest.raises(SettingsInvalid, match="PEM"):
-        _stamps(
+        stamps_of(
             Settings(home=tmp_path, stamps_url="http://tsa.example/", stamps_root=tmp_path / "empty"), postgres_store
         )
-    assert _stamps(
+    assert stamps_of(
         Settings(home=tmp_path, stamps_url="http://tsa.example/", stamps_root=authority.root), postgres_store
     )
     with pytest.raises(ValidationError):

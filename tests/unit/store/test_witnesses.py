@@ -16,8 +16,8 @@ import pytest
 
 from adapters.witnesses.own.memory import Memory
 from adapters.witnesses.own.witness import Witness
-from gateway.assembly import witness_policy
 from gateway.assembly.clocks import uuid7
+from gateway.assembly.log import witness_policy
 from gateway.config import Settings
 from gateway.errors import LogStopped, SettingsInvalid
 from gateway.exchange_log import findings, policy, witnessing
