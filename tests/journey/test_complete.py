@@ -13,14 +13,12 @@ import pytest
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, InvalidJWSSignature
 
-from adapters.partners.pretend.scripts import Kind
 from gateway.errors import ReconcileRefused
 from gateway.journey.complete import Report, report
 from gateway.journey.reconcile import reconcile
 from gateway.sealing.keys import to_jwk
-from gateway.sealing.lists import State
 from gateway.store.exchange_log import ExchangeLog
-from tests.journey.test_reconcile import Books, sealed_on, the, the_night_after
+from tests.journey.test_reconcile import Books, honest_books, sealed_on, the, the_night_after
 from tests.journey.world import Scene, key_of, says
 from tests.unit.store.test_exchange_log import a_log
 
@@ -53,14 +51,8 @@ class Year:
 
 @pytest.fixture
 def year(real: Scene, database: str, tmp_path: Path) -> Year:
-    scene, books, day = real, Books(), sealed_on(real)
-    leg = scene.referred()["KEIS"]
-    scene.say(leg, Kind.ACCEPT, 1)
-    for row in scene.rows("message"):
-        if row["partner"] == "KEIS":
-            side, state = ("in", State.ACCEPTED) if row["direction"] == "out" else ("out", State.DELIVERED)
-            books.note(row["mid"], row["jws"], side, state)
-    scene.partners["KEIS"].list_of = books.answer
+    scene, day = real, sealed_on(real)
+    books = honest_books(scene)
     the_night_after(scene, day)
     reconcile(scene.world, "KEIS", day)
     log = a_log(scene.store, tmp_path / "xlog")

@@ -70,6 +70,11 @@ class Books:
 @pytest.fixture
 def books(scene: Scene) -> Books:
     """KEIS, with a referral delivered and a report taken in, and honest books about both; the day after, at night."""
+    return honest_books(scene)
+
+
+def honest_books(scene: Scene) -> Books:
+    """What KEIS writes down of a referral that reached it and of its first report."""
     found = Books()
     leg = scene.referred()["KEIS"]
     scene.say(leg, Kind.ACCEPT, 1)

@@ -48,15 +48,6 @@ def log(postgres_store: PostgresStore, tmp_path: Path) -> ExchangeLog:
 
 
 @pytest.fixture
-def act(postgres_store: PostgresStore) -> Callable[..., None]:
-    def commit(*events: AuditEvent) -> None:
-        with postgres_store.unit() as unit:
-            unit.commit(*events)
-
-    return commit
-
-
-@pytest.fixture
 def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
     """Somebody with all rights in the database."""
     with psycopg.connect(database, autocommit=True, options="-c app.partner=*") as connection:

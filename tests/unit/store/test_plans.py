@@ -26,20 +26,23 @@ MANY = """
     analyze case_record, screening, leg, vault_key"""
 
 
-def test_who_is_to_be_referred_is_found_without_reading_all_cases(database: str) -> None:
-    sql = re.sub(r":limit|%\(limit\)s", "$1", STATEMENTS.to_refer.sql)
+def plan_of(database: str, sql: str, rows: str, *names: str) -> str:
+    """How a statement with these parameters would be done among many rows, whatever the values."""
+    for n, name in enumerate(names, start=1):
+        sql = re.sub(f":{name}|%\\({name}\\)s", f"${n}", sql)
     with psycopg.connect(database, options="-c app.partner=*") as connection:
-        connection.execute(MANY)
-        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+        connection.execute(rows)
+        return "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+
+
+def test_who_is_to_be_referred_is_found_without_reading_all_cases(database: str) -> None:
+    plan = plan_of(database, STATEMENTS.to_refer.sql, MANY, "limit")
     assert "case_to_refer" in plan
     assert "Seq Scan on case_record" not in plan
 
 
 def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(database: str) -> None:
-    sql = re.sub(r":now|%\(now\)s", "$2", re.sub(r":limit|%\(limit\)s", "$1", STATEMENTS.to_judge.sql))
-    with psycopg.connect(database, options="-c app.partner=*") as connection:
-        connection.execute(MANY)
-        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+    plan = plan_of(database, STATEMENTS.to_judge.sql, MANY, "limit", "now")
     assert "case_record_unjudged" in plan
     assert "case_record_holds_until" in plan
     assert "Seq Scan on case_record" not in plan
@@ -56,12 +59,7 @@ LEGS = """
 
 
 def test_whose_outcome_is_to_be_judged_is_found_without_reading_all_legs(database: str) -> None:
-    sql = STATEMENTS.untracked.sql
-    for n, name in enumerate(("limit", "settled", "today"), start=1):
-        sql = re.sub(f":{name}|%\\({name}\\)s", f"${n}", sql)
-    with psycopg.connect(database, options="-c app.partner=*") as connection:
-        connection.execute(LEGS)
-        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+    plan = plan_of(database, STATEMENTS.untracked.sql, LEGS, "limit", "settled", "today")
     assert "leg_untracked" in plan
     assert "leg_judged_again" in plan
     assert "Seq Scan on leg" not in plan

@@ -87,15 +87,6 @@ def log(make: Make, near: dict[str, Near], act: Callable[..., None]) -> Exchange
 
 
 @pytest.fixture
-def act(postgres_store: PostgresStore) -> Callable[..., None]:
-    def commit(*events: Any) -> None:
-        with postgres_store.unit() as unit:
-            unit.commit(*events)
-
-    return commit
-
-
-@pytest.fixture
 def attacker(database: str) -> Iterator[Attacker]:
     with psycopg.connect(database, autocommit=True, options="-c app.partner=*") as connection:
         connection.execute("set session_replication_role = replica")
