@@ -1,4 +1,4 @@
-"""Between a leg as it is kept (a row) and a leg as it is thought of (`gateway.referrals.Leg`)."""
+"""Between a leg as it is kept (a row) and a leg as it is thought of (`gateway.referrals.leg.Leg`)."""
 
 from __future__ import annotations
 

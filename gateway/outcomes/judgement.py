@@ -145,9 +145,7 @@ def _current(known: Sequence[Spell], as_of: date) -> Spell | None:
 
 
 def _employed(last: Spell | None, employed: Definitions, by: RtwDefinition, severe: bool | None) -> Answer | None:
-    """Ask the definition of "employed" on the last day somebody saw the worker at work, for later days prove
-    nothing.
-    """
+    """Ask the definition of "employed" on the last day somebody saw the worker at work: later days prove nothing."""
     if last is None:
         return None
     return employed.employed(by.employed, last.job, _asked_on(last), evidence=last.evidence, severe=severe)
@@ -177,10 +175,7 @@ def base_of(by: RtwDefinition, first_day: date, care_end: date | None) -> Base |
 
 
 def _code(by: RtwDefinition, last: Spell | None, sent: str | None, mature: bool, derived: str) -> str:
-    """Return the outcome code
-
-    what was sent where it fits the facts, else what the job facts say, else not yet known.
-    """
+    """Return the outcome code: what was sent where it fits the facts, else what the job says, else not yet known."""
     if sent is not None and sent in by.excluded:
         return sent
     if last is None:

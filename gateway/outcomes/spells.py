@@ -157,9 +157,9 @@ def _spell(group: Sequence[OutcomeFact], told: Sequence[OutcomeFact], lens: _Len
 
 
 def _stayed(job: Employment, first: bool) -> frozenset[str]:
-    """Return the retention results that mean "still in this job"
+    """Return the retention results that mean "still in this job".
 
-    any other employer is the later job, not the first.
+    Any other employer is the later job, not the first.
     """
     own = {"self-employed"} if job.setting == "SELF_EMPLOYED" else set()
     return frozenset(
@@ -183,9 +183,9 @@ def _ends_of_jobs(group: Sequence[OutcomeFact], lens: _Lens) -> list[_End]:
 
 
 def _end_told(fact: OutcomeFact, lens: _Lens, stayed: frozenset[str]) -> _End | None:
-    """Return the end that a retention report tells of
+    """Return the end that a retention report tells of.
 
-    one that only names another job needs a last day to be an end.
+    One that only names another job needs a last day to be an end.
     """
     told = fact.retention
     if told is None or told.result in stayed:

@@ -10,9 +10,9 @@ from gateway.referrals.table import MOVES, Move
 
 
 def diagram() -> str:
-    """Return the table as a Mermaid state diagram, one arrow for each pair of statuses
+    """Return the table as a Mermaid state diagram, one arrow for each pair of statuses.
 
-    voiding is a note, not ten arrows.
+    Voiding is a note, not ten arrows.
     """
     arrows: dict[tuple[str, str], list[str]] = {}
     for move in MOVES:

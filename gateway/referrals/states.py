@@ -178,10 +178,7 @@ class State(NamedTuple):
         )
 
     def written(self) -> str:
-        """Return the state as one line of text, for a column or a log
-
-        `in-progress|cancellation-requested|training`.
-        """
+        """Return the state as one line, for a column or a log: `in-progress|cancellation-requested|training`."""
         return "|".join((self.status, self.business or "", *(b or "" for b in self.beneath)))
 
     @classmethod

@@ -130,24 +130,18 @@ def verify(
     # 5. The body has the digest that was signed.
     # 6. The signature holds over this method, this target and these headers.
 
-    # 1.
     with Step(1, "the headers"):
         found = _once(headers)
-    # 2.
     with Step(2, "the profile"):
         terms = _terms(found["signature-input"])
         signature = _signature(found["signature"])
-    # 3.
     with Step(3, "the time"):
         created = _must_be_fresh(terms, now)
-    # 4.
     with Step(4, "the key"):
         key = _key(keys, terms, now)
-    # 5.
     with Step(5, "the body"):
         if found["content-digest"] != content_digest(body):
             raise DigestMismatch("Content-Digest is not sha-256 of the body")
-    # 6.
     with Step(6, "the signature"):
         key.verify_http(signature, _base(method, target_uri, found, terms.text))
     head = head_of(method, target_uri, found)

@@ -149,30 +149,23 @@ def check(
     # 6. It is not from the future, and not of a time before its period ended.
     # 7. It answers our list, and is about the same period; or it answers nobody.
 
-    # 1.
     with Step(1, "the compact form"):
         sealed = compact.read(jws, typ=TYP, most=LONGEST)
-    # 2.
     with Step(2, "the list"):
         stated = _list(claims.load(sealed.payload))
     made = datetime.fromtimestamp(stated.at, UTC)
-    # 3.
     with Step(3, "the key"):
         key = find(keys, sealed.kid, sealed.alg, made=made, received=received)
-    # 4.
     with Step(4, "the signature"):
         compact.verify(sealed, key)
-    # 5.
     with Step(5, "author and reader"):
         if not stated.iss == key.owner == author or stated.aud != audience:
             raise WrongAudience("not from whom it should be, or not for us")
-    # 6.
     with Step(6, "the time"):
         if received is not None and made > received + AHEAD:
             raise NotFresh("made in the future")
         if stated.at + AHEAD.total_seconds() < stated.until:
             raise NotFresh("made before its period had ended")
-    # 7.
     with Step(7, "what it answers"):
         _must_answer(stated, answers)
     return stated

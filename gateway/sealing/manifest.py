@@ -124,25 +124,18 @@ def open_sealed(
     # 6. It is from the key's owner, whom the door let in, and for us.
     # 7. Every part is there, nothing else is, and each has the length and digest that were signed.
 
-    # 1.
     with Step(1, "the compact form"):
         sealed = compact.read(jws, typ=TYP)
-    # 2.
     with Step(2, "the manifest"):
         manifest = read(sealed.payload)
-    # 3.
     with Step(3, "the time"):
         _must_be_of_its_time(manifest, received)
-    # 4.
     with Step(4, "the key"):
         key = find(keys, sealed.kid, sealed.alg, made=manifest.made_at, received=received)
-    # 5.
     with Step(5, "the signature"):
         compact.verify(sealed, key)
-    # 6.
     with Step(6, "sender and receiver"):
         _must_be_between(manifest, key.owner, sender, audience)
-    # 7.
     with Step(7, "the parts"):
         _must_be_whole(manifest.parts, bodies)
     return manifest

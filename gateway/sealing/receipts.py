@@ -157,27 +157,20 @@ def check(jws: str, *, keys: KeyFinder, expected_mid: str, sent_jws: str, receiv
     # 7. It is about this message: the id, the sealed manifest and every part.
     sent = read_manifest(compact.read(sent_jws, typ=MESSAGE_TYP).payload)
 
-    # 1.
     with Step(1, "the compact form"):
         sealed = compact.read(jws, typ=TYP)
-    # 2.
     with Step(2, "the receipt"):
         receipt = _receipt(claims.load(sealed.payload))
-    # 3.
     with Step(3, "the time"):
         if received is not None and receipt.made_at > received + AHEAD:
             raise NotFresh("made in the future")
-    # 4.
     with Step(4, "the key"):
         key = find(keys, sealed.kid, sealed.alg, made=receipt.made_at, received=received)
-    # 5.
     with Step(5, "the signature"):
         compact.verify(sealed, key)
-    # 6.
     with Step(6, "sender and receiver"):
         if not receipt.iss == key.owner == sent.aud or receipt.aud != sent.iss:
             raise WrongAudience("not from the one the message was sent to, or not for its sender")
-    # 7.
     with Step(7, "the message"):
         if receipt.mid != expected_mid or receipt.mid != sent.mid:
             raise DigestMismatch("about another message", place=Place(field="/mid"))

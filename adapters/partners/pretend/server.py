@@ -214,10 +214,13 @@ def build(partner: Partner) -> FastAPI:
     """The application of one pretend partner."""
     app = FastAPI(title=f"PRETEND {partner.dialect.name}", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Shouting, text=f"yes, this is not {partner.dialect.name}")
+    _pretend(app, partner)
+    _partner(app, partner)
+    return app
 
-    @app.get("/.well-known/jwks.json")
-    async def keys() -> Response:
-        return Response(public_set(partner.own), media_type="application/jwk-set+json")
+
+def _pretend(app: FastAPI, partner: Partner) -> None:
+    """What a demo and tests ask of it, and no real partner knows."""
 
     @app.get("/pretend/status")
     async def status() -> Response:
@@ -240,6 +243,14 @@ def build(partner: Partner) -> FastAPI:
         except (DocumentRefused, NoteInvalid, KeyError, TypeError, AttributeError):
             return _json({"error": 'expected {"logs": ["<key of the log>", …]}'}, 400)
         return _json((await run_in_threadpool(partner.promises, logs))._asdict())
+
+
+def _partner(app: FastAPI, partner: Partner) -> None:
+    """What every partner has: its keys, and a door for lists and messages."""
+
+    @app.get("/.well-known/jwks.json")
+    async def keys() -> Response:
+        return Response(public_set(partner.own), media_type="application/jwk-set+json")
 
     @app.post("/{path:path}/reconciliation")
     async def reconciliation(request: Request) -> Response:
@@ -267,8 +278,6 @@ def build(partner: Partner) -> FastAPI:
         if judged.mishap is Mishap.BUSY:
             headers["Retry-After"] = "1"
         return Response(judged.reply.body, judged.reply.status, headers, judged.reply.content_type)
-
-    return app
 
 
 async def _limited(request: Request, largest: int = LARGEST) -> bytes | None:
