@@ -28,14 +28,10 @@ from gateway.journey import reconcile
 from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
 from gateway.journey.intake import take_in
-from gateway.journey.refer import refer
-from gateway.journey.screen import screen_cases
-from gateway.journey.track import track
-from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
 from gateway.ports import HandoverFile, Store
 from gateway.store.exchange_log import ExchangeLog
-from gateway.worker.rounds import quiet
+from gateway.worker.rounds import quiet, walk
 from gateway.worker.wake import BrokerWake
 
 WORKERS = 2
@@ -96,16 +92,8 @@ class Inline:
         return take_in(self._world, night)
 
     def until_quiet(self) -> None:
-        """Walk the journey until nothing is waiting any more."""
-        world = self._world
-        with ThreadPoolExecutor(len(world.channels)) as side_by_side:
-            while True:
-                done = screen_cases(world) + withdraw(world) + refer(world)
-                done += sum(side_by_side.map(lambda p: deliver(world, p, f"demo-{p}"), world.channels))
-                done += track(world)
-                if not done and quiet(self.store, world.clock):
-                    return
-                time.sleep(0.0 if done else LOOK_S)
+        """Until nothing is waiting any more."""
+        until_quiet(self._world)
 
     def set_today(self, today: date) -> list[dict[str, Any]]:
         """Here first, then there."""
@@ -136,6 +124,23 @@ def inline(settings: Settings, sandbox: pretend.Sandbox) -> Iterator[Engine]:
             for jwk in partners.keys(partner):
                 gateway.shelf.add(partner, jwk)
         yield Inline(gateway, partners, clock)
+
+
+def until_quiet(world: World) -> None:
+    """Walk the journey and deliver until nothing is waiting any more. Raises GatewayError when that does not come."""
+    worked = time.monotonic()
+    with ThreadPoolExecutor(len(world.channels)) as side_by_side:
+        while True:
+            done = walk(world)
+            done += sum(side_by_side.map(lambda p: deliver(world, p, f"demo-{p}"), world.channels))
+            if done:
+                worked = time.monotonic()
+            elif quiet(world.store, world.clock):
+                return
+            elif time.monotonic() - worked > PATIENCE_S:
+                raise GatewayError(f"waited {PATIENCE_S:.0f} s in vain until everything has come to rest")
+            else:
+                time.sleep(LOOK_S)
 
 
 # ── every process ────────────────────────────────────────────────────────────────────────────────────────────────────
