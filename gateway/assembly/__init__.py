@@ -30,7 +30,7 @@ from adapters.comwel.handover import A1Batch, A6Entries
 from adapters.comwel.rtw_register import RtwFiles
 from adapters.partners import channel_for
 from gateway import failpoint
-from gateway.assembly.books import leaves_of, vault_of
+from gateway.assembly.books import Books, leaves_of, vault_of
 from gateway.assembly.clocks import clock_of, uuid7
 from gateway.assembly.knowledge import know
 from gateway.assembly.log import log_of, log_rounds, stamps_of, unseen_of
@@ -48,7 +48,7 @@ from gateway.ports import Clock, Observer, PartnerChannel, Reading, Unobserved, 
 from gateway.store import health
 from gateway.store.embedded import embedded_postgres
 from gateway.store.exchange_log import ExchangeLog
-from gateway.store.figures import CALENDARS, PostgresFigures
+from gateway.store.figures import CALENDARS
 from gateway.store.keyfiles import kept_key, own_key, pairwise_secret
 from gateway.store.migrate import PHASES, current, migrate, require_fit
 from gateway.store.postgres import PostgresStore
@@ -98,9 +98,7 @@ class Gateway:
 
     def figures(self) -> Sequence[Reading]:
         """How things stand, for those who watch; never raises StoreUnavailable."""
-        clock = self.world.clock
-        figures = PostgresFigures(self.store, clock.now, witnessed=bool(self.log.witnesses))
-        found = figures.read(clock.today(), sorted(self.world.channels))
+        found = Books(self.store, self.shelf, self.log).figures(sorted(self.world.channels))
         return [*found, Reading(*CALENDARS, [((c.id,), c.end.timestamp()) for c in self.world.know.calendars.values()])]
 
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:

@@ -37,7 +37,7 @@ class Books(NamedTuple):
     log: ExchangeLog
 
     def figures(self, partners: Sequence[str]) -> Sequence[Reading]:
-        """How things stand, as `Gateway.figures`. Raises StoreUnavailable."""
+        """How things stand with these partners; only that the database is away when it is."""
         clock = self.shelf.clock
         figures = PostgresFigures(self.store, clock.now, witnessed=bool(self.log.witnesses))
         return figures.read(clock.today(), partners)
