@@ -42,9 +42,9 @@ class A1Batch:
         """Date and number of the name: whoever sent a file with a broken head must hear of it."""
         return a1_envelope.named(path)
 
-    def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
+    def judge(self, head: FileHead, taken_in: Sequence[HandoverFile]) -> str | None:
         """See `adapters.comwel.sequence`."""
-        return sequence.judge(head, accepted)
+        return sequence.judge(head, taken_in)
 
     def records(self, path: Path) -> Iterator[FactsRecord | Problem]:
         """All C records in order. Raises `HandoverRefused` before the first, or `TooManyBadRecords` on the way."""
@@ -60,12 +60,23 @@ class A1Batch:
                     raise TooManyBadRecords(f"more than {limit} of {envelope.records}", place=Place(path.name, number))
             yield record
 
+    def tidy(self, directory: Path) -> None:
+        """See `adapters.comwel.files.put_rest_away`."""
+        files.put_rest_away(directory, a1_envelope.NAME)
+
     def put_away(self, path: Path, *, good: bool) -> None:
         """See `adapters.comwel.files.put_away`."""
         files.put_away(path, files.DONE if good else files.ERR)
 
     def acknowledge(
-        self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
+        self,
+        directory: Path,
+        head: FileHead,
+        refused: str | None,
+        problems: Sequence[Problem],
+        total: int,
+        *,
+        beside: bool = False,
     ) -> Path:
         """Write `RHB_ACK_<date>_<number>.dat`."""
-        return self._acknowledge.write(directory, head, refused, problems, total)
+        return self._acknowledge.write(directory, head, refused, problems, total, beside=beside)

@@ -65,9 +65,9 @@ class A6Entries:
         """Nothing: the head is the name."""
         return None
 
-    def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
+    def judge(self, head: FileHead, taken_in: Sequence[HandoverFile]) -> str | None:
         """Entries replace each other case by case, and the newest speaks: files come in any order. Twice is E-DUP."""
-        if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in accepted):
+        if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in taken_in):
             raise DuplicateFile(place=Place(head.name, field="fileSeq"))
         return None
 
@@ -96,15 +96,25 @@ class A6Entries:
         entry["provenance"] = [{"adapter": WAY, "file": file, "record": number, "sha256": sha256}]
         return EntryRecord(number, entry["caseNo"], entry["caseVersion"], entry, sha256, held)
 
+    def tidy(self, directory: Path) -> None:
+        """Nothing: a file without marks is put away in one go."""
+
     def put_away(self, path: Path, *, good: bool) -> None:
         """See `adapters.comwel.files.put_away`."""
         files.put_away(path, files.DONE if good else files.ERR)
 
     def acknowledge(
-        self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
+        self,
+        directory: Path,
+        head: FileHead,
+        refused: str | None,
+        problems: Sequence[Problem],
+        total: int,
+        *,
+        beside: bool = False,
     ) -> Path:
         """Write `RHB_JCACK_<date>_<number>.dat`."""
-        return self._acknowledge.write(directory, head, refused, problems, total)
+        return self._acknowledge.write(directory, head, refused, problems, total, beside=beside)
 
 
 class _NotText(Exception):

@@ -3,6 +3,8 @@
 Fixed width, CP949, layout `schemas/comwel/ack/layout.json`: H says whether the whole file was accepted (A) or rejected
 (R, with its code); one R record for each record put aside, with its number, case, code, field and a sentence in
 Korean; T the totals. The same judgement gives the same bytes, so an acknowledgement may be written again.
+A file that is refused under the date and number of one that was taken in is answered beside the answer to that one:
+the name of the answer then ends with the first twelve digits of the refused file's digest.
 It refuses to repeat anything that stood in a record except its case number.
 """
 
@@ -67,11 +69,18 @@ class Acknowledgements:
         return cls(Layout.load(schemas / "comwel" / "ack" / "layout.json"))
 
     def write(
-        self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
+        self,
+        directory: Path,
+        head: FileHead,
+        refused: str | None,
+        problems: Sequence[Problem],
+        total: int,
+        *,
+        beside: bool = False,
     ) -> Path:
         """Write the acknowledgement atomically and return its path."""
-        prefix = _INTERFACES[head.way][1]
-        path = directory / f"{prefix}_{head.base_date:%Y%m%d}_{head.file_seq:05d}.dat"
+        prefix, own = _INTERFACES[head.way][1], f".{head.sha256[:12]}" if beside else ""
+        path = directory / f"{prefix}_{head.base_date:%Y%m%d}_{head.file_seq:05d}{own}.dat"
         files.deliver(path, self.build(head, refused, problems, total), len(problems))
         return path
 

@@ -2,7 +2,8 @@
 
 A data file `X.dat` is complete when `X.done` (empty, written last) is there; `X.sum` says `<sha256> <bytes> <records>`.
 Writing: a temporary name, fsync, rename, fsync of the folder; then `.sum` the same way, then `.done`.
-Putting away: `.done` first, so that what a crash leaves behind is not taken for a complete file.
+Putting away: `.done` first, so that what a crash leaves behind is not taken for a complete file; the rest
+is put later where the `.done` lies.
 It refuses to delete or overwrite anything.
 """
 
@@ -55,6 +56,25 @@ def put_away(path: Path, folder: str) -> Path:
         with suppress(FileNotFoundError):
             path.with_suffix(suffix).replace(directory / (stem + suffix))
     return directory / (stem + path.suffix)
+
+
+def put_rest_away(directory: Path, name: re.Pattern[str]) -> None:
+    """Move `.sum` and data after a `.done` that was put away without them.
+
+    A data file that was written after that `.done` is another one, on its way in, and stays.
+    """
+    for path in complete(directory, name, marked=False):
+        for done in () if path.with_suffix(".done").exists() else _half_away(path):
+            for suffix in (".sum", path.suffix):
+                with suppress(FileNotFoundError):
+                    path.with_suffix(suffix).replace(done.with_suffix(suffix))
+
+
+def _half_away(path: Path) -> list[Path]:
+    """The `.done` of a data file in a folder beside it that has no data there and is not older; one at most."""
+    found = (done for folder in (DONE, ERR) for done in (path.parent / folder).glob(f"{path.stem}*.done"))
+    written = path.stat().st_mtime
+    return [d for d in found if not d.with_suffix(path.suffix).exists() and written <= d.stat().st_mtime][:1]
 
 
 def digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Does a nightly file follow the files before it? A pure judgement over heads.
 
-1. The same date and number with other bytes: E-DUP (mode R with a number of its own replaces; nothing else does).
+1. The same date and number with other bytes: E-DUP, also when the file of that number was replaced since (mode R with
+   a number of its own replaces; nothing else does).
 2. A base date before the last good file's: E-ORDER. Resends keep the date of what they replace.
 3. Mode R: when the file `orgFileSeq` of that date was accepted it is replaced, or the last resend that stands for it,
    and the file need follow nobody. When it never was (it had been refused), the resend stands in for it and must follow
@@ -23,18 +24,19 @@ from gateway.ports import FileHead, HandoverFile
 RESEND = "R"
 
 
-def judge(head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
-    """The id of the accepted file that `head` replaces, or None. `accepted`: good files, oldest first.
+def judge(head: FileHead, taken_in: Sequence[HandoverFile]) -> str | None:
+    """The id of the good file that `head` replaces, or None. `taken_in`: good and replaced files, oldest first.
 
     Raises `DuplicateFile`, `WrongOrder` or `SequenceGap`.
     """
-    if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in accepted):  # 1
+    if any((f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in taken_in):  # 1
         raise DuplicateFile(place=Place(head.name, field="fileSeq"))
+    good = [f for f in taken_in if f.status == "accepted"]
     if head.mode == RESEND:  # 3
-        replaced = _original(head, accepted)
+        replaced = _original(head, good)
         if replaced is not None:
             return replaced.file_id
-    last = accepted[-1] if accepted else None
+    last = good[-1] if good else None
     if last and head.base_date < last.base_date:  # 2
         raise WrongOrder("the base date is before the last good file's", place=Place(head.name, field="baseDt"))
     if last and head.previous_seq != last.file_seq:  # 4
@@ -42,10 +44,10 @@ def judge(head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
     return None
 
 
-def _original(head: FileHead, accepted: Sequence[HandoverFile]) -> HandoverFile | None:
+def _original(head: FileHead, good: Sequence[HandoverFile]) -> HandoverFile | None:
     if head.original_seq is None:
         return None
-    for file in reversed(accepted):
+    for file in reversed(good):
         if file.base_date == head.base_date and head.original_seq in (file.file_seq, file.stands_for):
             return file
     return None

@@ -199,7 +199,7 @@ class Full:
     def _accepted(self) -> dict[str, HandoverFile]:
         def read() -> dict[str, HandoverFile]:
             with self.store.unit() as unit:
-                return {file.file_id: file for way in ("A1", "A6") for file in unit.handovers.accepted(way)}
+                return {file.file_id: file for way in ("A1", "A6") for file in unit.handovers.taken_in(way)}
 
         return patiently(read)
 

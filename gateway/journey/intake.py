@@ -7,7 +7,8 @@ Refuses to interpret: what a layout means is the adapter's affair, what a case m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import FolderUnusable, HandoverRefused, Place, TotalsMismatch
@@ -28,17 +29,26 @@ def take_in(world: World, directory: Path) -> list[Taken]:
 def pick_up(world: World) -> list[Taken]:
     """Take in what lies in the drop folder and put every file away once it is answered.
 
-    A crash between answer and putting away finds the same bytes again: nothing changes, and the file is put away then.
+    A crash between answer and putting away finds the same bytes again: nothing changes, and the file is put away then;
+    one in the middle of putting away leaves the rest to whoever looks next.
     """
-    taken = []
+    taken, folder = [], world.limits.from_comwel
     for reader in world.readers:
-        for path in reader.ready(world.limits.from_comwel):
+        with _usable(folder.name):
+            reader.tidy(folder)
+        for path in reader.ready(folder):
             taken.append(take_file(world, reader, path))
-            try:
+            with _usable(path.name):
                 reader.put_away(path, good=taken[-1].verdict != "rejected")
-            except OSError:
-                raise FolderUnusable(place=Place(path.name)) from None
     return taken
+
+
+@contextmanager
+def _usable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise FolderUnusable(place=Place(name)) from None
 
 
 def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
@@ -48,18 +58,19 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     # 3 its number follows the last good file's; a resend speaks in the place of the file that it stands for
     # 4 its records become cases; bad ones are put aside
     # 5 commit all of it with an act for each consent that changed, or keep only the refusal
-    # 6 acknowledge; a file whose head is refused is answered by its name
+    # 6 acknowledge; a file whose head is refused is answered by its name, and a refused one never in the place of a
+    #   good one with the same date and number
     head: FileHead | None = None
-    taken = Taken(path.name, "rejected")
+    taken, beside = Taken(path.name, "rejected"), False
     try:
         head = reader.head(path)  # 1
         with world.store.unit() as unit:
             known = unit.handovers.find(reader.way, head.sha256)
             if known:  # 2
                 return _acknowledge_again(world, reader, head, known, unit.handovers.quarantined(known.file_id))
-            accepted = unit.handovers.accepted(reader.way)
-            replaced = reader.judge(head, accepted)  # 3
-            told, file_id = _told(head, replaced, accepted), world.ids()
+            before = unit.handovers.taken_in(reader.way)
+            replaced = reader.judge(head, before)  # 3
+            told, file_id = _told(head, replaced, before), world.ids()
             consents = admit(world, unit, file_id, told, taken, reader.records(path))  # 4
             if reader.head(path).sha256 != head.sha256:  # or its content would stand under another's digest
                 raise TotalsMismatch("the file has changed while it was read", place=Place(head.name))
@@ -72,17 +83,18 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     except HandoverRefused as refusal:
         taken.verdict, taken.reason = "rejected", refusal.code
         head = head or reader.named(path)
-        _keep_rejection(world, reader, head, taken, refusal)
+        beside = _keep_rejection(world, reader, head, taken, refusal)
     if head:
-        reader.acknowledge(world.limits.to_comwel, head, taken.reason, taken.problems, taken.records)  # 6
+        answer = (head, taken.reason, taken.problems, taken.records)
+        reader.acknowledge(world.limits.to_comwel, *answer, beside=beside)  # 6
     return taken
 
 
-def _told(head: FileHead, replaced: str | None, accepted: Iterable[HandoverFile]) -> Told:
+def _told(head: FileHead, replaced: str | None, before: Iterable[HandoverFile]) -> Told:
     """Whose word it is. A resend of a resend stands for the file that both stand for."""
     if head.mode != RESEND:
         return Told(head.base_date, head.file_seq)
-    original = next((f.stands_for for f in accepted if f.file_id == replaced and f.stands_for), head.original_seq)
+    original = next((f.stands_for for f in before if f.file_id == replaced and f.stands_for), head.original_seq)
     return Told(head.base_date, original or head.file_seq, resent=True)
 
 
@@ -114,11 +126,14 @@ def _file(world: World, reader: HandoverReader, head: FileHead, file_id: str, ta
 
 def _keep_rejection(
     world: World, reader: HandoverReader, head: FileHead | None, taken: Taken, refusal: HandoverRefused
-) -> None:
+) -> bool:
+    """Keep only the refusal; returns whether a file with the same date and number was taken in before."""
     with world.store.unit() as unit:
+        good = unit.handovers.taken_in(reader.way) if head else ()
         if head:
             unit.handovers.add(_file(world, reader, head, world.ids(), taken))
         unit.commit(world.event("handover.taken", PURPOSE, subject=taken.name).refused(refusal.code))
+    return any(head and (f.base_date, f.file_seq) == (head.base_date, head.file_seq) for f in good)
 
 
 def _event(world: World, taken: Taken) -> AuditEvent:

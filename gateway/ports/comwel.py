@@ -80,8 +80,8 @@ class HandoverReader(Protocol):
         """What the name alone says, to answer a file whose head is refused; None when it names no day and number."""
         ...
 
-    def judge(self, head: FileHead, accepted: Sequence[HandoverFile]) -> str | None:
-        """Does this file follow the accepted ones? Returns the id of a file it replaces. Raises HandoverRefused."""
+    def judge(self, head: FileHead, taken_in: Sequence[HandoverFile]) -> str | None:
+        """Does this file follow those taken in? Returns the id of a file it replaces. Raises HandoverRefused."""
         ...
 
     def records(self, path: Path) -> Iterator[FactsRecord | EntryRecord | Problem]:
@@ -89,9 +89,20 @@ class HandoverReader(Protocol):
         ...
 
     def acknowledge(
-        self, directory: Path, head: FileHead, refused: str | None, problems: Sequence[Problem], total: int
+        self,
+        directory: Path,
+        head: FileHead,
+        refused: str | None,
+        problems: Sequence[Problem],
+        total: int,
+        *,
+        beside: bool = False,
     ) -> Path | None:
-        """Write the acknowledgement back, atomically."""
+        """Write the acknowledgement back, atomically; `beside` that of another file with the same date and number."""
+        ...
+
+    def tidy(self, directory: Path) -> None:
+        """Put away the rest of files that were put away by halves, when somebody died. Raises OSError."""
         ...
 
     def put_away(self, path: Path, *, good: bool) -> None:

@@ -60,11 +60,11 @@ class Handovers(Protocol):
     """Files from COMWEL, their quarantined and parked records."""
 
     def find(self, way: str, sha256: str) -> HandoverFile | None:
-        """The accepted file with these bytes, if it came before."""
+        """The file with these bytes that was taken in before, be it replaced since."""
         ...
 
-    def accepted(self, way: str) -> Sequence[HandoverFile]:
-        """All accepted files of a way, oldest first."""
+    def taken_in(self, way: str) -> Sequence[HandoverFile]:
+        """All files of a way that were taken in, those that were replaced since too, oldest first."""
         ...
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None: ...

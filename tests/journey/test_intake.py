@@ -224,6 +224,33 @@ def test_the_same_number_with_other_bytes_is_refused(scene: Scene) -> None:
     assert scene.rows("case_record") == before["case_record"]
 
 
+@pytest.mark.parametrize("spoil", [lambda data: data, lambda data: data.replace(b"CP949   ", b"LATIN1  ", 1)])
+def test_a_refused_file_leaves_the_answer_to_the_good_one_of_its_number(
+    scene: Scene, spoil: Callable[[bytes], bytes]
+) -> None:
+    scene.hand_over(a_case(1), entries=(), seq=1)
+    answers, file = scene.world.limits.to_comwel, scene.folder / "RHB_CASE_20261123_00001.dat"
+    before = (answers / "RHB_ACK_20261123_00001.dat").read_bytes()
+    [second] = scene.hand_over(a_case(2), entries=(), seq=1, previous=0, edit=spoil)
+    assert second.verdict == "rejected"
+    assert (answers / "RHB_ACK_20261123_00001.dat").read_bytes() == before
+    [beside] = answers.glob("RHB_ACK_20261123_00001.*.dat")
+    told = Acknowledgements.load(Settings().schemas).read(beside.read_bytes())
+    assert (told.accepted, told.code, told.sha256) == (False, second.reason, sha256(file.read_bytes()).hexdigest())
+
+
+def test_a_replaced_file_keeps_its_number_and_its_own_bytes_change_nothing(scene: Scene) -> None:
+    scene.hand_over(a_case(1), entries=(), seq=1)
+    first = (scene.folder / "RHB_CASE_20261123_00001.dat").read_bytes()
+    scene.hand_over(again(a_case(1), addr="새 주소 1"), entries=(), seq=2, previous=1, mode="R", original=1)
+    before, events = scene.dump(), len(scene.events())
+    assert (scene.folder / "RHB_CASE_20261123_00001.dat").read_bytes() == first
+    assert [t.verdict for t in take_in(scene.world, scene.folder)] == ["unchanged", "unchanged"]
+    assert (scene.dump(), len(scene.events())) == (before, events)
+    [third] = scene.hand_over(a_case(3), entries=(), seq=1, previous=2)
+    assert (third.verdict, third.reason) == ("rejected", "E-DUP")
+
+
 def test_a_resend_replaces_the_file_it_names(scene: Scene) -> None:
     scene.hand_over(a_case(1), entries=(), seq=1)
     corrected = again(a_case(1), "U", addr="서울 강남구 역삼로 7")
@@ -264,6 +291,15 @@ def test_a_crash_before_putting_away_changes_nothing_twice(scene: Scene) -> None
     assert [t.verdict for t in pick_up(scene.world)] == ["unchanged"]
     assert scene.dump() == before
     assert all(name.startswith("done/") for name in _lying(scene.folder))
+
+
+def test_a_crash_in_the_middle_of_putting_away_leaves_nothing_in_the_folder(scene: Scene) -> None:
+    path = write_night(scene.folder, [a_case()], entries=(), seq=1, previous=0, base=TODAY)
+    pick_up(scene.world)
+    (scene.folder / "done" / path.name).rename(path)  # killed before the data followed
+    assert pick_up(scene.world) == []
+    name = "done/RHB_CASE_20261123_00001"
+    assert _lying(scene.folder) == [f"{name}.dat", f"{name}.done", f"{name}.sum"]
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_lost(scene: Scene) -> None:

@@ -18,8 +18,8 @@ class Handovers(Part):
         row = _SQL.find_file(self._c, way=way, sha256=sha256)
         return HandoverFile(*row) if row else None
 
-    def accepted(self, way: str) -> Sequence[HandoverFile]:
-        return as_rows(HandoverFile, _SQL.accepted_files(self._c, way=way))
+    def taken_in(self, way: str) -> Sequence[HandoverFile]:
+        return as_rows(HandoverFile, _SQL.files_taken_in(self._c, way=way))
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
         _SQL.add_file(self._c, **file._asdict())

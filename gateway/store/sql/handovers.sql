@@ -1,16 +1,17 @@
 -- Files from COMWEL, their quarantined and parked records.
 
 -- name: find_file^
--- The accepted file with these bytes.
+-- The file with these bytes that was taken in, be it replaced since.
 select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
        stands_for
-from handover_file where way = :way and sha256 = :sha256 and status = 'accepted';
+from handover_file where way = :way and sha256 = :sha256 and status in ('accepted', 'replaced')
+order by status limit 1;
 
--- name: accepted_files
--- All accepted files of a way, oldest first.
+-- name: files_taken_in
+-- All files of a way that were taken in, oldest first.
 select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
        stands_for
-from handover_file where way = :way and status = 'accepted' order by base_date, file_seq, received_at;
+from handover_file where way = :way and status in ('accepted', 'replaced') order by base_date, file_seq, received_at;
 
 -- name: add_file!
 insert into handover_file

@@ -8,7 +8,7 @@ from gateway.ports import ParkedRow, QuarantinedRow, Store
 from tests.contract.store.build import EVENT, NOW, file, uid
 
 
-def test_an_accepted_file_is_found_by_its_bytes_and_a_rejected_one_is_not(store: Store) -> None:
+def test_a_file_that_was_taken_in_is_found_by_its_bytes_and_a_rejected_one_is_not(store: Store) -> None:
     with store.unit() as unit:
         unit.handovers.add(file(1), [QuarantinedRow(file(1).file_id, 2, None, "E-ENC", "korNm", b"\xff", "0" * 64)])
         unit.handovers.add(file(2, "rejected"))
@@ -20,9 +20,11 @@ def test_an_accepted_file_is_found_by_its_bytes_and_a_rejected_one_is_not(store:
         assert unit.handovers.quarantined(file(2).file_id) == []
         assert unit.handovers.find("A6", file(1).sha256) is None
         assert unit.handovers.find("A1", file(2).sha256) is None
-        assert [(f.file_seq, f.stands_for) for f in unit.handovers.accepted("A1")] == [(1, None), (3, 2)]
+        assert [(f.file_seq, f.stands_for) for f in unit.handovers.taken_in("A1")] == [(1, None), (3, 2)]
         unit.handovers.mark_replaced(file(1).file_id)
-        assert [f.file_seq for f in unit.handovers.accepted("A1")] == [3]
+        known = [(f.file_seq, f.status) for f in unit.handovers.taken_in("A1")]
+        assert known == [(1, "replaced"), (3, "accepted")]
+        assert unit.handovers.find("A1", file(1).sha256) == file(1)._replace(status="replaced")
 
 
 def test_a_parked_row_waits_once_and_leaves_when_woken(store: Store) -> None:

@@ -23,12 +23,10 @@ def _key(row: ParkedRow) -> tuple[str, int, str, str]:
 
 class Handovers(Part):
     def find(self, way: str, sha256: str) -> HandoverFile | None:
-        return next(
-            (f for f in self.s.files.values() if (f.way, f.sha256, f.status) == (way, sha256, "accepted")), None
-        )
+        return next((f for f in self.taken_in(way) if f.sha256 == sha256), None)
 
-    def accepted(self, way: str) -> Sequence[HandoverFile]:
-        found = [f for f in self.s.files.values() if f.way == way and f.status == "accepted"]
+    def taken_in(self, way: str) -> Sequence[HandoverFile]:
+        found = [f for f in self.s.files.values() if f.way == way and f.status != "rejected"]
         return sorted(found, key=lambda f: (f.base_date, f.file_seq, f.received_at))
 
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tracemalloc
 from hashlib import sha256
@@ -85,17 +86,50 @@ def test_a_file_is_put_away_with_its_marks_and_nothing_is_overwritten(tmp_path: 
     assert (tmp_path / "done" / f"{other}.done").exists()
 
 
+def put_by_halves(path: Path, monkeypatch: pytest.MonkeyPatch, moved: int) -> None:
+    """Put a file away and die after so many of its three parts."""
+    left = iter([True] * moved + [False])
+
+    def replace(part: Path, target: Path) -> None:
+        if not next(left):
+            raise OSError
+        part.rename(target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(OSError):  # noqa: PT011
+            files.put_away(path, files.DONE)
+
+
 def test_what_a_crash_leaves_behind_is_not_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.deliver(tmp_path / "a1.dat", b"data", 0)
-    moves = iter([True, False])
-
-    def replace(path: Path, target: Path) -> None:
-        if not next(moves):
-            raise OSError
-        path.rename(target)
-
-    monkeypatch.setattr(Path, "replace", replace)
-    with pytest.raises(OSError):  # noqa: PT011
-        files.put_away(tmp_path / "a1.dat", files.DONE)
+    put_by_halves(tmp_path / "a1.dat", monkeypatch, 1)
     assert (tmp_path / "a1.dat").read_bytes() == b"data"
     assert files.complete(tmp_path, _NAME) == []
+
+
+@pytest.mark.parametrize("moved", [1, 2])
+@pytest.mark.parametrize("earlier", [False, True])
+def test_the_rest_follows_the_done_that_was_put_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int, earlier: bool
+) -> None:
+    if earlier:
+        files.deliver(tmp_path / "a1.dat", b"earlier", 0)
+        files.put_away(tmp_path / "a1.dat", files.DONE)
+    files.deliver(tmp_path / "a1.dat", b"data", 0)
+    put_by_halves(tmp_path / "a1.dat", monkeypatch, moved)
+    files.put_rest_away(tmp_path, _NAME)
+    assert [p.name for p in tmp_path.iterdir()] == ["done"]
+    stem = f"a1.{sha256(b'data').hexdigest()[:12]}" if earlier else "a1"
+    assert (tmp_path / "done" / f"{stem}.dat").read_bytes() == b"data"
+    assert len(list((tmp_path / "done").iterdir())) == (6 if earlier else 3)
+
+
+def test_a_file_on_its_way_in_is_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.deliver(tmp_path / "a1.dat", b"data", 0)
+    put_by_halves(tmp_path / "a1.dat", monkeypatch, 2)
+    later = (tmp_path / "done" / "a1.done").stat().st_mtime + 1
+    os.utime(tmp_path / "a1.dat", (later, later))
+    (tmp_path / "b1.dat").write_bytes(b"no done yet")
+    files.put_rest_away(tmp_path, _NAME)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a1.dat", "b1.dat", "done"]

@@ -47,6 +47,8 @@ def test_a_file_that_follows_is_taken_and_replaces_nothing(file: FileHead, accep
         (head(3, 2), [good(1)], "E-GAP"),
         (head(3, 0), [good(1), good(2)], "E-GAP"),
         (head(2, 1), [good(1, NEXT)], "E-ORDER"),
+        (head(1, 2), [good(1)._replace(status="replaced"), good(2)], "E-DUP"),
+        (head(3, 1), [good(1), good(2)._replace(status="replaced"), good(4)], "E-GAP"),
         (head(3, 2, mode="R", original=7), [good(1)], "E-GAP"),
     ],
 )
