@@ -9,7 +9,8 @@
 
 More seats never cost anybody a seat in a branch that is not over-full. When seats fall below the holders, nobody is
 ejected and nobody admitted. It refuses to overrule an exclusion, to eject for lack of capacity, and to decide by
-anything but score, rank and tenure.
+anything but score, rank and tenure. Nobody hands in overrides yet: these are their rules, the door comes with the
+console (R-31 of `gateway/compliance`).
 """
 
 from __future__ import annotations

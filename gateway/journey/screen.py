@@ -1,8 +1,9 @@
 """Screen: every new revision of a case is judged by the rule set in force, and seats are allotted branch by branch.
 
 Rules: a decision is appended with its explanation, never overwritten; capacity is what the Job Coordinators on hand can
-carry; whoever waits competes again whenever something in the caseload changed, also with those who have held a seat for
-as long as the rule set protects it.
+carry; whoever waits competes again whenever a case changed or was taken back, or another file says who is on hand, also
+with those who have held a seat for as long as the rule set protects it. A case that a person has to decide about
+(REVIEW) is shown to one when it becomes that.
 Refuses to decide by anything that is not in the rule set.
 """
 
@@ -17,9 +18,12 @@ from gateway.cases.caseload import in_force
 from gateway.cases.screening import Gate, Screening, screen
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.world import World
-from gateway.ports import JudgedRow, ScreeningRow, Unit
+from gateway.ports import JudgedRow, ScreeningRow, Unit, WorkItem
 
 PURPOSE = "priority-screening"
+REVIEW = "screening-review"
+"""The work item about a case that the rules leave to a person: its record lacks what they ask."""
+CASELOAD = "caseload"
 MOST = 20_000
 
 
@@ -28,22 +32,25 @@ def screen_cases(world: World, most: int = MOST) -> int:
     # 1 what changed since it was last judged, who waits for a seat, and who may lose his to them
     # 2 judge each case by itself
     # 3 allot the seats of every branch
-    # 4 append the decisions, one event
+    # 4 append the decisions and what they leave to a person, one event
     today, now = world.clock.today(), world.clock.now()
+    load = in_force(world.know.caseloads, today)
     with world.store.unit() as unit:
         fresh = _judge(world, unit.cases.unscreened(most), today)  # 1, 2
-        if not fresh:
+        gone, other = unit.cases.taken_back(most), unit.retention.take_day(CASELOAD, load.effective_from)
+        if not (fresh or gone or other):
             return 0
         waiting = _judge(world, unit.cases.waiting(), today) | fresh
         held = [Holding(*seat) for seat in unit.cases.seats_held()]
         judged = _contested(world, unit, held, waiting, today) | waiting
         rules, screenings = world.know.rules, [j.screening for j in judged.values()]
-        load = in_force(world.know.caseloads, today)
         seats = {branch: load.seats(branch, rules) for branch in {s.branch for s in screenings}}
         allotments = allot(screenings, seats, rules, current=held, today=today)  # 3
         seated = {h.case_no for h in held}
         changed = _decisions(allotments, judged, fresh.keys(), seated, today, now)
-        unit.cases.screened(changed)  # 4
+        unit.add_work(_left_to_a_person(unit, changed, now))  # 4
+        unit.cases.screened(changed)
+        unit.cases.mark_taken_back(gone)
         unit.commit(world.event("cases.screened", PURPOSE, subject=rules.id, counts={"decisions": len(changed)}))
         return len(changed)
 
@@ -89,6 +96,14 @@ def _decisions(
         for a in allotments
         if a.case_no in fresh or a.result is not before[a.case_no]
     ]
+
+
+def _left_to_a_person(unit: Unit, decisions: Sequence[ScreeningRow], now: datetime) -> list[WorkItem]:
+    """A work item for each case that is REVIEW by these decisions and was not before."""
+    open_ = [d.case_no for d in decisions if d.result == Result.REVIEW]
+    before = unit.cases.latest_screening(open_) if open_ else {}
+    new = [no for no in open_ if no not in before or before[no].result != Result.REVIEW]
+    return [WorkItem(REVIEW, None, case_no, None, None, None, now) for case_no in new]
 
 
 def _decision(a: Allotment, judged: _Judged, today: date, now: datetime) -> ScreeningRow:

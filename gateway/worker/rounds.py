@@ -107,7 +107,7 @@ def quiet(store: Store, clock: Clock) -> bool:
         cases, legs = unit.cases, unit.legs
         if cases.unscreened(1) or legs.to_withdraw(1) or cases.to_refer(1) or unit.outbox.waiting():
             return False
-        if cases.to_judge(clock.business_now(), 1):
+        if cases.taken_back(1) or cases.to_judge(clock.business_now(), 1):
             return False
         if unit.facts.checks_due(today) or legs.untracked(1, now, today):
             return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from gateway.cases.caseload import OnHand
 from gateway.documents.strict_json import reread
 from gateway.journey.screen import screen_cases
+from gateway.worker.rounds import quiet
 from tests.journey.world import TODAY, Scene, a_case, again, assert_nothing_personal
 
 SEATS = 10
@@ -76,6 +79,56 @@ def test_who_waits_moves_up_when_a_seat_is_free_and_nobody_else_is_judged_anew(s
     assert new.pop(other.case_no) == "PRIORITY"
     [(moved_up, result)] = new.items()
     assert (moved_up in waited, result) == (True, "PRIORITY")
+
+
+@pytest.mark.parametrize("change", ["D", "M"])
+def test_a_seat_that_a_deletion_or_a_merger_frees_is_given_on_although_nothing_else_changed(
+    scene: Scene, change: str
+) -> None:
+    cases = [a_case(n) for n in range(1, SEATS + 3)]
+    scene.hand_over(*cases)
+    screen_cases(scene.world)
+    seated, kept = [c for c in cases if decisions(scene)[c.case_no] == "PRIORITY"][:2]
+    waited = {no for no, result in decisions(scene).items() if result == "WAITLIST"}
+    gone = again(seated, "D") if change == "D" else again(kept, "M", oldWonbuNo=seated.case_no)
+    scene.hand_over(gone, entries=())
+    before = len(scene.rows("screening"))
+    assert not quiet(scene.store, scene.clock)
+    screen_cases(scene.world)
+    new = {d["case_no"]: d["result"] for d in scene.rows("screening")[before:]}
+    new.pop(kept.case_no, None)
+    [(moved_up, result)] = new.items()
+    assert (moved_up in waited, result) == (True, "PRIORITY")
+    assert screen_cases(scene.world) == 0
+
+
+def test_more_coordinators_give_seats_to_who_waits_although_no_case_changed(scene: Scene) -> None:
+    scene.hand_over(*(a_case(n) for n in range(1, SEATS + 4)))
+    screen_cases(scene.world)
+    [load] = scene.world.know.caseloads
+    branches = {**load.branches, "1100": OnHand(6, load.branches["1100"].carried - 2)}
+    more = replace(load, id="2026-12", effective_from=date(2026, 12, 1), branches=branches)
+    scene.world = replace(scene.world, know=replace(scene.world.know, caseloads=(load, more)))
+    assert screen_cases(scene.world) == 0
+    scene.clock.day = date(2026, 12, 1)
+    assert screen_cases(scene.world) == 2
+    assert sorted(decisions(scene).values()) == ["PRIORITY"] * (SEATS + 2) + ["WAITLIST"]
+    assert screen_cases(scene.world) == 0
+
+
+def test_a_case_that_a_person_has_to_decide_about_is_shown_to_one_once(scene: Scene) -> None:
+    unknown = a_case(wonjikPosCd="U")
+    scene.hand_over(unknown)
+    screen_cases(scene.world)
+    scene.hand_over(again(unknown, addr="새 주소 1"), entries=())
+    screen_cases(scene.world)
+    assert [d["result"] for d in scene.rows("screening")] == ["REVIEW", "REVIEW"]
+    assert [(w["kind"], w["case_no"]) for w in scene.rows("work_item")] == [("screening-review", unknown.case_no)]
+    assert_nothing_personal(scene, unknown)
+    scene.hand_over(again(unknown, wonjikPosCd="N"), entries=())
+    screen_cases(scene.world)
+    assert decisions(scene) == {unknown.case_no: "PRIORITY"}
+    assert len(scene.rows("work_item")) == 1
 
 
 @pytest.mark.parametrize(("days", "result"), [(89, "WAITLIST"), (90, "PRIORITY")])

@@ -69,6 +69,12 @@ class Caseload(Part):
     def unscreened(self, limit: int) -> Sequence[JudgedRow]:
         return self._opened(JUDGED, JudgedRow, _SQL.unscreened(self._c, limit=limit))
 
+    def taken_back(self, limit: int) -> Sequence[str]:
+        return [case_no for (case_no,) in _SQL.taken_back(self._c, limit=limit)]
+
+    def mark_taken_back(self, case_nos: Sequence[str]) -> None:
+        _SQL.mark_taken_back(self._c, case_nos=list(case_nos))
+
     def waiting(self) -> Sequence[JudgedRow]:
         return self._opened(JUDGED, JudgedRow, _SQL.waiting_cases(self._c))
 

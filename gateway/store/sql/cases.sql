@@ -90,6 +90,14 @@ select case_no, revision, record, (select k.content from vault_key k where k.cas
 from case_record where status = 'live' and screened < revision
 order by case_no limit :limit for update;
 
+-- name: taken_back
+-- Cases that were screened and are gone since: who had a seat has none any more.
+select case_no from case_record where status <> 'live' and screened > 0 and screened < revision
+order by case_no limit :limit for update;
+
+-- name: mark_taken_back!
+update case_record set screened = revision where case_no = any(:case_nos) and status <> 'live';
+
 -- name: waiting_cases
 -- Live cases on a waiting list, by their latest decision.
 select c.case_no, c.revision, c.record, (select k.content from vault_key k where k.case_no = c.case_no)

@@ -43,6 +43,23 @@ def test_only_priority_cases_that_may_leave_and_were_not_referred_are_to_be_refe
         assert [r.case_no for r in unit.cases.waiting()] == [rows[1].case_no]
 
 
+def test_a_case_that_was_screened_and_taken_back_since_is_told_until_it_is_marked(store: Store) -> None:
+    rows = [case(n) for n in (1, 2, 3)]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(r, "I", None) for r in rows])
+        unit.cases.screened([screening(r, "PRIORITY") for r in rows[:2]])
+        assert unit.cases.taken_back(9) == []
+        last = unit.cases.look([rows[0].case_no])[rows[0].case_no]
+        gone = [r._replace(status="deleted", revision=r.revision + 1) for r in (last, rows[2])]
+        unit.cases.save([CaseChange(r, "D", None) for r in gone])
+        assert unit.cases.taken_back(9) == [rows[0].case_no]
+        unit.cases.mark_taken_back([rows[0].case_no])
+        assert unit.cases.taken_back(9) == []
+        back = [r._replace(status="live", revision=r.revision + 1) for r in gone]
+        unit.cases.save([CaseChange(r, "I", None) for r in back])
+        assert [r.case_no for r in unit.cases.unscreened(9)] == [r.case_no for r in (rows[0], rows[2])]
+
+
 def test_whether_a_case_is_to_be_referred_is_what_its_latest_decision_says(store: Store) -> None:
     row = case()
     with store.unit() as unit:

@@ -54,6 +54,14 @@ class Caseload(Part):
         fresh = [row for row in self._live() if row.screened < row.revision]
         return [JudgedRow(row.case_no, row.revision, row.record) for row in fresh[:limit]]
 
+    def taken_back(self, limit: int) -> Sequence[str]:
+        gone = [no for no, row in sorted(self.s.cases.items()) if row.status != "live"]
+        return [no for no in gone if 0 < self.s.cases[no].screened < self.s.cases[no].revision][:limit]
+
+    def mark_taken_back(self, case_nos: Sequence[str]) -> None:
+        for no in case_nos:
+            self.s.cases[no] = self.s.cases[no]._replace(screened=self.s.cases[no].revision)
+
     def waiting(self) -> Sequence[JudgedRow]:
         return [
             JudgedRow(row.case_no, row.revision, row.record)

@@ -41,6 +41,15 @@ def test_who_is_to_be_referred_is_found_without_reading_all_cases(database: str)
     assert "Seq Scan on case_record" not in plan
 
 
+def test_who_was_taken_back_is_found_without_reading_all_cases(database: str) -> None:
+    sql = re.sub(r":limit|%\(limit\)s", "$1", STATEMENTS.taken_back.sql)
+    with psycopg.connect(database, options="-c app.partner=*") as connection:
+        connection.execute(MANY)
+        plan = "\n".join(line for (line,) in connection.execute(f"explain (generic_plan) {sql}"))
+    assert "case_record_taken_back" in plan
+    assert "Seq Scan on case_record" not in plan
+
+
 def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(database: str) -> None:
     plan = plan_of(database, STATEMENTS.to_judge.sql, MANY, "limit", "now")
     assert "case_record_unjudged" in plan
