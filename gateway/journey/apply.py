@@ -1,8 +1,8 @@
 """Apply: what one understood outcome does to the leg it is about.
 
 Rules: the lifecycle's table decides which move is allowed; facts are kept as they were reported, with their FHIR face;
-a placement opens the retention checks, a report closes one whose day has come; a cancellation that is refused is shown
-to a person.
+retention checks follow the facts (`gateway.journey.retention_checks`); a cancellation that is refused is shown to a
+person.
 Refuses to write: what changes is returned.
 """
 
@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import HandoverRefused, OutcomeIncomplete
 from gateway.journey.legs import kept, moved, thought
+from gateway.journey.retention_checks import changed_checks, concerns_checks
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
-from gateway.outcomes import milestones
 from gateway.outcomes.checks import Expected, check_outcome
-from gateway.outcomes.facts import subsidy_of
-from gateway.outcomes.milestones import Base, BaseKind
+from gateway.outcomes.facts import OutcomeFact, fact_of, standing, subsidy_of, supersede
 from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
 from gateway.referrals.lifecycle import Act, Business, Party, Step
 from gateway.referrals.needs import Given
@@ -48,17 +47,17 @@ def apply(
     existing: Mapping[str, CheckRow],
     outcome: Mapping[str, Any],
     mid: str,
-    job_since: date | None = None,
+    told: Sequence[OutcomeFact] = (),
 ) -> Applied:
     """The leg after an outcome whose turn it is.
 
     `record`: the case record, JSON bytes, asked only about a placement or a support; `existing`: the leg's checks by
-    milestone; `job_since`: the first day of the job that stands, for an outcome that `closes_bare`.
+    milestone; `told`: what was reported of the leg before, for an outcome that `looks_back`.
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
     flags = _check(world, row, record if {"employment", "subsidies"} & outcome.keys() else None, outcome)
-    heard = thought(row).hear(outcome["seq"], _steps(outcome, job_since))
+    heard = thought(row).hear(outcome["seq"], _steps(outcome, told))
     now = world.clock.now()
     leg = _verified(kept(row, heard.leg, now), outcome, now)
     shown = [f"outcome-{flag}" for flag in flags]
@@ -68,7 +67,7 @@ def apply(
         leg=leg,
         fact=_fact(world, leg, outcome, mid, now),
         supersedes=outcome.get("corrects"),
-        checks=_checks(row.ref_no, outcome, existing),
+        checks=_checks(outcome, mid, told, existing),
         flags=[WorkItem(kind, None, row.case_no, row.ref_no, row.partner, mid, now) for kind in shown],
     )
 
@@ -90,15 +89,22 @@ def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mappin
         raise OutcomeIncomplete(refusal.detail, place=refusal.place) from None
 
 
-def closes_bare(outcome: Mapping[str, Any]) -> bool:
+def looks_back(outcome: Mapping[str, Any]) -> bool:
+    """Whether what becomes of it depends on what was reported before."""
+    return _closes_bare(outcome) or concerns_checks(outcome)
+
+
+def _closes_bare(outcome: Mapping[str, Any]) -> bool:
     """True when it closes a leg as placed and leaves to what was reported before what the job is."""
     bare = "outcomeCode" not in outcome and "employment" not in outcome
     return bare and any(act["act"] == Act.COMPLETE for act in outcome["acts"])
 
 
-def _steps(outcome: Mapping[str, Any], job_since: date | None) -> list[Step]:
-    said = Given.said_in(outcome)
-    given = replace(said, employment_start=said.employment_start or job_since)
+def _steps(outcome: Mapping[str, Any], told: Sequence[OutcomeFact]) -> list[Step]:
+    given = Given.said_in(outcome)
+    if _closes_bare(outcome):
+        jobs = (f.employment for f in standing(told) if f.employment)
+        given = replace(given, employment_start=max((job.start for job in jobs), default=None))
     return [
         Step(Act(a["act"]), Business(a["businessStatus"]) if "businessStatus" in a else None, given)
         for a in outcome["acts"]
@@ -143,22 +149,9 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
     )
 
 
-def _checks(ref_no: str, outcome: Mapping[str, Any], existing: Mapping[str, CheckRow]) -> list[CheckRow]:
-    """A placement opens the four retention checks, a corrected start moves them, a report closes one that is due."""
-    rows = dict(existing)
-    start = outcome.get("employment", {}).get("start")
-    placing = any(act["act"] in ("report-placement", "correct") for act in outcome["acts"])
-    if start and placing:
-        base = Base(BaseKind.RTW_DATE, date.fromisoformat(start))
-        for check in milestones.open_checks(ref_no, base):
-            if rows.get(check.span, _SCHEDULED).state in ("scheduled", "due"):
-                rows[check.span] = CheckRow(ref_no, check.span, str(base.kind), base.on, check.due, "scheduled", None)
-    told = outcome.get("retention", {})
-    asked = rows.get(told.get("milestone"))
-    if asked and date.fromisoformat(told.get("checkedOn", outcome["happenedOn"])) >= asked.due_on:
-        state = "failed" if told["result"] == "unknown" else "completed"
-        rows[asked.milestone] = asked._replace(state=state, result=told["result"])
-    return [row for span, row in rows.items() if row != existing.get(span)]
-
-
-_SCHEDULED = CheckRow("", "P1M", "rtw-date", date.min, date.min, "scheduled", None)
+def _checks(
+    outcome: Mapping[str, Any], mid: str, told: Sequence[OutcomeFact], existing: Mapping[str, CheckRow]
+) -> Sequence[CheckRow]:
+    if not concerns_checks(outcome):
+        return ()
+    return changed_checks(outcome, told, supersede(told, fact_of(outcome, mid=mid)), existing)

@@ -10,17 +10,16 @@ more than a hundred behind one that does not come.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import reread
 from gateway.errors import ConsentWithdrawn, GapTooWide, NotYourLeg, Refused
-from gateway.journey.apply import apply, closes_bare
+from gateway.journey.apply import apply, looks_back
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.outcomes.facts import OutcomeFact, fact_of, standing, supersede
+from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.referrals.states import Business, Status
@@ -107,8 +106,8 @@ class Hearing:
 
     def _apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         checks = self._checks[row.ref_no]
-        since = self._job_since(row.ref_no) if closes_bare(outcome) else None
-        applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, since)
+        told = self._told(row.ref_no) if looks_back(outcome) else ()
+        applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, told)
         self._change(applied.leg)
         if row.business == Business.CANCELLATION_REQUESTED and applied.leg.status == Status.ON_HOLD:
             self._paused.add(row.ref_no)
@@ -119,12 +118,12 @@ class Hearing:
             checks[check.milestone] = self._saved[row.ref_no, check.milestone] = check
         self._work += applied.flags
 
-    def _job_since(self, ref_no: str) -> date | None:
-        """The first day of the job that a leg's reports tell of, those of this unit too; None when none stands."""
+    def _told(self, ref_no: str) -> tuple[OutcomeFact, ...]:
+        """What was reported of a leg until now, in this unit too."""
         facts: tuple[OutcomeFact, ...] = ()
         for told in (*self._unit.facts.of([ref_no]), *(f for f in self._facts if f.ref_no == ref_no)):
             facts = supersede(facts, fact_of(reread(told.content), mid=told.mid))
-        return max((f.employment.start for f in standing(facts) if f.employment), default=None)
+        return facts
 
     def _follow(self, ref_no: str) -> None:
         """Apply what was held behind a message, as far as it goes without a gap."""

@@ -60,10 +60,15 @@ def milestone(
     """Return what a milestone due on `day` comes to. `found`: all spells, `told`: the leg's standing facts."""
     if as_of < day:
         return MilestoneResult(span, day, None)
-    reports = [f for f in told if f.retention and f.retention.milestone == span and _asked_on(f) >= day]
-    said = min(reports, key=lambda f: (f.evidence.rank, -f.happened_on.toordinal(), -f.seq), default=None)
+    said = answer(span, day, told)
     result = _result(span, day, found, said)
     return replace(result, checked_on=_asked_on(said)) if said else result
+
+
+def answer(span: str, day: date, told: Sequence[OutcomeFact]) -> OutcomeFact | None:
+    """Return the strongest report about a milestone that was made on its day or later, of equal ones the last."""
+    reports = [f for f in told if f.retention and f.retention.milestone == span and _asked_on(f) >= day]
+    return min(reports, key=lambda f: (f.evidence.rank, -f.happened_on.toordinal(), -f.seq), default=None)
 
 
 def _result(span: str, day: date, found: Sequence[Spell], said: OutcomeFact | None) -> MilestoneResult:

@@ -107,6 +107,11 @@ def spells(
     return tuple(_spell(group, _told_about(groups, i, facts), lens, i == 0) for i, group in enumerate(groups))
 
 
+def first_day(facts: Sequence[OutcomeFact]) -> date | None:
+    """Return the first day of the first job that standing facts tell of, from which milestones count; None: no job."""
+    return next((spell.start for spell in spells(facts, as_of=date.max)), None)
+
+
 def _start(fact: OutcomeFact) -> tuple[date, date, int]:
     return (fact.employment.start if fact.employment else date.max, fact.happened_on, fact.seq)
 

@@ -717,6 +717,38 @@ def test_a_correction_does_not_reopen_a_check_that_is_answered(scene: Scene) -> 
     assert checks["P3M"] == ("scheduled", date(2026, 12, 2))
 
 
+def checks_of(scene: Scene) -> dict[str, tuple[date, str, str | None]]:
+    return {c["milestone"]: (c["base_date"], c["state"], c["result"]) for c in scene.rows("retention_check")}
+
+
+def test_a_second_job_moves_no_check_for_they_count_from_the_first_day_back(scene: Scene) -> None:
+    leg = placed(scene, "TRN")
+    scene.clock.day = date(2027, 2, 10)
+    second = a_job(date(2027, 2, 8), brn="1208100000")
+    assert scene.say(leg, Kind.PLACED, 4, on=date(2027, 2, 10), job=second).status == 200
+    assert {base for base, _, _ in checks_of(scene).values()} == {date(2026, 12, 1)}
+    scene.clock.day = date(2027, 3, 2)
+    elsewhere = retained("P3M", scene.clock.day, "retained-other-employer")
+    assert scene.say(leg, Kind.RETENTION, 5, on=scene.clock.day, check=elsewhere, job=second).status == 200
+    assert checks_of(scene)["P3M"] == (date(2026, 12, 1), "completed", "retained-other-employer")
+    scene.track()
+    [*_, last] = sorted(scene.rows("rtw_update"), key=lambda u: u["update_no"])
+    assert reread(last["content"])["milestones"]["P3M"]["result"] == "retained-other-employer"
+
+
+def test_an_answer_that_was_meant_for_another_milestone_is_asked_for_again(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.clock.day = date(2027, 3, 3)
+    scene.say(leg, Kind.RETENTION, 4, on=date(2027, 3, 2), check=retained("P1M", date(2027, 3, 2)))
+    assert checks_of(scene)["P1M"][1:] == ("completed", "retained-same-employer")
+    meant = event_of(Kind.RETENTION, date(2027, 3, 3), check=retained("P3M", date(2027, 3, 2)), job=a_job(), corrects=4)
+    assert scene.hear(told(leg, meant, 5)).status == 200
+    assert checks_of(scene)["P1M"][1:] == ("scheduled", None)
+    assert checks_of(scene)["P3M"][1:] == ("completed", "retained-same-employer")
+    scene.track()
+    assert checks_of(scene)["P1M"][1:] == ("due", None)
+
+
 def test_a_corrected_answer_stands_in_the_place_of_the_first(scene: Scene) -> None:
     leg = placed(scene)
     scene.clock.day = date(2027, 1, 5)
