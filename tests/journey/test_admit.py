@@ -572,6 +572,19 @@ def test_a_corrected_record_lifts_the_quarantine(scene: Scene) -> None:
     assert (row["record"], row["reason"]) == ("ok", None)
 
 
+def test_an_entry_that_comes_later_hides_no_record_that_was_put_aside(scene: Scene) -> None:
+    scene.hand_over(a_case())
+    scene.hand_over(again(a_case(), wonjikPosCd="Z"), entries=())
+    scene.enter(again(a_case(), entry={"language": "vi"}))
+    with scene.store.unit() as unit:
+        [row] = list(unit.cases.report())
+    assert (row["record"], row["reason"], row["screening"]) == ("quarantined", "E-CODE", None)
+    scene.hand_over(again(a_case(), addr="새 주소 1"), entries=())
+    with scene.store.unit() as unit:
+        [row] = list(unit.cases.report())
+    assert (row["record"], row["reason"]) == ("ok", None)
+
+
 # ── consents ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def consents(scene: Scene, since: int = 0) -> list[tuple[str, str, str | None]]:
     """The acts about consents: what became of them, done or refused, and why."""

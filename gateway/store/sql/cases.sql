@@ -157,25 +157,30 @@ order by s.score desc, c.case_no limit :limit for update of c;
 update case_record set referred = revision where case_no = any(:case_nos);
 
 -- name: report_cases
--- One row a case; a quarantined A1 record that is newer than the case speaks for it.
+-- One row a case; a quarantined A1 record that is newer than the facts of the case speaks for it, whatever entry came
+-- since. Facts without a place are as old as the last change of their case.
 with quarantine as (
-    select distinct on (q.case_no) q.case_no, q.reason, f.received_at
+    select distinct on (q.case_no) q.case_no, q.reason, f.received_at, f.base_date,
+           coalesce(f.stands_for, f.file_seq) as file_seq
     from quarantined_record q join handover_file f using (file_id)
     where q.case_no is not null and f.status = 'accepted' and f.way = 'A1'
-    order by q.case_no, f.received_at desc, q.record_no
+    order by q.case_no, f.base_date desc, file_seq desc, f.received_at desc, q.record_no
+), told as (
+    select c.*, q.case_no as aside_no, q.reason as why_aside,
+           q.case_no is not null and (c.facts is null or case
+               when c.facts_date is null then q.received_at > c.updated_at
+               else (q.base_date, q.file_seq) >= (c.facts_date, c.facts_seq) end) as aside
+    from case_record c full join quarantine q on q.case_no = c.case_no
 )
-select coalesce(c.case_no, q.case_no) as case_no,
-       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then 'quarantined'
+select coalesce(c.case_no, c.aside_no) as case_no,
+       case when c.aside then 'quarantined'
             when c.status = 'awaiting' then 'awaiting'
             when c.status in ('deleted', 'merged') then c.status
             else c.verdict end as record,
-       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then q.reason
-            else c.reason end as reason,
-       case when q.case_no is not null and (c.facts is null or q.received_at > c.updated_at) then null
-            else s.gate end as screening,
+       case when c.aside then c.why_aside else c.reason end as reason,
+       case when c.aside then null else s.gate end as screening,
        s.result, s.score, l.legs
-from case_record c
-full join quarantine q on q.case_no = c.case_no
+from told c
 left join lateral (select x.gate, x.result, x.score from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
 left join lateral (
     select json_agg(json_build_object('refNo', g.ref_no, 'partner', g.partner, 'status', g.status, 'business', g.business)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from gateway.ports import CaseChange, CaseRow, JudgedRow, ScreeningRow, SeatRow
+from gateway.ports import CaseChange, CaseRow, HandoverFile, JudgedRow, ScreeningRow, SeatRow
 from tests.fakes.shelf import TERMINAL, Part
 
 NOTED = (
@@ -14,6 +14,16 @@ NOTED = (
     *("unserved", "holds_until", "judged"),
 )
 LATER = datetime.max.replace(tzinfo=UTC)
+
+
+def _place(file: HandoverFile) -> tuple[date, int]:
+    return file.base_date, file.stands_for or file.file_seq
+
+
+def _newer(file: HandoverFile, case: CaseRow) -> bool:
+    if case.facts is None or case.facts_date is None:
+        return case.facts is None or file.received_at > case.updated_at
+    return _place(file) >= (case.facts_date, case.facts_seq or 0)
 
 
 class Caseload(Part):
@@ -107,13 +117,13 @@ class Caseload(Part):
     def report(self) -> Iterator[Mapping[str, Any]]:
         files = self.s.files
         spoken = [q for q in self.s.quarantined if q.case_no and files[q.file_id].way == "A1"]
+        spoken.sort(key=lambda q: (*_place(files[q.file_id]), files[q.file_id].received_at, -q.record_no))
         aside = {q.case_no: q for q in spoken if files[q.file_id].status == "accepted"}
         for n in sorted({*self.s.cases, *(c for c in aside if c)}):
             case, q = self.s.cases.get(n), aside.get(n)
             s = self._latest(n)
             reason: str | None
-            newer = q and (case is None or case.facts is None or self.s.files[q.file_id].received_at > case.updated_at)
-            if q and newer:
+            if q and (case is None or _newer(files[q.file_id], case)):
                 record, reason, gate = "quarantined", q.reason, None
             else:
                 assert case is not None
