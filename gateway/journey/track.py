@@ -4,7 +4,8 @@ Rules: the judgement is derived from the facts of a leg by a versioned definitio
 nothing new is not written; a leg is judged when it has changed, and again on the day on which time alone may make the
 judgement another (`gateway.outcomes.turns`); a file to COMWEL is allocated in the database first, written after that,
 and a crash between the two writes the same bytes again; an update that does not fit into COMWEL's register is shown to
-a person and holds up no other.
+a person and holds up no other; so is, once a leg, what is odd about a judgement: reports that contradict each other, a
+break too long, a job that the worker had beside the other before the accident.
 Refuses to send the same update twice, and to judge by anything but stored facts.
 """
 
@@ -20,7 +21,7 @@ from gateway.journey.translate import translate
 from gateway.journey.world import World
 from gateway.korea import SEVERE
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
-from gateway.outcomes.judgement import Judgement, Original, judge
+from gateway.outcomes.judgement import FOR_A_PERSON, Judgement, Original, judge
 from gateway.outcomes.turns import next_turn, observed_on
 from gateway.outcomes.update import About, Written, next_update
 from gateway.ports import FactRow, LegRow, Unit, UpdateRow, WorkItem
@@ -89,7 +90,7 @@ def judge_changed(world: World, most: int = MOST) -> int:
         found = _judge(world, unit, legs)
         unit.facts.add_updates(found.updates)
         changed = [leg for leg in legs if leg.tracked < leg.version]
-        unit.add_work([*found.refused, *_close_requests(world, unit, changed)])
+        unit.add_work([*found.refused, *_odd(world, unit, found.odd), *_close_requests(world, unit, changed)])
         unit.legs.mark_tracked(legs, found.again)
         world.reached("outcome.judged")
         counts = {"legs": len(legs), "updates": len(found.updates)}
@@ -98,10 +99,11 @@ def judge_changed(world: World, most: int = MOST) -> int:
 
 
 class _Found(NamedTuple):
-    """What legs have to say anew, what of it could not be written, and when each is judged again."""
+    """What legs have to say anew, what of it could not be written, what is odd, and when each is judged again."""
 
     updates: list[UpdateRow]
     refused: list[WorkItem]
+    odd: list[tuple[str, LegRow]]
     again: dict[str, date]
 
 
@@ -112,7 +114,7 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     told: dict[str, list[FactRow]] = {}
     for fact in unit.facts.of(ref_nos):
         told.setdefault(fact.ref_no, []).append(fact)
-    found = _Found([], [], {})
+    found = _Found([], [], [], {})
     for leg in legs:
         if leg.ref_no not in told:
             continue
@@ -120,7 +122,9 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
         if turn := next_turn(facts, by=world.know.rtw, as_of=world.clock.today()):
             found.again[leg.ref_no] = turn
         try:
-            update = _update(world, leg, facts, last.get(leg.ref_no), records.get(leg.case_no))
+            judgement = _judged(world, leg, facts, reread(records.get(leg.case_no) or b"{}"))
+            found.odd.extend((f"outcome-{flag}", leg) for flag in judgement.flags if flag in FOR_A_PERSON)
+            update = _update(world, leg, judgement, last.get(leg.ref_no))
         except Refused as refusal:
             found.refused.append(_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
         else:
@@ -128,11 +132,16 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     return found
 
 
-def _update(
-    world: World, leg: LegRow, facts: Sequence[OutcomeFact], last: UpdateRow | None, record: bytes | None
-) -> UpdateRow | None:
+def _odd(world: World, unit: Unit, odd: Sequence[tuple[str, LegRow]]) -> list[WorkItem]:
+    """A work item for each kind and leg, once."""
+    now = world.clock.now()
+    shown = unit.work_about({kind for kind, _ in odd}, {leg.ref_no for _, leg in odd}) if odd else frozenset()
+    new = [(kind, leg) for kind, leg in odd if (kind, leg.ref_no) not in shown]
+    return [WorkItem(kind, None, leg.case_no, leg.ref_no, leg.partner, None, now) for kind, leg in new]
+
+
+def _update(world: World, leg: LegRow, judgement: Judgement, last: UpdateRow | None) -> UpdateRow | None:
     written = Written(last.update_no, reread(last.content)) if last else None
-    judgement = _judged(world, leg, facts, reread(record) if record else {})
     update = next_update(written, judgement, About(leg.case_no, leg.case_version, leg.ref_no, leg.partner))
     if update is None:
         return None
@@ -165,9 +174,19 @@ def _judged(world: World, leg: LegRow, facts: Sequence[OutcomeFact], record: Map
         as_of=today,
         observed_on=observed_on(facts, today),
         care_end=date.fromisoformat(care_end) if care_end else None,
-        original=Original(brn=next(iter(record.get("employerBrn", ())), None), occupation=record.get("occupationKeco")),
+        original=_original(record),
         severe=record.get("disabDegree") == SEVERE if "disabDegree" in record else None,
         closed=Status(leg.status) in TERMINAL,
+    )
+
+
+def _original(record: Mapping[str, Any]) -> Original:
+    """The job before the accident, and those beside it that the Job Coordinator knows of."""
+    beside = (job.get("brn") for job in record.get("multiEmployer", ()) if job["kind"] == "concurrent")
+    return Original(
+        brn=next(iter(record.get("employerBrn", ())), None),
+        occupation=record.get("occupationKeco"),
+        other_brns=tuple(brn for brn in beside if brn),
     )
 
 

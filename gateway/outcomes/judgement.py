@@ -37,6 +37,10 @@ _RETAINED = {
 _KECO = re.compile(r"[0-9]{2,6}(?= |\Z)")
 
 
+FOR_A_PERSON = frozenset({"conflict", "long-break", "prior-concurrent"})
+"""Flags of a judgement that somebody has to look at; the others only explain it."""
+
+
 class Original(NamedTuple):
     """The job before the accident: the legal employer's business number, the occupation, other jobs held beside it.
 
@@ -53,7 +57,7 @@ class Judgement:
     """What the facts mean on a day.
 
     `return_status` is COMWEL's word for the status, `reported_code` the outcome code sent last (none where a job was
-    reported after it without one), `basis` the ids of the messages it rests on.
+    reported after it without one), `flags` what is odd about it, sorted, `basis` the ids of the messages it rests on.
     """
 
     definition: str
@@ -255,7 +259,7 @@ def _return_status(by: RtwDefinition, status: RtwStatus, last: Spell | None, mat
 def _flags(
     known: Sequence[Spell], results: Sequence[MilestoneResult], original: Original, by: RtwDefinition
 ) -> tuple[str, ...]:
-    """Return what a person should look at, sorted."""
+    """Return what is odd, sorted."""
     seen = {
         "conflict": any(s.conflict for s in known),
         "loss-ignored": any(s.ignored_loss for s in known),

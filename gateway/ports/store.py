@@ -6,7 +6,7 @@ act and refuses to run without any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -72,6 +72,10 @@ class Unit(Protocol):
 
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         """What is not over, of this kind or of all, oldest first."""
+        ...
+
+    def work_about(self, kinds: Collection[str], ref_nos: Collection[str]) -> Set[tuple[str, str]]:
+        """Which kinds of items there ever were about which of these legs, be they over: (kind, ref_no)."""
         ...
 
     def do_work(self, number: int, at: datetime) -> WorkItem | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -102,6 +102,9 @@ class PostgresUnit:
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         found = _SQL.open_work(self._c, kind=kind, limit=limit)
         return [OpenWork(number, WorkItem(*columns)) for number, *columns in found]
+
+    def work_about(self, kinds: Collection[str], ref_nos: Collection[str]) -> Set[tuple[str, str]]:
+        return {(kind, ref_no) for kind, ref_no in _SQL.work_about(self._c, kinds=list(kinds), ref_nos=list(ref_nos))}
 
     def do_work(self, number: int, at: datetime) -> WorkItem | None:
         found = _SQL.do_work(self._c, number=number, at=at)

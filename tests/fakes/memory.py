@@ -6,7 +6,7 @@ One unit at a time; leaving it without commit puts everything back. Locks are no
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
@@ -62,6 +62,9 @@ class MemoryUnit:
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         open_ = [OpenWork(n, w) for n, w in enumerate(self.shelf.work, start=1) if not w.done_at]
         return sorted((o for o in open_ if kind in (None, o.item.kind)), key=lambda o: (o.item.at, o.number))[:limit]
+
+    def work_about(self, kinds: Collection[str], ref_nos: Collection[str]) -> Set[tuple[str, str]]:
+        return {(w.kind, w.ref_no) for w in self.shelf.work if w.ref_no in ref_nos and w.kind in kinds and w.ref_no}
 
     def do_work(self, number: int, at: datetime) -> WorkItem | None:
         if number not in {o.number for o in self.open_work(None, len(self.shelf.work))}:

@@ -370,6 +370,42 @@ def test_an_update_that_was_taken_before_it_was_looked_at_like_this_stops_no_fil
     assert (work["kind"], work["code"], work["ref_no"]) == ("update-refused", "E-LEN", leg.ref_no)
 
 
+def shown(scene: Scene) -> list[tuple[str, str | None]]:
+    return [(w["kind"], w["ref_no"]) for w in scene.rows("work_item") if w["kind"].startswith("outcome-")]
+
+
+def test_reports_that_contradict_each_other_are_shown_to_a_person_once(scene: Scene) -> None:
+    leg = placed(scene, "TRN")
+    scene.clock.day = day = date(2027, 1, 4)
+    gone = retained("P1M", day, "not-employed", last_day=date(2026, 12, 20), leave_reason="voluntary")
+    scene.say(leg, Kind.RETENTION, 4, on=day, check=gone, evidence="E3")
+    scene.track()
+    assert shown(scene) == []
+    scene.clock.day = day = date(2027, 3, 2)
+    scene.say(leg, Kind.RETENTION, 5, on=day, check=retained("P3M", day), evidence="E1")
+    scene.track()
+    assert shown(scene) == [("outcome-conflict", leg.ref_no)]
+    [item] = [w for w in look(scene.world, by="kim.0417") if w.item.kind == "outcome-conflict"]
+    done(scene.world, item.number, by="kim.0417")
+    scene.clock.day = day = date(2027, 6, 2)
+    scene.say(leg, Kind.RETENTION, 6, on=day, check=retained("P6M", day), evidence="E1")
+    scene.track()
+    assert shown(scene) == [("outcome-conflict", leg.ref_no)]
+    assert_nothing_personal(scene)
+
+
+def test_a_job_that_the_worker_had_beside_the_other_before_the_accident_is_shown_to_a_person(scene: Scene) -> None:
+    beside = {"multiEmployer": [{"kind": "concurrent", "brn": "9999900010"}, {"kind": "main", "brn": "1208100000"}]}
+    leg = scene.referred(a_case(entry=beside))["KEIS"]
+    scene.clock.day = START
+    for seq, kind in enumerate((Kind.ACCEPT, Kind.START), start=1):
+        scene.say(leg, kind, seq)
+    scene.say(leg, Kind.PLACED, 3, on=START, job=a_job(START))
+    scene.track()
+    assert shown(scene) == [("outcome-prior-concurrent", leg.ref_no)]
+    assert reread(updates(scene)[-1]["content"])["outcomeCode"] == "new-employer"
+
+
 # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_six_months_from_the_last_of_august_end_on_the_last_of_february(scene: Scene) -> None:
     placed(scene, start=date(2026, 8, 31))

@@ -9,6 +9,9 @@ update work_item set done_at = :at
 where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid)
   and (:code::text is null or code = :code) and done_at is null;
 
+-- name: work_about
+select distinct kind, ref_no from work_item where kind = any(:kinds) and ref_no = any(:ref_nos);
+
 -- name: open_work
 select id, kind, code, case_no, ref_no, partner, mid::text, at, done_at
 from work_item where done_at is null and (:kind::text is null or kind = :kind) order by at, id limit :limit;

@@ -82,6 +82,15 @@ def test_a_kept_refusal_is_one_event_and_nothing_else(store: Store) -> None:
     assert counts["cases"] == 0
 
 
+def test_what_was_ever_shown_about_a_leg_is_known_when_it_is_done_too(store: Store) -> None:
+    items = [WorkItem(kind, None, "c", ref_no, "KEIS", None, NOW) for kind, ref_no in zip("aab", "RST", strict=True)]
+    with store.unit() as unit:
+        unit.add_work([*items, items[0]._replace(ref_no=None)])
+        unit.do_work(unit.open_work(None, 1)[0].number, NOW)
+        assert unit.work_about({"a"}, {"R", "T"}) == {("a", "R")}
+        assert unit.work_about({"a", "b"}, {"R", "S", "T"}) == {("a", "R"), ("a", "S"), ("b", "T")}
+
+
 def test_work_is_open_until_it_is_done_and_has_a_number_of_its_own(store: Store) -> None:
     late, early = (
         WorkItem(kind, None, None, None, "KEIS", None, at) for kind, at in (("b", NOW), ("a", NOW - timedelta(hours=1)))
