@@ -58,7 +58,9 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Taken:
-    """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`."""
+    """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`,
+    `missing`; `cases` that it speaks of, those that were put aside too.
+    """
 
     name: str
     verdict: str
@@ -66,6 +68,7 @@ class Taken:
     records: int = 0
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    cases: set[str] = field(default_factory=set)
 
 
 def admit(
@@ -82,6 +85,7 @@ def admit(
         taken.records += len(chunk)
         taken.problems += [one for one in chunk if isinstance(one, Problem)]
         good = [one for one in chunk if not isinstance(one, Problem)]
+        taken.cases.update(one.case_no for one in chunk if one.case_no)
         rows = dict(unit.cases.load(_case_nos(good)))  # 2
         admission = _Admission(world, unit, file_id, told, taken, consents, rows, open_partners(unit, [*rows]))
         for record in good:

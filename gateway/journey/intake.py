@@ -1,7 +1,8 @@
 """Intake: a file from COMWEL is taken in, or refused whole.
 
 Rules: the same bytes change nothing; a bad record is put aside alone with its bytes (`gateway.journey.admit`); a bad
-file is refused whole. One file is one unit of work: all of it, or only its refusal.
+file is refused whole. One file is one unit of work: all of it, or only its refusal. A full file (mode F) ends no case:
+those that it does not name are shown to a person, and end when COMWEL confirms it by a deletion.
 Refuses to interpret: what a layout means is the adapter's affair, what a case means is `gateway.cases`'.
 """
 
@@ -15,10 +16,12 @@ from gateway.errors import FolderUnusable, HandoverRefused, Place, TotalsMismatc
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.admit import PURPOSE, Taken, Told, admit
 from gateway.journey.world import World
-from gateway.ports import FileHead, HandoverFile, HandoverReader, Problem, QuarantinedRow
+from gateway.ports import FileHead, HandoverFile, HandoverReader, Problem, QuarantinedRow, Unit, WorkItem
 
-RESEND = "R"
-"""The mode of a file that is sent again."""
+RESEND, FULL = "R", "F"
+"""The modes of a file that is sent again, and of one that names every case."""
+MISSING = "case-not-in-full-file"
+EVERY = 2**31 - 1
 
 
 def take_in(world: World, directory: Path) -> list[Taken]:
@@ -56,7 +59,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     # 1 read its head: is it what it claims to be?
     # 2 the same bytes came before: nothing changes, only the acknowledgement is written again
     # 3 its number follows the last good file's; a resend speaks in the place of the file that it stands for
-    # 4 its records become cases; bad ones are put aside
+    # 4 its records become cases; bad ones are put aside; what a full file does not name is shown to a person
     # 5 commit all of it with an act for each consent that changed, or keep only the refusal
     # 6 acknowledge; a file whose head is refused is answered by its name, and a refused one never in the place of a
     #   good one with the same date and number
@@ -72,6 +75,8 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             replaced = reader.judge(head, before)  # 3
             told, file_id = _told(head, replaced, before), world.ids()
             consents = admit(world, unit, file_id, told, taken, reader.records(path))  # 4
+            if head.mode == FULL:
+                _show_missing(world, unit, taken)
             if reader.head(path).sha256 != head.sha256:  # or its content would stand under another's digest
                 raise TotalsMismatch("the file has changed while it was read", place=Place(head.name))
             taken.verdict = "accepted"
@@ -88,6 +93,14 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
         answer = (head, taken.reason, taken.problems, taken.records)
         reader.acknowledge(world.limits.to_comwel, *answer, beside=beside)  # 6
     return taken
+
+
+def _show_missing(world: World, unit: Unit, taken: Taken) -> None:
+    """A work item for each live case that the file does not name, unless one is open."""
+    missing, now = unit.cases.live_without(taken.cases), world.clock.now()
+    taken.counts["missing"] += len(missing)
+    shown = {one.item.case_no for one in unit.open_work(MISSING, EVERY)} if missing else set()
+    unit.add_work([WorkItem(MISSING, None, no, None, None, None, now) for no in missing if no not in shown])
 
 
 def _told(head: FileHead, replaced: str | None, before: Iterable[HandoverFile]) -> Told:

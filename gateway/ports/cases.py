@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -104,6 +104,10 @@ class Caseload(Protocol):
 
     def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
         """Live cases that are newer than their judgement, or whose judgement held until this business time; locked."""
+        ...
+
+    def live_without(self, case_nos: Collection[str]) -> Sequence[str]:
+        """Live cases of which facts are known and that are none of these, in order."""
         ...
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:

@@ -261,6 +261,23 @@ def test_a_resend_replaces_the_file_it_names(scene: Scene) -> None:
     assert scene.record(corrected.case_no)["addrText"] == "서울 강남구 역삼로 7"
 
 
+def test_a_case_that_a_full_file_does_not_name_stays_and_is_shown_to_a_person_once(scene: Scene) -> None:
+    scene.hand_over(a_case(1), a_case(2), a_case(3), a_case(4), entries=())
+    scene.hand_over(again(a_case(4), "D"), entries=())
+    before = scene.rows("case_record")
+    for addr in ("새 주소 1", "새 주소 2"):
+        full = again(a_case(1), addr=addr), a_case(2, wonjikPosCd="Z")
+        [taken] = scene.hand_over(*full, entries=(), mode="F")
+        assert (taken.verdict, taken.counts["missing"]) == ("accepted", 1)
+    assert [r for r in scene.rows("case_record") if r["case_no"] == a_case(3).case_no] == [
+        r for r in before if r["case_no"] == a_case(3).case_no
+    ]
+    assert [(w["kind"], w["case_no"]) for w in scene.rows("work_item")] == [
+        ("case-not-in-full-file", a_case(3).case_no)
+    ]
+    assert_nothing_personal(scene)
+
+
 # ── the drop folder ──────────────────────────────────────────────────────────────────────────────────────────────────
 def _lying(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("RHB_*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,9 @@ class Caseload(Part):
 
     def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
         return self._opened(CASE, CaseRow, _SQL.to_judge(self._c, now=now, limit=limit))
+
+    def live_without(self, case_nos: Collection[str]) -> Sequence[str]:
+        return [case_no for (case_no,) in _SQL.live_without(self._c, case_nos=list(case_nos))]
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
         found = _SQL.record_as_of(self._c, case_no=case_no, at=at)

@@ -80,6 +80,13 @@ from case_record where case_no = any(array(
      order by holds_until limit :limit)))
 order by case_no limit :limit for update;
 
+-- name: live_without
+-- Live cases with facts that are none of these.
+select c.case_no from case_record c
+where c.status = 'live' and c.facts is not null
+  and not exists (select from unnest(:case_nos::text[]) as n (case_no) where n.case_no = c.case_no)
+order by c.case_no;
+
 -- name: add_history!
 insert into case_history (case_no, revision, record, change, file_id, at)
 select * from unnest(:case_no::text[], :revision::integer[], :record::bytea[], :change::text[], :file_id::uuid[],

@@ -60,6 +60,14 @@ def test_a_case_that_was_screened_and_taken_back_since_is_told_until_it_is_marke
         assert [r.case_no for r in unit.cases.unscreened(9)] == [r.case_no for r in (rows[0], rows[2])]
 
 
+def test_live_cases_that_are_none_of_these_are_found_if_facts_of_them_are_known(store: Store) -> None:
+    rows = [case(1), case(2), case(3, status="deleted"), case(4, status="awaiting", facts=None, record=None), case(5)]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in rows])
+        assert unit.cases.live_without({rows[1].case_no, "20269999999999"}) == [rows[0].case_no, rows[4].case_no]
+        assert unit.cases.live_without(()) == [rows[0].case_no, rows[1].case_no, rows[4].case_no]
+
+
 def test_whether_a_case_is_to_be_referred_is_what_its_latest_decision_says(store: Store) -> None:
     row = case()
     with store.unit() as unit:

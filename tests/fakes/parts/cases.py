@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,6 +49,9 @@ class Caseload(Part):
     def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
         due = [row for row in self._live() if row.judged < row.revision or (row.holds_until or LATER) <= now]
         return [row for row in due if row.record is not None][:limit]
+
+    def live_without(self, case_nos: Collection[str]) -> Sequence[str]:
+        return [row.case_no for row in self._live() if row.facts is not None and row.case_no not in case_nos]
 
     def as_of(self, case_no: str, at: datetime) -> bytes | None:
         found = [c.row for c in self.s.history if c.row.case_no == case_no and c.row.updated_at <= at]
