@@ -6,12 +6,13 @@ and a data-quality note says which rule it broke, never what it was. `null`, "" 
 
 It refuses to guess: no code is corrected, no date repaired, no half consent completed. A withdrawal that cannot be
 read, or stands in a consent that cannot be read whole, takes all consents of the entry with it, because it may have
-ended any of them (PIPA 37).
+ended any of them (PIPA 37). A representative who cannot be read, or until when, takes all consents along that are not
+withdrawn: perhaps the worker could not sign alone, or the mandate was over (PIPA 22-2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -165,7 +166,23 @@ def canonical(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Note]]:
             take(fields, name, read, entry[name], at)
     if not empty(entry.get("jobWish")):
         take(fields, "jobWish", _wish(entered_on(entry)), entry["jobWish"], at)
+    if _is_unread(entry.get("representative"), fields.get("representative", [])) and "consent" in fields:
+        notes.append({"code": "E-CODE", "field": "consent", "note": "a representative cannot be read: none is used"})
+        take(fields, "consent", _withdrawn, fields.pop("consent"), at)
     return fields, notes
+
+
+def _is_unread(told: object, read: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a representative, or the day until which one may act, is not among what was read."""
+    if empty(told):
+        return False
+    if not isinstance(told, list) or len(told) != len(read):
+        return True
+    return any("until" not in kept and not empty(one.get("until")) for one, kept in zip(told, read, strict=True))
+
+
+def _withdrawn(consents: list[dict[str, Any]], at: At) -> list[dict[str, Any]]:
+    return [consent for consent in consents if "withdrawnAt" in consent]
 
 
 def entered_on(entry: Mapping[str, Any]) -> date | None:

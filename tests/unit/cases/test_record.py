@@ -237,6 +237,36 @@ def test_an_unreadable_withdrawal_takes_every_consent_with_it() -> None:
     assert "consent" not in merged(ENTRY | {"consent": [CONSENT, CONSENT | {"withdrawnAt": "어제"}]})
 
 
+GUARDIAN = {"name": "김영희", "relation": "성년후견인", "from": "2026-01-01", "until": "2027-01-01"}
+
+
+@pytest.mark.rule("R-08")
+@pytest.mark.parametrize(
+    "representatives",
+    [
+        [GUARDIAN, {"relation": "성년후견인"}],
+        [GUARDIAN | {"name": "김" * 61}],
+        [GUARDIAN | {"relation": 7}],
+        [GUARDIAN | {"until": "2026-02-30"}],  # a mandate without an end is not one whose end cannot be read
+        ["김영희"],
+        {"name": "김영희", "relation": "성년후견인"},
+        [GUARDIAN] * 51,
+    ],
+)
+def test_whom_we_cannot_read_may_be_a_guardian_so_no_consent_is_used(schemas: Schemas, representatives: object) -> None:
+    withdrawn = CONSENT | {"no": "C2", "withdrawnAt": "2026-11-22T09:00:00+09:00"}
+    case = merged(ENTRY | {"representative": representatives, "consent": [CONSENT, withdrawn]})
+    schemas.require(CASE, case)
+    assert [c["no"] for c in case["consent"]] == ["C2"]
+    assert ("E-CODE", "consent") in [(n["code"], n["field"]) for n in case["dataQuality"]]
+    assert "consent" not in merged(ENTRY | {"representative": representatives})
+
+
+@pytest.mark.parametrize("harmless", [{}, {"tel": "none"}, {"mandateNo": "위" * 31}, {"from": "2026-02-30"}, {"until": None}])
+def test_what_else_is_wrong_with_a_guardian_costs_no_consent(harmless: dict[str, Any]) -> None:
+    assert merged(ENTRY | {"representative": [GUARDIAN | harmless]})["consent"]
+
+
 _MOMENTS = st.from_regex(
     r"20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9](:?[0-6][0-9]){0,2}([.,][0-9]{1,9})?"
     r"(Z|z|[+-][0-2][0-9](:?[0-5][0-9])?)?",
