@@ -14,7 +14,7 @@ from gateway.partners.profile import Profile, load_all
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 PROFILES = load_all(ROOT / "mappings" / "partners", SCHEMAS)
-BASES = LegalBases.load(ROOT / "mappings" / "rules" / "legal-basis" / "2026.2.yaml", SCHEMAS)
+BASES = LegalBases.load(ROOT / "mappings" / "rules" / "legal-basis" / "2026.3.yaml", SCHEMAS)
 with (SCHEMAS / "comwel" / "dictionary.csv").open(encoding="utf-8", newline="") as _rows:
     ROWS = {row["name"]: row for row in csv.DictReader(_rows)}
 

@@ -50,7 +50,7 @@ def dictionary() -> dict[str, dict[str, str]]:
 
 @cache
 def words_of_consent() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "rules" / "legal-basis" / "2026.2.yaml").read_text("utf-8"))
+    found: dict[str, Any] = yaml.safe_load((ROOT / "rules" / "legal-basis" / "2026.3.yaml").read_text("utf-8"))
     return dict(found["consent"])
 
 

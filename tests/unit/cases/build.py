@@ -15,7 +15,7 @@ SCHEMAS = ROOT / "schemas"
 RULES = ROOT / "mappings" / "rules"
 
 RULESET = RuleSet.load(RULES / "screening" / "PR-2026.1.yaml", SCHEMAS)
-BASES = LegalBases.load(RULES / "legal-basis" / "2026.2.yaml", SCHEMAS)
+BASES = LegalBases.load(RULES / "legal-basis" / "2026.3.yaml", SCHEMAS)
 
 
 def consent(**changes: Any) -> dict[str, Any]:

@@ -122,6 +122,11 @@ def test_a_unique_identifier_never_leaves_on_the_bases_we_ship(on: bool, given_:
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X60", "role": "additional"}]}, "2026-10-23", False),
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X84.1", "role": "additional"}]}, "2026-10-23", False),
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Y87.0", "role": "additional"}]}, "2026-10-23", False),
+        # so do a suicide that was thought of, and self-harm in the past
+        ({"diagnoses": [INJURY, {"kcdVersion": "8", "code": "R45.8", "role": "sub"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Z91.5", "role": "sub"}]}, "2026-10-23", False),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Z91.5", "role": "sub"}]}, "2026-10-24", True),
+        ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Z91.1", "role": "sub"}]}, "2026-01-13", True),
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X59", "role": "additional"}]}, "2026-01-13", True),
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "X85", "role": "additional"}]}, "2026-01-13", True),
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Y87.1", "role": "additional"}]}, "2026-01-13", True),
@@ -262,7 +267,7 @@ def test_whether_to_refer_at_all_names_its_criterion(
 
 
 # ── the property that matters: nothing outside agreement ∩ law ∩ consent ─────────────────────────────────────────────
-RAW = yaml.safe_load((RULES / "legal-basis" / "2026.2.yaml").read_text("utf-8"))
+RAW = yaml.safe_load((RULES / "legal-basis" / "2026.3.yaml").read_text("utf-8"))
 with (SCHEMAS / "comwel" / "dictionary.csv").open(encoding="utf-8", newline="") as _rows:
     DICTIONARY = {row["name"]: row for row in csv.DictReader(_rows)}
 WORDS = sorted({row[p] for row in DICTIONARY.values() for p in ("KEIS", "KEAD", "TRN")})
