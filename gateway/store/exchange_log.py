@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import structlog
 from cryptography.x509 import Certificate
+from psycopg import DataError
 
 from gateway import wholefile
-from gateway.errors import LogStopped, NoteInvalid, NothingProven, NotInTheTreeYet
+from gateway.errors import LeafInvalid, LogStopped, NoteInvalid, NothingProven, NotInTheTreeYet, Place
 from gateway.exchange_log import note, proof, tree
 from gateway.exchange_log.audit import GATEWAY, AuditEvent
 from gateway.exchange_log.checkpoint import open_checkpoint
@@ -217,12 +218,19 @@ class ExchangeLog:
             return proof.write(None, index, *self._path(connection, head, index))
 
     def stretch(self, stream: str, since: datetime, until: datetime) -> Stretch:
-        """What the log holds of one stream in a period, those leaves among it that still wait for their place."""
-        with self.reading() as connection:
-            asked = {"stream": stream, "since": since, "until": until, "moving": sorted(BRINGS_A_MESSAGE)}
-            rows = list(_SQL.stretch(connection, **asked))
-            head = open_of(connection)
-            note = newest_note(connection, head) if head and head.size else ""
+        """What the log holds of one stream in a period, those leaves among it that still wait for their place.
+
+        Raises LeafInvalid, with its place, when the log holds something that is no leaf: it may be one of this stream.
+        """
+        asked = {"stream": stream, "since": since, "until": until, "moving": sorted(BRINGS_A_MESSAGE)}
+        try:
+            with self.reading() as connection:
+                rows = list(_SQL.stretch(connection, **asked))
+                head = open_of(connection)
+                note = newest_note(connection, head) if head and head.size else ""
+        except DataError:
+            self._read_all()
+            raise
         gaps = [(before, seq) for seq, before, *_ in rows if seq > before + 1]
         inside = [row for row in rows if row[2]]  # one more may come from behind, to show what is missing before it
         return Stretch(
@@ -234,6 +242,16 @@ class ExchangeLog:
             messages_gone=tuple(dict.fromkeys(mid for *_, mid, _, gone in inside if gone)),
             checkpoint=note,
         )
+
+    def _read_all(self) -> None:
+        """Read every leaf there is. Raises LeafInvalid with the place of the first that is none."""
+        with self.reading() as connection:
+            for log, entry, raw in _SQL.leaves(connection):
+                try:
+                    read(raw)
+                except LeafInvalid as invalid:
+                    where = Place(log, field="a leaf that waits" if entry is None else f"entry {entry}")
+                    raise LeafInvalid(invalid.detail, place=where) from None
 
     def evidence(self, ids: Sequence[str]) -> Evidence:
         """See `ports.Prover`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ import pytest
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, InvalidJWSSignature
 
-from gateway.errors import ReconcileRefused
+from gateway.errors import LeafInvalid, ReconcileRefused
 from gateway.journey.complete import Report, report
 from gateway.journey.reconcile import reconcile
 from gateway.sealing.keys import to_jwk
@@ -119,6 +120,30 @@ def test_what_an_administrator_of_the_database_deleted_is_said_in_words(year: Ye
     year.log.catch_up()
     assert year.destroy(sql) > 0
     assert any(words in sentence for sentence in year.missing())
+
+
+NO_LEAF = {
+    "no JSON": "'{'",
+    "no text": "'\\xff'",
+    "no number": "convert_to(replace(convert_from(leaf, 'UTF8'), '\"seq\":2', '\"seq\":\"ii\"'), 'UTF8')",
+    "no day": "convert_to(regexp_replace(convert_from(leaf, 'UTF8'), '\"at\":\"[^\"]+', '\"at\":\"2026-02-30'), 'UTF8')",
+}
+
+
+@pytest.mark.parametrize("what", NO_LEAF)
+def test_what_is_no_leaf_is_told_with_its_place(year: Year, what: str) -> None:
+    second = """convert_from(leaf, 'UTF8') ~ '"seq":2,"stream":"KEIS"'"""
+    assert year.destroy(f"update xlog_entry set leaf = {NO_LEAF[what]} where {second}") == 1
+    with pytest.raises(LeafInvalid) as refused:
+        year.report()
+    assert re.fullmatch(r"gateway\.example/\S+, entry [0-9]+", str(refused.value.place))
+
+
+def test_what_waits_and_is_no_leaf_is_told(year: Year) -> None:
+    year.destroy("insert into xlog_pending (event_id, leaf) values (gen_random_uuid(), '{')")
+    with pytest.raises(LeafInvalid) as refused:
+        year.report()
+    assert str(refused.value.place) == "a leaf that waits"
 
 
 def test_a_message_that_we_lost_shows_by_the_partners_own_counters_too(year: Year) -> None:

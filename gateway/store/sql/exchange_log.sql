@@ -221,6 +221,13 @@ select count(*) from xlog_pending where created_at < clock_timestamp() - make_in
 select coalesce((select max(at) from audit_event where act = 'log.checked'), (select min(opened_at) from xlog_head))
        < clock_timestamp() - :every::interval;
 
+-- name: leaves
+-- Every leaf with the log and the number of its entry; those that wait have neither.
+select origin, idx, leaf from (
+    select h.origin, x.shard, x.idx, x.leaf from xlog_entry x join xlog_head h using (shard)
+    union all select null, null, null, leaf from xlog_pending
+) every_leaf order by shard, idx;
+
 -- name: stretch
 -- The leaves of a stream in a period, those that wait among them, and the number before each: a number that is missing
 -- was taken by an act whose leaf somebody took away. Acts and messages that leaves speak of are looked for as well,
