@@ -33,8 +33,6 @@ from gateway.documents.gwmap.model import (
 from gateway.documents.gwmap.plan import Plan, PLeaf, below
 from gateway.documents.gwmap.trace import Trace, Watch
 
-_MANY_STEPS = 2_000  # beyond it the size of the document is measured
-
 
 @dataclass(frozen=True, slots=True)
 class Param:
@@ -94,7 +92,7 @@ class CompiledMap:
             document = self._program(frame)
         except RUN_ERRORS:
             return self._slow(source, params)
-        if notes or document is None or (frame[STEPS] > _MANY_STEPS and _too_large(document)):
+        if notes or document is None or _unwritable(document):
             return self._slow(source, params)
         return Mapped(document, ())
 
@@ -132,8 +130,8 @@ class CompiledMap:
         document = self._walk(trace, self._ready(source, params))
         if not trace.failed() and document is None:
             trace.issues.append(self._issue("MAP-MISSING", "the record holds nothing this map writes"))
-        if not trace.failed() and _too_large(document):
-            trace.issues.append(self._issue("MAP-LIMIT", f"the document is larger than {limits.OUTPUT_BYTES} bytes"))
+        if not trace.failed() and (why := _unwritable(document)):
+            trace.issues.append(self._issue(*why))
         if trace.failed():
             raise RecordNotMapped(tuple(trace.issues))
         return Mapped(document, tuple(trace.issues))
@@ -162,8 +160,15 @@ class CompiledMap:
         return next((line.target for line in self._lineage if let in line.via), f"let {let}")
 
 
-def _too_large(document: Any) -> bool:
-    return len(orjson.dumps(document)) > limits.OUTPUT_BYTES
+def _unwritable(document: Any) -> tuple[str, str] | None:
+    """Why a document is not handed on, as detail and text: it is no JSON, or more than anybody should get."""
+    try:
+        size = len(orjson.dumps(document))
+    except orjson.JSONEncodeError:
+        return "MAP-VALUE", "the document holds a value that is beyond JSON"
+    if size > limits.OUTPUT_BYTES:
+        return "MAP-LIMIT", f"the document is larger than {limits.OUTPUT_BYTES} bytes"
+    return None
 
 
 def watched(plan: Plan, readers: Mapping[str, tuple[str, Run, frozenset[str] | None]]) -> Watch:

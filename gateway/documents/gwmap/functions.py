@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.documents.gwmap import limits
 from gateway.documents.gwmap.model import UnfitError
 from gateway.korea import business_number
 
@@ -56,6 +57,13 @@ def _substring(text: str, start: int, length: int | None = None) -> str | None:
     return text[start:] if length is None else text[start : start + max(length, 0)]
 
 
+def _replace(text: str, old: str, new: str) -> str:
+    grown = len(text) + text.count(old) * (len(new) - len(old))
+    if grown > max(len(text), limits.GROWN_CHARS):
+        raise UnfitError(f"would become longer than {limits.GROWN_CHARS} characters")
+    return text.replace(old, new)
+
+
 def _to_string(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -73,9 +81,14 @@ def _to_integer(value: Any) -> int:
 def _to_decimal(value: Any) -> float | int:
     if isinstance(value, int | float):
         return value
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value):
-        return float(value) if "." in value else int(value)
-    raise UnfitError("is not a number")
+    if not isinstance(value, str) or not re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value):
+        raise UnfitError("is not a number")
+    if "." not in value:
+        return int(value)
+    found = float(value)
+    if len(value) > 16 and Decimal(str(found)) != Decimal(value):  # 15 digits and the point always fit
+        raise UnfitError("has more digits than a number can keep")
+    return found
 
 
 def _round(value: float | int, places: int = 0) -> float | int:
@@ -258,6 +271,8 @@ def _kr_phone(text: str) -> str:
 
 
 def _pad(text: str, width: int) -> str:
+    if width > limits.GROWN_CHARS:
+        raise UnfitError(f"would become longer than {limits.GROWN_CHARS} characters")
     return text.rjust(width, "0")
 
 
@@ -318,7 +333,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("endsWith", TEXT, (_S,), 1, "boolean", str.endswith),
         Function("contains", TEXT, (_S,), 1, "boolean", lambda a, b: b in a),
         Function("indexOf", TEXT, (_S,), 1, "integer", str.find),
-        Function("replace", TEXT, (_S, _S), 2, "string", str.replace),
+        Function("replace", TEXT, (_S, _S), 2, "string", _replace),
         Function("toString", SCALAR, (), 0, "string", _to_string),
         Function("toInteger", SCALAR, (), 0, "integer", _to_integer),
         Function("toDecimal", SCALAR, (), 0, "decimal", _to_decimal),

@@ -13,4 +13,5 @@ AST_DEPTH: Final = 24
 FOR_NESTING: Final = 3
 STEPS: Final = 200_000
 OUTPUT_BYTES: Final = 2_097_152
+GROWN_CHARS: Final = 65_536  # to which a function may make a text longer
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}\Z")

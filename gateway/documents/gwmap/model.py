@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from gateway.errors import MappingFailed, Place
 
-FNLIB = {"monthsBetween": 2, "date": 3}
+FNLIB = {"monthsBetween": 2, "date": 3, "toDecimal": 4}
 """Functions that changed, and in which version of the library: one number more for each change, or a map that uses two
 of them would not tell. All others are as in version 1. Part of the digest of every map that uses them."""
 

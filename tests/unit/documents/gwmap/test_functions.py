@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,8 @@ UNFIT = [
     ("toInteger", "7.5", "whole number"),
     ("toInteger", "seven", "whole number"),
     ("toDecimal", "1e5", "number"),
+    ("toDecimal", "123456789012345.123456", "more digits"),
+    ("toDecimal", "-12345678901234.5678", "more digits"),
     ("toBoolean", "maybe", "neither true nor false"),
     ("key", "abc", "not a reference"),
 ]
@@ -47,6 +50,16 @@ def test_a_day_is_given_no_time(pattern: str) -> None:
     with pytest.raises(UnfitError, match="is a day, it has no time"):
         FUNCTIONS["date"].run("2026-11-23", pattern)
     assert FUNCTIONS["date"].run("2026-11-23", "yyyy'HHmm'") == "2026HHmm"
+
+
+@given(st.decimals(-(10**15) + 1, 10**15 - 1, places=12))
+def test_a_decimal_is_kept_to_its_last_digit_or_refused(number: Decimal) -> None:
+    try:
+        found = FUNCTIONS["toDecimal"].run(f"{number:f}")
+    except UnfitError:
+        assert len(number.normalize().as_tuple().digits) > 15
+    else:
+        assert Decimal(str(found)) == number
 
 
 PHONES = [

@@ -233,3 +233,26 @@ def test_a_document_that_is_too_large_is_refused(workshop: Any, record: dict[str
     (issue,) = failures(workshop, "a: [{$for: x in phone, b: =name, c: =name}]", record)
     assert (issue.detail, issue.code) == ("MAP-LIMIT", "too-costly")
     assert "larger than" in issue.text
+
+
+def test_a_document_without_loops_is_measured_too(workshop: Any, record: dict[str, Any]) -> None:
+    record["name"] = "x" * (limits.OUTPUT_BYTES // 2)
+    (issue,) = failures(workshop, "a: =name\nb: =name\nc: =name", record)
+    assert issue.detail == "MAP-LIMIT"
+    assert workshop.compiled("a: =name").apply(record, {}).document["a"] == record["name"]
+
+
+def test_a_document_that_cannot_be_written_is_an_issue(workshop: Any, record: dict[str, Any]) -> None:
+    record["name"] = "\ud800"  # half a character
+    (issue,) = failures(workshop, "a: =name", record)
+    assert (issue.detail, issue.text) == ("MAP-VALUE", "the document holds a value that is beyond JSON")
+
+
+@pytest.mark.parametrize("leaf", ["name.pad(months)", "name.replace('x', name)", "name.replace('', name)"])
+def test_no_function_makes_a_text_endless(workshop: Any, record: dict[str, Any], leaf: str) -> None:
+    record |= {"name": "x" * 1_000, "months": 100_000_000_000}
+    (issue,) = failures(workshop, f"a: ={leaf}", record)
+    assert issue.detail == "MAP-VALUE"
+    assert f"would become longer than {limits.GROWN_CHARS} characters" in issue.text
+    record |= {"name": "y" * 100_000, "months": 10}  # one that is long already may stay so
+    assert workshop.compiled("a: =name.replace('y', 'z').pad(months)").apply(record, {}).document["a"][:2] == "zz"
