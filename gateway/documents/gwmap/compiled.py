@@ -9,7 +9,7 @@ It refuses to be changed, and it refuses to be handed parameters that it did not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from gateway.documents.gwmap.model import (
     RecordNotMapped,
     Severity,
 )
-from gateway.documents.gwmap.plan import Plan, PLeaf, below
+from gateway.documents.gwmap.plan import PChoice, Plan, PLeaf, PLoop, below
 from gateway.documents.gwmap.trace import Trace, Watch
 
 
@@ -105,6 +105,21 @@ class CompiledMap:
     def lineage(self) -> tuple[Lineage, ...]:
         """Where each target element comes from, without data."""
         return self._lineage
+
+    def wording(self) -> Iterator[tuple[str, str]]:
+        """What decides beside the target elements, by its place and as it is written: guards, loops, lets, the head."""
+        for part in below(self._plan):
+            match part:
+                case PChoice(target=target, written=written):
+                    yield f"$if of {target}", written
+                case PLoop(target=target, written=written, criteria=criteria):
+                    yield f"$for of {target}", f"{written} where {criteria}" if criteria else written
+        yield from ((f"let {let.name}", let.written) for let in self._lets)
+        for section in ("maps", "params", "policy"):
+            words: Mapping[str, str] = getattr(self.header, section)
+            yield from ((f"{section}.{name}", text) for name, text in words.items())
+        yield "source", self.header.source
+        yield "target", self.header.target_schema or f"FHIR {self.header.target_fhir}"
 
     # ── frames ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _ready(self, source: Mapping[str, Any], params: Mapping[str, Any]) -> Frame:

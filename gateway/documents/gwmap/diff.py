@@ -1,8 +1,8 @@
 """Comparing two versions of a map, and the gate on its version number.
 
 The comparison is over lineage: a target that disappears or comes from other sources is a major change, a new target, or
-one that other fields decide about, a minor one, other words (expression, constant, lines) a patch. The gate refuses a
-version that says less than it does.
+one that other fields decide about, a minor one, other words (expression, constant, guard, let, code table) a patch. The
+gate refuses a version that says less than it does.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Diff:
 
 def diff(old: CompiledMap, new: CompiledMap) -> Diff:
     """Compare two maps."""
-    changes = tuple(_changes(old.lineage(), new.lineage()))
+    changes = (*_changes(old.lineage(), new.lineage()), *_reworded(old.wording(), new.wording()))
     needed = _needed(changes) if old.digest != new.digest else "none"
     return Diff(old.pin, new.pin, changes, needed, _declared(old.version, new.version))
 
@@ -73,6 +73,22 @@ def _changes(old: Iterable[Lineage], new: Iterable[Lineage]) -> Iterable[Change]
             yield Change("reworded", target, "; ".join(x.expr for x in a), "; ".join(x.expr for x in b))
         if a and b and _guards(a) != _guards(b):
             yield Change("guarded", target, _named(_guards(a), "always"), _named(_guards(b), "always"))
+
+
+def _reworded(old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]) -> Iterable[Change]:
+    """Guards, loops, lets and names of the head that read otherwise."""
+    before, after = _by_place(old), _by_place(new)
+    for place in before | after:
+        a, b = ("; ".join(words.get(place, ["nothing"])) for words in (before, after))
+        if a != b:
+            yield Change("reworded", place, a, b)
+
+
+def _by_place(wording: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for place, words in wording:
+        found.setdefault(place, []).append(words)
+    return found
 
 
 def _by_target(lines: Iterable[Lineage]) -> dict[str, list[Lineage]]:

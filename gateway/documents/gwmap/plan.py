@@ -329,13 +329,13 @@ class Planner:
         must: list[tuple[str, ...]] = []
         dynamic = [n for n, p in items if p.dynamic]
         for names in shape.members.required() if shape.members else ():
-            found = [n for n in names if n in written or f"_{n}" in written]
+            found = [n for n in names if n in written]  # `_name`, a bare extension, is not enough for the FHIR gate
             shown = " or ".join(names) if len(names) < 4 else f"one of {names[0]}, {names[1]}, …"
             self.ex.report.target = f"{target}.{names[0]}" if target else names[0]
             if not found:
                 self.ex.report.add("S6", f"'{shown}' is required in {shape.name} but never written")
                 continue
-            if any(n in written and written[n].sure for n in found) or dynamic == found or f"_{found[0]}" in written:
+            if any(n in written and written[n].sure for n in found) or dynamic == found:
                 continue
             place = written[found[0]]
             self.ex.report.at = next((p.at for p in below(place) if not isinstance(p, PList)), self.ex.report.at)

@@ -63,6 +63,8 @@ WRONG = [
     (ENTRY + "resourceType: Patent", BUNDLE, "S5", "there is no resource 'Patent' (did you mean 'Patient'?)"),
     (ENTRY + "name: [{text: =name}]", BUNDLE, "S5", "a resource needs its 'resourceType' as a constant"),
     (ENTRY + "resourceType: Organization", BUNDLE, "S6", "'name' is required in Organization but never written"),
+    (ENTRY + "resourceType: Organization\n      _name: {extension: [{url: why, valueString: =name}]}", BUNDLE, "S6",
+     "'name' is required in Organization but never written"),
     ("resourceType: Bundle\ntimestamp: =%now\nentry: [{fullUrl: =caseNo}]", BUNDLE, "S6",
      "'type' is required in Bundle"),
     ("a: {$iff: x}", '{schema: "urn:t:open:1"}', "S1", "'$iff' is not a directive (did you mean '$if'?)"),

@@ -136,6 +136,22 @@ BUMPS = [
     ("a: =name", "a: =name.upper()", "1.0.1", "patch", True, "reworded a: name -> name.upper()"),
     ("a: x\nb: =name", "a: y\nb: =name", "1.0.1", "patch", True, "reworded a: 'x' -> 'y'"),
     ("a: =name", "a: =name.trim()", "1.0.0", "patch", False, ""),
+    (
+        "a: {$if: \"sex = '1'\", v: =name}",
+        "a: {$if: \"sex != '1'\", v: =name}",
+        "1.0.1",
+        "patch",
+        True,
+        "reworded $if of a: sex = '1' -> sex != '1'",
+    ),
+    (
+        "a: [{$for: x in phone where %x != '1', v: =%x}]",
+        "a: [{$for: x in phone where %x != '2', v: =%x}]",
+        "1.0.1",
+        "patch",
+        True,
+        "reworded $for of a: phone where %x != '1' -> phone where %x != '2'",
+    ),
 ]
 
 
@@ -151,6 +167,14 @@ def test_a_version_must_say_what_changed(
     assert (found.needed, found.ok) == (needed, ok)
     assert said in str(found)
     assert ("REFUSED" in str(found)) is not ok
+
+
+def test_a_let_and_a_policy_that_read_otherwise_are_named(workshops: Callable[[], Any]) -> None:
+    first, second = workshops(), workshops()
+    old = first.compiled("a: =%who", head="let: {who: =name}")
+    new = second.compiled("a: =%who", head="let: {who: =name.trim()}\npolicy: {onValueError: omit}")
+    said = [str(change) for change in diff(old, new).changes]
+    assert said == ["reworded let who: name -> name.trim()", "reworded policy.onValueError: nothing -> omit"]
 
 
 # ── digests ──────────────────────────────────────────────────────────────────────────────────────────────────────────
