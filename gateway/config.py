@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from psycopg import ProgrammingError
@@ -184,6 +185,39 @@ class Settings(BaseSettings):
     def to_comwel(self) -> Path:
         """The folder for files to COMWEL."""
         return self.outbox_dir or self.home / "to-comwel"
+
+
+class Doubt(NamedTuple):
+    """A setting that is probably not meant so: its name in capitals, a short code, and what a person should know."""
+
+    name: str
+    code: Literal["unknown", "no-folder"]
+    sentence: str
+
+
+def doubts(settings: Settings) -> list[Doubt]:
+    """Names of ours that no setting has, and a drop folder that is none. Neither stops the gateway; never a value."""
+    known = _named_texts(dict.fromkeys(Settings.model_fields, ""))
+    given = {name.upper() for name in environment()}  # names count in any case
+    found = [
+        Doubt(name, "unknown", "no setting has this name" + "".join(f"; {near}?" for near in _nearest(name, known)))
+        for name in sorted(given - known.keys())
+        if name.startswith("GATEWAY_")
+    ]
+    if settings.inbox_dir is not None and not _is_folder(settings.inbox_dir):
+        found.append(Doubt("GATEWAY_INBOX_DIR", "no-folder", "there is no such folder: nothing is taken in"))
+    return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # somebody else's
+        return False
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    return get_close_matches(name, known, n=1, cutoff=0.8)
 
 
 def environment(**settings: object) -> dict[str, str]:

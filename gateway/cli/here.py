@@ -15,7 +15,7 @@ import structlog
 
 from gateway.assembly import Gateway, assemble
 from gateway.cli import pretend, running
-from gateway.config import read_settings
+from gateway.config import doubts, read_settings
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
 from gateway.telemetry.logs import log_from
@@ -59,11 +59,15 @@ def work_here() -> Iterator[Gateway]:
 def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False) -> Iterator[Gateway]:
     """A gateway that logs every act and serves its metrics. Who is not woken by a broker also reads them from SQL.
 
+    What is doubtful in its settings is logged first.
+
     Raises SettingsInvalid in a home that the next demo empties.
     """
     now = read_settings()
     pretend.refuse_a_demos(now)
     lines = log_from(logging.INFO)
+    for doubt in doubts(now):
+        log.warning("setting.doubtful", subject=doubt.name.lower(), code=doubt.code)
     rounds = ("deliver", "log", "check", "witness", "stamp", RECONCILE, *ALONE, *(("wake",) if woken else ()))
     shown: Mapping[str, Any] = {
         "log_lines_lost": lambda: lines.lost,

@@ -40,7 +40,7 @@ from gateway.cli import log as log_commands
 from gateway.cli.engines import EngineName
 from gateway.cli.here import gateway_here, watched, work_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.config import Settings, read_settings
+from gateway.config import Settings, doubts, read_settings
 from gateway.errors import (
     DataFileInvalid,
     FileUnusable,
@@ -277,8 +277,10 @@ def down() -> None:
 
 @app.command()
 def settings(as_json: AsJson = False) -> None:
-    """Every setting, its value, and what it is for."""
+    """Every setting, its value, and what it is for; what is doubtful in them, on the error stream."""
     now = read_settings()
+    for doubt in doubts(now):
+        typer.echo(f"{doubt.name}: {doubt.sentence}", err=True)
     rows = {
         name: (_shown(name, value), field.description or "")
         for name, value, field in (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,7 @@ from gateway.exchange_log.checkpoint import Checkpoint, parse
 from gateway.exchange_log.note import COSIGNATURE, Verifier
 
 TOOL = "openssl"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Heard(NamedTuple):
@@ -39,17 +40,26 @@ class Heard(NamedTuple):
 def ask(folder: Path) -> Heard | None:
     """Ask OpenSSL about the newest checkpoint of a published log that has its witnesses; None when it is not here.
 
-    Raises NoteInvalid when the files are not those of a log.
+    That it does not answer in time is a problem. Raises NoteInvalid when the files are not those of a log.
     """
     tool = shutil.which(TOOL)
     if tool is None:
         return None
-    version = _run(tool, "version").stdout.partition(" (")[0].strip()
     witnessed = folder / "witnessed"
     signed = (witnessed if witnessed.exists() else folder / "checkpoint").read_text(encoding="utf-8")
     text, lines = note.split(signed)
     trusted = policy.parse((folder / "policy").read_text(encoding="utf-8"))
-    heard = Heard(version, parse(text), [], [])
+    checkpoint = parse(text)
+    try:
+        version = _run(tool, "version").stdout.partition(" (")[0].strip()
+        return _hear(tool, Heard(version, checkpoint, [], []), text, lines, trusted)
+    except subprocess.TimeoutExpired:
+        return Heard(TOOL, checkpoint, [], [f"{TOOL} has not answered within {PATIENCE_S:.0f} s"])
+
+
+def _hear(
+    tool: str, heard: Heard, text: str, lines: Sequence[tuple[str, bytes, bytes]], trusted: policy.Policy
+) -> Heard:
     held: list[Verifier] = []
     for key in [*trusted.logs, *(one.key for one in trusted.witnesses.values())]:
         for raw in [raw for name, key_id, raw in lines if (name, key_id) == (key.name, key.key_id)][:1]:

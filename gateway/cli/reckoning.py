@@ -76,7 +76,7 @@ def verify(report: Report, log: ExchangeLog) -> None:
     report.leaves, report.checks = sum(head.size for head in log.heads()), len(log.checks)
     report.problems += [f"exchange log: {finding}" for finding in patiently(lambda: list(log.findings()))]
     heard = outside.ask(log.publisher.folder / log.head().folder)
-    report.outside = str(heard) if heard else None
+    report.outside = str(heard) if heard and heard.signed else None
     report.problems += heard.problems if heard else [f"no outside tool has checked the log: {outside.TOOL} is not here"]
 
 

@@ -4,7 +4,8 @@
 
 starts the demo as an operator does and sends kill -9 to one process after another: the door, the workers, beat, the
 partners, the witness, Valkey, PostgreSQL, again and again, and at the end the supervisor itself. The demo's own exit
-code says whether both sides' books agree and every labelled verdict is met. Refuses to kill anything that is not in
+code says whether both sides' books agree and every labelled verdict is met; a night that was over before anybody was
+killed has shown nothing, and is no success. Refuses to kill anything that is not in
 `up.json`.
 """
 
@@ -109,10 +110,17 @@ def child(home: Path, name: str) -> dict[str, Any] | None:
     return next((one for one in everybody if one["name"] == name), None)
 
 
+def verdict(rehearsal: Rehearsal) -> int:
+    """The exit code of it all: the demo's, and not 0 where nobody had to be replaced."""
+    return rehearsal.exit_code or (0 if any(one.replaced_s for one in rehearsal.kills) else 1)
+
+
 def told(rehearsal: Rehearsal) -> Iterator[str]:
     """The rehearsal in lines."""
     for one in rehearsal.kills:
         yield f"{one.name:<12} " + (f"replaced after {one.replaced_s:.1f} s" if one.replaced_s else "not replaced")
+    if not any(one.replaced_s for one in rehearsal.kills):
+        yield "nobody was killed and replaced: more --cases, or a shorter --every"
     report = rehearsal.report
     for line in report.get("funnel", ()):
         yield f"{line['what']:<40} {line['total']}"
@@ -131,7 +139,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gateway-rehearsal-", ignore_cleanup_errors=True) as folder:
         found = rehearse(Path(folder) / "home", cases=given.cases, every_s=given.every, times=given.times)
     sys.stdout.write("\n".join(told(found)) + "\n")
-    return found.exit_code
+    return verdict(found)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.config import Settings, read_settings
+from gateway.config import Settings, doubts, read_settings
 from gateway.errors import SettingsInvalid
 
 
@@ -105,6 +105,25 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -
 def test_a_setting_that_does_not_exist_is_refused() -> None:
     with pytest.raises(SettingsInvalid, match="GATEWAY_COLOUR"):
         read_settings(colour="blue")
+
+
+def test_a_name_that_no_setting_has_and_a_drop_folder_that_is_none_are_doubtful(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GATEWAY_PARTNER_URL", "secret")
+    monkeypatch.setenv("Gateway_Colour", "secret")
+    monkeypatch.setenv("GATEWAY_PORT", "8700")
+    file = tmp_path / "file"
+    file.touch()
+    for inbox in (tmp_path / "nowhere", file, file / "below"):
+        found = {doubt.name: doubt for doubt in doubts(read_settings(inbox_dir=inbox))}
+        assert {name: doubt.code for name, doubt in found.items() if "_TEST_" not in name} == {
+            "GATEWAY_COLOUR": "unknown", "GATEWAY_INBOX_DIR": "no-folder", "GATEWAY_PARTNER_URL": "unknown"
+        }  # fmt: skip
+        assert found["GATEWAY_PARTNER_URL"].sentence == "no setting has this name; GATEWAY_PARTNER_URLS?"
+        assert "secret" not in repr(found)
+    assert "GATEWAY_INBOX_DIR" not in {d.name for d in doubts(read_settings(inbox_dir=tmp_path))}
+    assert "GATEWAY_INBOX_DIR" not in {d.name for d in doubts(read_settings())}
 
 
 def test_settings_do_not_change_once_read() -> None:

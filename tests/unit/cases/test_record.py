@@ -262,7 +262,9 @@ def test_whom_we_cannot_read_may_be_a_guardian_so_no_consent_is_used(schemas: Sc
     assert "consent" not in merged(ENTRY | {"representative": representatives})
 
 
-@pytest.mark.parametrize("harmless", [{}, {"tel": "none"}, {"mandateNo": "위" * 31}, {"from": "2026-02-30"}, {"until": None}])
+@pytest.mark.parametrize(
+    "harmless", [{}, {"tel": "none"}, {"mandateNo": "위" * 31}, {"from": "2026-02-30"}, {"until": None}]
+)
 def test_what_else_is_wrong_with_a_guardian_costs_no_consent(harmless: dict[str, Any]) -> None:
     assert merged(ENTRY | {"representative": [GUARDIAN | harmless]})["consent"]
 

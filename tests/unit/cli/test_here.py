@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import running
+from gateway.cli.here import watched
 from gateway.cli.main import app
 from gateway.errors import GatewayError
 from gateway.sealing.keys import generate, to_jwk
@@ -101,3 +102,25 @@ def test_who_looks_at_maps_needs_no_database(
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
     assert run("map", *words) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_say_on_the_error_stream_what_is_doubtful(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_COLOUR", "blue")
+    monkeypatch.setenv("GATEWAY_INBOX_DIR", str(home / "nowhere"))
+    result = CliRunner().invoke(app, ["settings", "--json"])
+    assert result.exit_code == 0
+    assert orjson.loads(result.stdout)["GATEWAY_HOME"] == str(home)
+    assert "GATEWAY_COLOUR: no setting has this name\n" in result.stderr
+    assert "GATEWAY_INBOX_DIR: there is no such folder: nothing is taken in\n" in result.stderr
+
+
+@pytest.mark.usefixtures("hooks_as_they_were")
+def test_who_stays_logs_first_what_is_doubtful(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEWAY_INBOX_DIR", str(home / "nowhere"))
+    with watched(works=False):
+        pass
+    said = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [doubt] = [line for line in said if line.get("subject") == "gateway_inbox_dir"]
+    assert (doubt["level"], doubt["event"], doubt["code"]) == ("warning", "setting.doubtful", "no-folder")

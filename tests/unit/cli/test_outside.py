@@ -69,3 +69,15 @@ def test_what_does_not_hold_is_a_problem(witnessed: str, tmp_path: Path) -> None
 def test_where_there_is_no_openssl_nobody_speaks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert outside.ask(published(tmp_path, LOG.note(13))) is None
+
+
+def test_an_openssl_that_does_not_answer_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "openssl"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr(shutil, "which", lambda _: str(slow))
+    monkeypatch.setattr(outside, "PATIENCE_S", 0.1)
+    heard = outside.ask(published(tmp_path, LOG.note(13) + COSIGNER.sign(TEXT, AT)))
+    assert heard
+    assert (heard.signed, len(heard.problems)) == ([], 1)
+    assert "has not answered" in heard.problems[0]
