@@ -39,8 +39,15 @@ class LegalBasis(NamedTuple):
         return field in self.fields or field_class in self.classes
 
 
+_TELL = ("diagnoses", "disabType")
+"""Fields that tell of a delicate case, and may be left out of a record because they cannot be read."""
+
+
 class Delicate(NamedTuple):
-    """Mental illness, self-harm, violence at work: which fields stay back unless the consent is `fresh_days` young."""
+    """Mental illness, self-harm, violence at work: which fields stay back unless the consent is `fresh_days` young.
+
+    A diagnosis or a kind of disability that was handed over and cannot be read may be one of these, too.
+    """
 
     diagnosis_prefixes: tuple[str, ...]  # of any diagnosis, main or not
     disability_types: frozenset[str]
@@ -54,6 +61,7 @@ class Delicate(NamedTuple):
             record.get("occurrenceType") in self.occurrence_types
             or record.get("disabType") in self.disability_types
             or any(d["code"].startswith(self.diagnosis_prefixes) for d in record.get("diagnoses", ()))
+            or any(note["field"].partition("/")[0] in _TELL for note in record.get("dataQuality", ()))
         )
 
 

@@ -132,6 +132,11 @@ def test_a_unique_identifier_never_leaves_on_the_bases_we_ship(on: bool, given_:
         ({"diagnoses": [INJURY, {"kcdVersion": "9", "code": "Y87.1", "role": "additional"}]}, "2026-01-13", True),
         ({"disabType": "정신장애"}, "2026-10-23", False),
         ({"disabType": "정신장애"}, "2026-10-24", True),
+        # what was handed over and cannot be read may tell of it
+        ({"dataQuality": [{"code": "E-CODE", "field": "diagnoses/1/kcdVersion"}]}, "2026-10-23", False),
+        ({"dataQuality": [{"code": "E-CODE", "field": "disabType"}]}, "2026-10-24", True),
+        ({"dataQuality": [{"code": "E-CODE", "field": "disabType"}]}, "2026-10-23", False),
+        ({"dataQuality": [{"code": "E-CODE", "field": "disabDegree"}]}, "2026-01-13", True),
         ({"occurrenceType": "20"}, "2026-01-13", False),
         ({"occurrenceType": "20"}, "2026-11-13", True),
     ],
@@ -294,6 +299,7 @@ PARTNERS = st.builds(
 FULL = {name: record().get(name, "x") for name in DICTIONARY if name != "deceasedDate"} | {
     "representative": [{"name": "김보호", "relation": "대리인", "tel": "0212345678"}],
     "stayStatus": {"code": "E-9", "until": "2027-03-31"},
+    "dataQuality": [{"code": "E-CODE", "field": "phone/0"}],
 }
 
 

@@ -240,7 +240,7 @@ def test_an_unreadable_withdrawal_takes_every_consent_with_it() -> None:
 GUARDIAN = {"name": "김영희", "relation": "성년후견인", "from": "2026-01-01", "until": "2027-01-01"}
 
 
-@pytest.mark.rule("R-08")
+@pytest.mark.rule("R-11")
 @pytest.mark.parametrize(
     "representatives",
     [
