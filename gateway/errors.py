@@ -191,6 +191,12 @@ class DocumentInvalid(DocumentRefused):
     sentence, remedy = "the document does not keep to its schema", "correct the named elements"
 
 
+class ManifestContradicted(DocumentRefused):
+    code, status, issue = "DOC-MANIFEST", 422, "conflict"
+    sentence = "the manifest says otherwise than the report that it is about"
+    remedy = "seal it anew, as a new message, with the form, the number and the case of the report"
+
+
 class MapRefused(DocumentRefused):
     code, fault = "MAP-LOAD", Fault.GATEWAY
     sentence, remedy = "the map cannot become active", "correct the named lines; run `gateway map check`"

@@ -14,15 +14,17 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import reread
-from gateway.errors import ConsentWithdrawn, GapTooWide, NotYourLeg, Refused
+from gateway.errors import ConsentWithdrawn, GapTooWide, ManifestContradicted, NotYourLeg, Place, Refused
 from gateway.journey.apply import apply, looks_back
 from gateway.journey.legs import kept, thought
 from gateway.journey.understand import understand
 from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
+from gateway.partners.pseudonym import pairwise_case
 from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.referrals.states import Business, Status
+from gateway.sealing.manifest import read_sealed
 
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
@@ -67,6 +69,19 @@ class Hearing:
         if row.business == "consent-withdrawn":
             raise ConsentWithdrawn
         return row
+
+    def must_be_called(self, row: LegRow, case: str | None) -> None:
+        """Raises ManifestContradicted unless a manifest calls the case of a leg as our messages do, or the leg, or none.
+
+        A message of ours keeps the name that it was sealed with, also when another secret makes others since.
+        """
+        if case in (None, row.ref_no) or case == self._name_of_case(row):
+            return
+        if all(read_sealed(jws).case != case for jws in self._unit.outbox.seals(row)):
+            raise ManifestContradicted("another case than that of the referral", place=Place(field="/case"))
+
+    def _name_of_case(self, row: LegRow) -> str:
+        return pairwise_case(self._world.secret(row.partner), self._world.know.profiles[row.partner].code, row.case_no)
 
     def apply(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         """Apply an outcome whose turn it is, then what was held behind it. Raises Refused; then nothing has changed."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from gateway.errors import (
     GatewayError,
     Interfered,
+    ManifestContradicted,
     ManifestInvalid,
     NotFresh,
     PartnerStopped,
@@ -74,10 +75,10 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; that of the attempt, and a report
-    # 4 strict JSON, the partner's own schema, the map, the canonical schema
+    # 4 strict JSON, the partner's own schema, the map, the canonical schema; the form and the number that were sealed
     # 5 the nonce is used for the first time
     # 6 the message id is new; the same bytes again get the original receipt, other bytes are refused
-    # 7 it is about a leg of this partner and this worker, and the consent still stands
+    # 7 it is about a leg of this partner and this worker, and the case that was sealed; the consent still stands
     # 8 its turn: older than heard is kept, not applied; too early is held, as long as not too many are; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
     # 10 numbers in the log, receipts that promise them, and one commit for all; then the receipts leave
@@ -189,10 +190,16 @@ def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
 
 
 def _understood(world: World, letter: _Letter) -> _Said:
+    stated, form = letter.manifest, world.know.profiles[letter.partner].report_form
     try:
-        return understand(world, letter.partner, letter.body)
+        if stated.profile != form:
+            raise ManifestContradicted(f"the body is read as {form}", place=Place(field="/profile"))
+        outcome = understand(world, letter.partner, letter.body)
+        if stated.seq not in (None, outcome["seq"]):
+            raise ManifestContradicted("another number than that of the report", place=Place(field="/seq"))
     except Refused as refusal:
         return refusal
+    return outcome
 
 
 # ── 5–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,6 +281,7 @@ def _judge(hearing: Hearing, letter: _Letter, outcome: _Said) -> _Judged:
         if isinstance(outcome, Refused):
             raise outcome
         row = hearing.whose(letter.partner, outcome)  # 7
+        hearing.must_be_called(row, letter.manifest.case)
     except Refused as refusal:
         return _Judged(letter, None, None, "quarantined", refusal)
     turn = order(row.in_seq, outcome["seq"])  # 8

@@ -70,6 +70,11 @@ class Profile:
     clocks: Clocks
     hours: Hours | None  # None: at any time
 
+    @property
+    def report_form(self) -> str:
+        """What its manifests call the form of a report, `name|version`: that of the schema it is read by."""
+        return f"{self.iss}-outcome|{self.schemas['outcome'].rpartition(':')[2]}"
+
     @classmethod
     def load(cls, path: Path, schemas: Path) -> Profile:
         """Read one `profile.yaml`, checked against `schemas/meta/partner-1.json` and the field dictionary.

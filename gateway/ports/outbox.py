@@ -160,6 +160,10 @@ class Outbox(Protocol):
         """Block what is still unsent of these types about this leg; returns the message ids."""
         ...
 
+    def seals(self, leg: LegRow) -> Sequence[str]:
+        """The sealed manifests of our messages about this leg; they outlast what the messages said."""
+        ...
+
     def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
         """Whether a message of these types about this leg may have reached its partner.
 

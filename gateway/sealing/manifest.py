@@ -146,6 +146,11 @@ def read(payload: bytes) -> Manifest:
     return _manifest(claims.load(payload))
 
 
+def read_sealed(jws: str) -> Manifest:
+    """Return the manifest in `jws`, **unverified**: for one that we sealed or proved before. Raises ManifestInvalid."""
+    return read(compact.read(jws, typ=TYP).payload)
+
+
 def _manifest(stated: dict[str, Any]) -> Manifest:
     claims.require(stated, _MEMBERS)
     parts = tuple(Part(**part) for part in claims.parts(stated, _PART_MEMBERS))

@@ -21,6 +21,7 @@ from gateway.errors import (
     GatewayError,
     IllegalMove,
     KeyRefused,
+    ManifestContradicted,
     ManifestInvalid,
     MappingFailed,
     NotFresh,
@@ -107,7 +108,7 @@ def test_the_page_names_every_member_and_the_algorithms_that_are_taken() -> None
 
 
 UNPROVEN = (SignatureInvalid, NotFresh, KeyRefused, DigestMismatch, WrongAudience, ManifestInvalid, DocumentTooLarge)
-READ = (UnreadableJson, DocumentInvalid, MappingFailed)
+READ = (UnreadableJson, DocumentInvalid, ManifestContradicted, MappingFailed)
 RECEIPTED = (*READ, NotYourLeg, ConsentWithdrawn, IllegalMove, OutcomeIncomplete, GapTooWide)
 LATER = (PartnerStopped, StoreUnavailable, TooBusy, NothingSigns, StoreDamaged)
 ANSWERS = [

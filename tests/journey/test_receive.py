@@ -383,6 +383,55 @@ def test_what_is_proven_but_wrong_is_kept_receipted_and_shown_to_a_person(scene:
     assert "1234567" not in str(reply.refusal)
 
 
+CONTRADICTIONS: dict[str, dict[str, Any]] = {
+    "/profile": {"profile": "keis-outcome|2.0.0"},
+    "/seq": {"seq": 2},
+    "/case": {"case": "CKE-" + "A" * 26},
+}
+
+
+@pytest.mark.parametrize("field", CONTRADICTIONS)
+def test_a_manifest_that_says_otherwise_than_its_report_is_kept_receipted_and_shown_to_a_person(
+    scene: Scene, field: str
+) -> None:
+    leg = a_leg(scene)
+    sent = _stating(lambda m: m.update(CONTRADICTIONS[field]))(scene, leg)
+    reply = receive(scene.world, sent)
+    word = receipt_of(reply, sent)
+    assert reply.refusal is not None
+    assert (reply.status, word.decision, word.code) == (422, Decision.REJECTED, "DOC-MANIFEST")
+    assert reply.refusal.place.field == field
+    assert states(scene) == [(None, "quarantined", "DOC-MANIFEST")]
+    assert [(w["kind"], w["code"]) for w in scene.rows("work_item")] == [("inbound-refused", "DOC-MANIFEST")]
+    assert scene.leg(leg.ref_no) == leg
+    assert_nothing_personal(scene, texts=[str(reply.refusal)])
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200  # its number is not used up
+
+
+def called(scene: Scene, leg: LegRow) -> str:
+    """The case of a leg as our messages name it."""
+    return str(scene.partners[leg.partner].open(scene.partners[leg.partner].sent[0]).case)
+
+
+def test_a_manifest_may_call_the_case_as_we_do_or_the_referral_or_say_nothing(scene: Scene) -> None:
+    leg = a_leg(scene)
+    scene.clock.day = date(2026, 12, 3)
+    names = [{"case": called(scene, leg)}, {"case": leg.ref_no}, {"case": None, "seq": None}]
+    for seq, (kind, said) in enumerate(zip((Kind.ACCEPT, Kind.START, Kind.SEARCH), names, strict=True), start=1):
+        one = letter(leg, kind, seq)
+        stated = orjson.loads(compact.read(seal(one, scene.clock.now()), typ=manifest.TYP).payload)
+        jws = compact.seal(orjson.dumps({**stated, **said}), typ=manifest.TYP, key=key_of("KEIS"))
+        assert scene.hear(one, jws=jws).status == 200
+
+
+@pytest.mark.rule("R-03")
+def test_under_another_key_of_ids_a_case_is_still_known_by_the_name_that_our_message_gave_it(scene: Scene) -> None:
+    leg = a_leg(scene)
+    said = replace(letter(leg, Kind.ACCEPT, 1), case=called(scene, leg))
+    scene.world = replace(scene.world, secret=lambda _: b"another key of pairwise ids, longer than 32 bytes")
+    assert scene.hear(said).status == 200
+
+
 @pytest.mark.parametrize("partner", PARTNERS)
 def test_numbers_are_taken_up_to_the_largest_and_refused_beyond_it(scene: Scene, partner: str) -> None:
     leg = a_leg(scene, partner)

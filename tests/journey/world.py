@@ -473,6 +473,7 @@ class Letter:
     document: Any
     seq: int
     mid: str
+    case: str = "C-of-the-partner"
 
     @property
     def body(self) -> bytes:
@@ -522,7 +523,7 @@ def told(leg: LegRow, event: Event, seq: int, mid: str | None = None) -> Letter:
     basis = knowledge().profiles[leg.partner].legal_basis_in
     sheet = Sheet(leg.ref_no, leg.person_id, f"F-{leg.ref_no[-7:]}", basis, leg.consent_no or "-")
     at = datetime(event.on.year, event.on.month, event.on.day, 10, tzinfo=KST)
-    return Letter(leg.partner, DIALECTS[leg.partner].write(event, sheet, seq, mid, at), seq, mid)
+    return Letter(leg.partner, DIALECTS[leg.partner].write(event, sheet, seq, mid, at), seq, mid, leg.ref_no)
 
 
 def retained(milestone: str, on: date, result: str = "retained-same-job", **more: Any) -> Check:
@@ -586,7 +587,7 @@ def seal(
         aud=audience,
         iat=int(at.timestamp()),
         type="outcome.reported",
-        case="C-of-the-partner",
+        case=letter.case,
         seq=letter.seq,
         profile=f"{profile.iss}-outcome|1.0.0",
         parts=(manifest.digest_part("body", profile.content_type, letter.body),),

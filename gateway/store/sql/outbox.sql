@@ -109,6 +109,10 @@ where m.partner = :partner and m.direction = 'out' and m.case_no = :case_no and 
   and m.type = any(:types) and d.partner = m.partner and d.mid = m.mid and d.state = 'ready'
 returning d.mid::text;
 
+-- name: seals
+select jws from message
+where partner = :partner and direction = 'out' and case_no = :case_no and ref_no = :ref_no order by seq;
+
 -- name: ever_tried$
 -- A lease that ran out (crashes) may have ended after the request was sent; a replay counts attempts anew, so those that
 -- are written down count, too. Of the message that the caller holds: those before this one.

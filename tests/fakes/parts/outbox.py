@@ -104,6 +104,10 @@ class Outbox(Part):
                 gone.append(d.message.mid)
         return gone
 
+    def seals(self, leg: LegRow) -> Sequence[str]:
+        mine = (m for m in self.s.messages.values() if m.direction == "out" and m.case_no == leg.case_no)
+        return [m.jws for m in mine if (m.partner, m.ref_no) == (leg.partner, leg.ref_no)]
+
     def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
         return any(self._tried(d, but) for d in self._about(leg, types))
 
