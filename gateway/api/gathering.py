@@ -19,12 +19,12 @@ from gateway.journey.receive import Inbound, Reply
 MOST = 32
 ROOM = 256
 """Messages of one partner that wait or are being taken in: eight batches, a third of a second."""
-TakeIn = Callable[[Sequence[Inbound]], Sequence[Reply]]
+TakeIn = Callable[[Sequence[Inbound]], Sequence[Reply | Exception]]
 _Waiting = tuple[Inbound, asyncio.Future[Reply]]
 
 
 class Gathering:
-    """A door's waiting room, for one event loop. `take_in` gives one reply for each message, in their order."""
+    """A door's waiting room, for one event loop. `take_in` gives one word for each message, in their order."""
 
     def __init__(self, take_in: TakeIn) -> None:
         self._take_in = take_in

@@ -71,9 +71,9 @@ class Hearing:
         return row
 
     def must_be_called(self, row: LegRow, case: str | None) -> None:
-        """Raises ManifestContradicted unless a manifest calls the case of a leg as our messages do, or the leg, or none.
+        """Raises ManifestContradicted unless a manifest names the case of a leg as our messages do, the leg, or none.
 
-        A message of ours keeps the name that it was sealed with, also when another secret makes others since.
+        Each message of ours keeps the name that was sealed into it, though another secret makes other names by now.
         """
         if case in (None, row.ref_no) or case == self._name_of_case(row):
             return

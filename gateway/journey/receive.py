@@ -26,6 +26,7 @@ from gateway.errors import (
     Place,
     Refused,
     SameIdOtherBytes,
+    StoreUnavailable,
     WrongAudience,
 )
 from gateway.exchange_log.audit import REQUESTS, AuditEvent
@@ -66,12 +67,19 @@ class Reply(NamedTuple):
 
 
 def receive(world: World, inbound: Inbound) -> Reply:
-    """Take in one message from a partner."""
-    return receive_together(world, [inbound])[0]
+    """Take in one message from a partner. Raises what `receive_together` says of it."""
+    [word] = receive_together(world, [inbound])
+    if isinstance(word, Exception):
+        raise word
+    return word
 
 
-def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
-    """Take in messages that came at the same time; one reply for each, in their order."""
+def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | Exception]:
+    """Take in messages that came at the same time; one word for each, in their order.
+
+    An error is the word on whom it concerns alone: others of the same round are taken in, and those of a round before
+    have their receipts. Raises what is nobody's own: StoreUnavailable, and what breaks before anything is taken in.
+    """
     # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
     # 3 this message: manifest, signature, audience, digests of the exact bytes; that of the attempt, and a report
@@ -82,7 +90,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
     # 8 its turn: older than heard is kept, not applied; too early is held, as long as not too many are; next is applied
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
     # 10 numbers in the log, receipts that promise them, and one commit for all; then the receipts leave
-    replies: dict[int, Reply] = {}
+    words: dict[int, Reply | Exception] = {}
     letters: list[_Letter] = []
     for place, inbound in enumerate(inbounds):
         try:
@@ -91,10 +99,10 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply]:
         except Refused as refusal:
             turned_away(world, inbound.partner, refusal)
             keep_unproven(world)
-            replies[place] = Reply(refusal.status, None, refusal)
+            words[place] = Reply(refusal.status, None, refusal)
     for distinct in _rounds(letters):
-        replies |= _take_in(world, distinct)  # 4–10
-    return [replies[place] for place in range(len(inbounds))]
+        words.update(_round(world, distinct))  # 4–10
+    return [words[place] for place in range(len(inbounds))]
 
 
 # ── 1–3 what proves nothing ──────────────────────────────────────────────────────────────────────────────────────────
@@ -159,6 +167,18 @@ def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
         raise ManifestInvalid("another media type than that of the request", place=Place(field="/parts/0/cty"))
     said = attempt.jws, attempt.nonce, inbound.body, content_type, attempt.head
     return _Letter(place, inbound.partner, stated, *said, now)
+
+
+def _round(world: World, letters: Sequence[_Letter]) -> Mapping[int, Reply | Exception]:
+    """Take in one round; when it breaks one by one, for what broke it belongs to the one message that brought it."""
+    try:
+        return _take_in(world, letters)
+    except StoreUnavailable:  # for one it would be no better
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the door answers for it
+        if len(letters) == 1:
+            return {letters[0].place: error}
+        return {place: word for letter in letters for place, word in _round(world, [letter]).items()}
 
 
 def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:

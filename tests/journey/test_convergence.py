@@ -23,7 +23,19 @@ from gateway.documents.strict_json import reread
 from gateway.journey.receive import receive_together
 from gateway.ports import LegRow
 from tests.fakes.memory import MemoryStore
-from tests.journey.world import DIALECTS, PARTNERS, TODAY, Scene, a_case, again, inbound, make_scene, seal, told
+from tests.journey.world import (
+    DIALECTS,
+    PARTNERS,
+    TODAY,
+    Scene,
+    a_case,
+    again,
+    inbound,
+    make_scene,
+    replies,
+    seal,
+    told,
+)
 
 MODERATE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LAST_DAY = date(2028, 6, 1)
@@ -61,7 +73,7 @@ class Post:
     def send(self, *numbers: int) -> list[tuple[int, str | None]]:
         """These messages at the same time."""
         messages = [inbound(self.scene, self.letters[n], jws=self.seals[n]) for n in numbers]
-        return [(reply.status, reply.receipt) for reply in receive_together(self.scene.world, messages)]
+        return [(reply.status, reply.receipt) for reply in replies(receive_together(self.scene.world, messages))]
 
 
 def ending(scene: Scene, leg: LegRow) -> dict[str, Any]:

@@ -416,7 +416,7 @@ def called(scene: Scene, leg: LegRow) -> str:
 def test_a_manifest_may_call_the_case_as_we_do_or_the_referral_or_say_nothing(scene: Scene) -> None:
     leg = a_leg(scene)
     scene.clock.day = date(2026, 12, 3)
-    names = [{"case": called(scene, leg)}, {"case": leg.ref_no}, {"case": None, "seq": None}]
+    names: list[dict[str, Any]] = [{"case": called(scene, leg)}, {"case": leg.ref_no}, {"case": None, "seq": None}]
     for seq, (kind, said) in enumerate(zip((Kind.ACCEPT, Kind.START, Kind.SEARCH), names, strict=True), start=1):
         one = letter(leg, kind, seq)
         stated = orjson.loads(compact.read(seal(one, scene.clock.now()), typ=manifest.TYP).payload)

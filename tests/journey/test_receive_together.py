@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -21,6 +23,7 @@ from tests.journey.world import (
     event_of,
     inbound,
     letter,
+    replies,
     retained,
     seal,
     told,
@@ -28,7 +31,7 @@ from tests.journey.world import (
 
 
 def together(scene: Scene, *messages: Inbound) -> list[Reply]:
-    return receive_together(scene.world, messages)
+    return replies(receive_together(scene.world, messages))
 
 
 def states(scene: Scene) -> list[tuple[int | None, str, str | None]]:
@@ -145,6 +148,28 @@ def test_a_nonce_counts_once_among_them_and_what_was_captured_leaves_only_its_re
     ]
 
 
+def test_a_later_round_that_breaks_costs_nobody_a_receipt_but_the_culprit(scene: Scene) -> None:
+    """Messages that come twice need a second round; what breaks there has broken nothing of the first."""
+    leg, points = scene.referred(a_case())["KEIS"], Counter[str]()
+    letters = [letter(leg, Kind.ACCEPT, 1), letter(leg, Kind.START, 2)]
+    seals = [seal(one, scene.clock.now()) for one in letters]
+    sent = [inbound(scene, letters[n], jws=seals[n]) for n in (0, 1, 0, 1)]
+
+    def breaks(point: str) -> None:
+        points[point] += 1
+        if point == "inbound.fresh" and points[point] in (2, 3):  # the second round, then its first message alone
+            raise KeyError(point)
+
+    scene.world = replace(scene.world, reached=breaks)
+    *good, culprit, last = receive_together(scene.world, sent)
+    assert isinstance(culprit, KeyError)
+    first, second, third = replies([*good, last])
+    assert [(word.status, word.receipt is not None) for word in (first, second)] == [(200, True)] * 2
+    assert third == second
+    assert states(scene) == [(1, "applied", None), (2, "applied", None)]
+    assert together(scene, inbound(scene, letters[0], jws=seals[0])) == [first]
+
+
 def test_when_the_database_dies_at_commit_nobody_gets_a_receipt_and_nothing_is_stored(
     real: Scene, database: str
 ) -> None:
@@ -171,8 +196,8 @@ def test_batches_that_cross_each_other_take_every_message_in_once(real: Scene) -
         order = sorted(range(12), key=lambda n: (n * (number + 1)) % 13)
         sent = [inbound(real, letters[n], jws=seals[n]) for n in order]
         start.wait()
-        replies = dict(zip(order, receive_together(real.world, sent), strict=True))
-        return [replies[n].receipt for n in range(12)]
+        said = dict(zip(order, together(real, *sent), strict=True))
+        return [said[n].receipt for n in range(12)]
 
     with ThreadPoolExecutor(8) as doors:
         receipts = list(doors.map(door, range(8)))

@@ -11,7 +11,7 @@ from gateway.journey.account import account
 from gateway.journey.receive import Inbound, keep_unproven, receive, receive_together
 from gateway.journey.unproven import Unproven
 from gateway.ports import ActsAsked, Unobserved
-from tests.journey.world import DOOR, Scene, a_case, assert_nothing_personal
+from tests.journey.world import DOOR, Scene, a_case, assert_nothing_personal, replies
 
 
 class Watcher(Unobserved):
@@ -38,10 +38,8 @@ def test_a_minute_of_them_is_one_act_for_each_partner_and_reason(scene: Scene) -
     watcher = Watcher()
     scene.world = replace(scene.world, unproven=Unproven(watcher))
     for n in range(20):
-        assert [reply.status for reply in receive_together(scene.world, [garbage(), garbage(f"EVIL-{n}")])] == [
-            401,
-            403,
-        ]
+        words = receive_together(scene.world, [garbage(), garbage(f"EVIL-{n}")])
+        assert [reply.status for reply in replies(words)] == [401, 403]
     assert kept(scene) == [("KEIS", "SEAL-SIGNATURE", 1), (None, "SEAL-AUDIENCE", 1)]
     scene.clock.pass_(seconds=58)
     keep_unproven(scene.world)

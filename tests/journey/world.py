@@ -595,6 +595,12 @@ def seal(
     return manifest.seal(stated, key or key_of(letter.partner))
 
 
+def replies(words: Sequence[Reply | Exception]) -> list[Reply]:
+    """The words that were given, none of which is an error."""
+    assert all(isinstance(word, Reply) for word in words), words
+    return [word for word in words if isinstance(word, Reply)]
+
+
 # ── the books ────────────────────────────────────────────────────────────────────────────────────────────────────────
 TABLES = (
     "handover_file", "quarantined_record", "case_record", "case_history", "parked_record", "screening", "referral",
