@@ -1,9 +1,9 @@
 """Finish: what became of a batch of attempts is written, all of it in one commit.
 
 Rules: only who still holds the fence of a message ends its attempt; a message that is across moves its leg, one that
-may not leave any more calls its leg back; what is blocked or dead is shown to a person; the breaker hears how each
-attempt went, and when messages begin or cease to queue a person is told, once. While the database is away it is asked
-again, as long as the lease lasts: an interruption costs no receipt.
+may not leave any more calls its leg back; what is blocked or dead is shown to a person; the breaker hears how
+these attempts went, and when messages begin or cease to queue a person is told, once. While the database is away it is
+asked again, as long as the lease lasts: an interruption costs no receipt.
 Refuses to judge: what an answer means is known by then (`gateway.delivery.judge`).
 """
 
@@ -93,7 +93,8 @@ def _write(
             [w for t, f in zip(all_tried, finishes, strict=True) if f.attempt.mid in held and (w := _work(t, f))]
         )
         events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
-        turned = _mind_line(world, unit, partner, all_tried) if all_tried or claims[0].probe else []
+        told = [t for t in all_tried if t.claim.message.mid in held]  # what came too late is another's to tell
+        turned = _mind_line(world, unit, partner, told) if told or (claims[0].probe and not all_tried) else []
         for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
             world.reached(point)
         if turned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ import pytest
 from gateway.delivery.breaker import Patience
 from gateway.delivery.schedule import RetrySchedule
 from gateway.journey.deliver import deliver
-from tests.journey.world import Killed, Partner, Scene, a_case, says, takes_it_and_we_die, timeout
+from gateway.ports import Answer, Outgoing
+from tests.journey.world import Killed, Partner, Scene, a_case, good, says, takes_it_and_we_die, timeout
 
 KEIS_ONLY = {"services": {"KEIS": ["01"]}}
 
@@ -121,6 +123,32 @@ def test_a_prober_that_dies_is_followed_by_another_after_its_lease(scene: Scene)
     assert scene.deliver("KEIS", worker="w2") == 0
     time.sleep(0.6)
     assert scene.deliver("KEIS", worker="w2") == 1
+    assert line(scene)["breaker"] == "closed"
+
+
+def test_a_prober_that_comes_back_after_its_lease_says_nothing_about_the_probe_of_another(scene: Scene) -> None:
+    keis = down(scene, first_probe_s=0.05)
+    scene.world = replace(scene.world, limits=replace(scene.world.limits, lease_s=0.5, attempt_timeout_s=0.1))
+    go_on, seen = threading.Event(), list[str]()
+
+    def too_late(partner: Partner, message: Outgoing) -> Answer:
+        go_on.wait(10)
+        return timeout(partner, message)
+
+    def meanwhile(partner: Partner, message: Outgoing) -> Answer:
+        """While the other probes, the first comes back."""
+        go_on.set()
+        first.result(10)
+        seen.append(line(scene)["breaker"])
+        return good(partner, message)
+
+    keis.will(too_late, meanwhile)
+    time.sleep(0.06)
+    with ThreadPoolExecutor(1) as workers:
+        first = workers.submit(deliver, scene.world, "KEIS", "w1")
+        time.sleep(0.6)
+        assert deliver(scene.world, "KEIS", "w2") == 1
+    assert seen == ["half-open"]
     assert line(scene)["breaker"] == "closed"
 
 
