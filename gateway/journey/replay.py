@@ -2,7 +2,8 @@
 
 Rules: a plan names its messages, and so who is affected, before anything happens; another officer executes it, within a
 day, once. A message keeps its id, its bytes and its manifest; attempts and horizon begin anew. They become due a few a
-second, in the order of each case. What is planned may have moved on meanwhile: then it is left alone.
+second, in the order of each case. What is planned may have moved on meanwhile, or lost its content: then it is left
+alone.
 Refuses messages that a rule of ours blocked: sending them again would not change the rule's mind. Consent and legal
 basis are asked again when they are sent, as always.
 """

@@ -191,7 +191,7 @@ class Outbox(Protocol):
         ...
 
     def execute_replay(self, row: ReplayRow, per_s: float) -> int:
-        """Make the plan's messages ready that are still dead, `per_s` of them a second; returns how many.
+        """Make the plan's messages ready that are still dead and have their bytes, `per_s` a second; returns how many.
 
         Attempts and horizon begin anew. A rejection that was the last word moves from the receipts to the plan.
         """

@@ -31,19 +31,23 @@ from replay r where replay_id = :replay_id for update;
 update replay set executed_by = :executed_by, executed_at = :executed_at where replay_id = :replay_id;
 
 -- name: keep_rejections!
--- The partner's signed no stays with the plan; its place is free for the next receipt.
+-- The partner's signed no stays with the plan; its place is free for the next receipt. Of what has no bytes any more it
+-- is the last word.
 with gone as (
-    delete from receipt r using replay_message p
+    delete from receipt r using replay_message p, message m
     where p.replay_id = :replay_id and r.partner = p.partner and r.direction = 'out' and r.mid = p.mid
       and r.decision = 'rejected'
+      and m.partner = p.partner and m.direction = 'out' and m.mid = p.mid and m.body <> ''
     returning r.partner, r.mid, r.jws
 )
 update replay_message p set rejection = gone.jws from gone where p.replay_id = :replay_id and p.mid = gone.mid;
 
 -- name: make_ready!
+-- What the plan names may have moved on meanwhile, and its content may have ended.
 with again as (
     select d.partner, d.mid, row_number() over (order by d.case_no, d.seq) - 1 as place
     from delivery d join replay_message p on p.partner = d.partner and p.mid = d.mid
+    join message m on m.partner = d.partner and m.direction = 'out' and m.mid = d.mid and m.body <> ''
     where p.replay_id = :replay_id and (d.state = 'dead' or (d.state = 'blocked' and d.error_class = 'rejected'))
 )
 update delivery d set state = 'ready', attempts = 0, crashes = 0, error_class = null, first_at = now(),

@@ -9,7 +9,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.ports import CaseChange, CheckRow, HoldRow, ParkedRow, QuarantinedRow, Store, Unit, UpdateRow
+from gateway.ports import (
+    CaseChange,
+    CheckRow,
+    Finish,
+    HoldRow,
+    ParkedRow,
+    QuarantinedRow,
+    ReceiptRow,
+    ReplayRow,
+    Store,
+    Unit,
+    UpdateRow,
+)
 from gateway.store.postgres import PostgresStore
 from tests.contract.store.build import (
     DAY,
@@ -36,15 +48,23 @@ CONTENT, EVIDENCE, PUT_ASIDE = "destroy-content", "destroy-evidence", "destroy-p
 HEAD = b'["POST","https://partner.example/in"]'
 
 
-def a_closed_case(store: Store, **change: Any) -> None:
-    """A case with a leg that is closed, a message across and a fact heard; `change` changes the leg."""
+REJECTED = finish(uid("m1"), 1, "blocked")._replace(
+    receipt=ReceiptRow("KEIS", "out", uid("m1"), "n.n.n", "rejected", "2003", NOW)
+)
+
+
+def a_closed_case(store: Store, end: Finish | None = None, **change: Any) -> None:
+    """A case with a leg that is closed, a message across and a fact heard; `change` changes the leg.
+
+    `end`: how the message ended, where it is not across.
+    """
     closed: dict[str, Any] = {"status": "completed", "tracked": 1} | change
     with store.unit() as unit:
         unit.cases.save([CaseChange(case(), "I", None)])
         unit.legs.add([request_row()], [leg(**closed)])
         unit.outbox.enqueue([message()])
         claim = unit.outbox.claim("KEIS", "w", 9, 30.0)[0]
-        sent = finish(claim.message.mid, claim.fence, "delivered", receipt=True)
+        sent = end or finish(claim.message.mid, claim.fence, "delivered", receipt=True)
         attempt = sent.attempt._replace(head=HEAD, case_no=case().case_no)
         unit.outbox.finish([sent._replace(attempt=attempt)])
         unit.inbox.keep(facts=[fact(1)])
@@ -105,6 +125,21 @@ def test_when_the_content_goes_nothing_can_be_read_and_all_digests_stay(store: S
         assert unit.legs.get(leg().ref_no) is not None
         assert unit.retention.due(CONTENT, LATER) == (0, 0)
         assert unit.retention.due(EVIDENCE, LATER) == (1, 0)
+
+
+def test_a_plan_sends_nothing_whose_content_has_been_destroyed_since(store: Store) -> None:
+    a_closed_case(store, REJECTED._replace(attempt=REJECTED.attempt._replace(error_class="rejected")))
+    plan = ReplayRow(uid("plan"), "KEIS", "kim", NOW, (uid("m1"),))
+    with store.unit() as unit:
+        assert [row.mid for row in unit.outbox.dead()] == [uid("m1")]
+        unit.outbox.plan_replay(plan)
+        assert unit.retention.destroy(CONTENT, LATER, 9) == 1
+        assert unit.outbox.dead() == []
+        assert unit.outbox.execute_replay(plan._replace(executed_by="lee", executed_at=NOW), 5.0) == 0
+        assert unit.outbox.claim("KEIS", "w", 9, 30.0) == []
+        receipt = unit.outbox.receipt("KEIS", uid("m1"))
+        assert receipt is not None
+        assert receipt.decision == "rejected"  # the last word still
 
 
 def test_when_the_evidence_goes_the_case_is_gone(store: Store) -> None:

@@ -122,9 +122,14 @@ class Outbox(Part):
         return [d for d in mine if (d.message.case_no, d.message.partner, d.message.ref_no) == about]
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
-        mine = [d for d in self.s.deliveries.values() if partner in (None, d.message.partner) and _given_up(d)]
+        mine = [d for d in self._given_up() if partner in (None, d.message.partner)]
         mine.sort(key=lambda d: (d.message.partner, d.message.case_no or "", d.message.seq))
         return [self._dead(d, d.message) for d in mine]
+
+    def _given_up(self) -> list[Delivery]:
+        """What only an officer can send again, and still has its bytes."""
+        found = (d for d in self.s.deliveries.values() if _given_up(d))
+        return [d for d in found if self.s.messages[d.message.partner, "out", d.message.mid].body]
 
     def _dead(self, d: Delivery, m: MessageRow) -> DeadRow:
         line = [e for e in self.s.deliveries.values() if e.state == "delivered" and e.message.seq > m.seq]
@@ -146,7 +151,7 @@ class Outbox(Part):
 
     def execute_replay(self, row: ReplayRow, per_s: float) -> int:
         self.s.replays[row.replay_id], now = row, right_now()
-        mine = [d for d in self.s.deliveries.values() if d.message.mid in row.mids and _given_up(d)]
+        mine = [d for d in self._given_up() if d.message.mid in row.mids]
         for place, d in enumerate(sorted(mine, key=lambda d: (d.message.case_no or "", d.message.seq))):
             d.state, d.attempts, d.crashes, d.error_class, d.first_at = "ready", 0, 0, None, now
             d.next_at = now + timedelta(seconds=place / per_s)
