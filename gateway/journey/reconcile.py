@@ -1,9 +1,10 @@
 """Reconcile: every night we and each partner give each other a signed list of the day before, and compare the two.
 
 Rules: a day is that of Korea on which messages were sealed. Our list is kept before it leaves, so the same bytes go
-again until they are answered. Compared are our books as they were when we stated what we had sent, and as they are
-after the answer came for what we took in. Each difference is work for a person, once, until both sides agree again. A
-day with a difference, or with messages on their way, is stated anew the next night, for a month.
+again until they are answered, for a day; the partner's lists are a chain, in whatever order they reach us. Compared
+are our books as they were when we stated what we had sent, and as they are after the answer came for what we took in.
+Each difference is work for a person, once, until both sides agree again. A day with a difference, or with messages on
+their way, is stated anew the next night, for a month.
 Refuses half: a list that is not the partner's, not an answer to ours or about another day changes nothing.
 """
 
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from gateway.errors import GatewayError, ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
@@ -196,7 +198,7 @@ def _ask(world: World, row: ReconciliationRow) -> tuple[str, ReconciliationList]
 def _outgoing(world: World, row: ReconciliationRow) -> Outgoing:
     """The list as the body of one attempt, sealed and signed as every message is."""
     now, body = world.clock.now(), row.ours.encode()
-    url = world.limits.partner_urls[row.partner].rstrip("/") + PATH
+    url = _below(world.limits.partner_urls[row.partner])
     stated = Manifest(
         mid=row.list_id,
         iss=US,
@@ -212,6 +214,12 @@ def _outgoing(world: World, row: ReconciliationRow) -> Outgoing:
         key=world.signing_key, created=now, nonce=world.nonce(),
     )  # fmt: skip
     return Outgoing(row.list_id, url, lists.CONTENT_TYPE, body, jws, signed)
+
+
+def _below(address: str) -> str:
+    """Where a partner takes lists: a path below its address, with whatever else that says."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + PATH))
 
 
 def _put_off(world: World, row: ReconciliationRow, why: str) -> Reconciled:
@@ -241,7 +249,7 @@ def _settle(world: World, row: ReconciliationRow, jws: str, theirs: Reconciliati
         found = tuple(compare(mine, his, young=now < until + ON_ITS_WAY))
         under_way = waiting(mine, his)
         _tell(unit, row, found, now)
-        if not _continues(unit, row.partner, theirs):
+        if not _continues(unit, row, jws, theirs):
             unit.add_work([WorkItem(BROKEN_CHAIN, None, None, None, row.partner, None, now)])
         unit.end_work(UNANSWERED, row.partner, now)
         whole = until - since == DAY
@@ -269,10 +277,19 @@ def _tell(unit: Unit, row: ReconciliationRow, found: Sequence[Difference], now: 
             unit.add_work([WorkItem(DIFFER, code, *about, row.partner, one.mid, now)])
 
 
-def _continues(unit: Unit, partner: str, theirs: ReconciliationList) -> bool:
-    """Whether the partner's list names the one of its that we compared last; its first may name none."""
-    before = unit.reconciliation.last_answer(partner)
-    return before is None or theirs.previous == digest_list(before)
+def _continues(unit: Unit, row: ReconciliationRow, jws: str, theirs: ReconciliationList) -> bool:
+    """Whether the partner's list names the one of its that we compared last; its first may name none.
+
+    One that was lost on its way comes behind those that name it; until then it may be what a later one names.
+    """
+    kept = unit.reconciliation
+    before = kept.last_answer(row.partner)
+    if before is None or theirs.previous == digest_list(before):
+        return True
+    lately = kept.answers_lately(row.partner)
+    named = {lists.read(one).previous for one in lately}
+    ends = {digest_list(one) for one in lately} - named
+    return theirs.previous in ends or digest_list(jws) in named or kept.may_be_lost(row)
 
 
 def _next_night(now: datetime) -> datetime:

@@ -75,6 +75,17 @@ class Reconciliation(Protocol):
         """The list of the partner's that was compared last."""
         ...
 
+    def answers_lately(self, partner: str) -> Sequence[str]:
+        """The lists of the partner's that were compared in the day before the last one, and that."""
+        ...
+
+    def may_be_lost(self, row: ReconciliationRow) -> bool:
+        """Whether an answer to another list than this may have been lost since the last that was compared.
+
+        It went unanswered, and was given no earlier than a day before: so long a list of ours goes again.
+        """
+        ...
+
     def of_days(self, partner: str, first: date, last: date) -> Sequence[ReconciliationRow]:
         """The newest list of each of these days, by day: one that was answered, if there is any."""
         ...

@@ -131,6 +131,23 @@ def test_both_sides_agree_and_their_lists_are_kept_as_evidence(scene: Scene, boo
     assert work(scene) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("https://keis.example/in/", "https://keis.example/in/reconciliation"),
+        ("https://keis.example/in?to=comwel", "https://keis.example/in/reconciliation?to=comwel"),
+        ("https://keis.example", "https://keis.example/reconciliation"),
+    ],
+)
+def test_a_list_goes_to_a_path_below_the_partners_address(scene: Scene, books: Books, given: str, asked: str) -> None:
+    day = sealed_on(scene)
+    limits = replace(scene.world.limits, partner_urls={**scene.world.limits.partner_urls, "KEIS": given})
+    scene.world = replace(scene.world, limits=limits)
+    the_night_after(scene, day)
+    assert compared(scene, day).agreed
+    assert [message.url for message in scene.partners["KEIS"].asked] == [asked]
+
+
 FORGET: dict[str, tuple[str, Callable[[Entry], Entry | None], What, str]] = {
     "forgot a message of ours": ("in", lambda e: None, What.NOT_THERE, "out"),
     "says it sent nothing": ("out", lambda e: None, What.NOT_SENT, "in"),
@@ -295,6 +312,56 @@ def test_a_day_that_is_answered_late_is_a_link_of_the_chain_where_it_was_answere
     for later in (day + DAY, day, day + 2 * DAY):
         assert compared(scene, later).agreed
     assert work(scene) == []
+
+
+def lost(books: Books) -> Callable[[Partner, Outgoing], Said]:
+    """The partner writes its list, and we do not get it."""
+
+    def answer(partner: Partner, message: Outgoing) -> Said:
+        books.answer(partner, message)
+        return Said("attempt", None, None, "no answer in time")
+
+    return answer
+
+
+ORDERS = {"one lost": (1, [1, 0, 2]), "two lost, the older first": (2, [2, 0, 1]), "the newer first": (2, [2, 1, 0])}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_list_that_was_lost_on_its_way_is_a_link_of_the_chain_when_it_comes(
+    scene: Scene, books: Books, order: str
+) -> None:
+    day, partner = sealed_on(scene), scene.partners["KEIS"]
+    many, then = ORDERS[order]
+    the_night_after(scene, day, nights=5)
+    assert compared(scene, day + 3 * DAY).agreed
+    partner.list_of = lost(books)
+    for n in range(many):
+        assert compared(scene, day + n * DAY).why == "unreachable"
+    partner.list_of = books.answer
+    for n in then:
+        assert compared(scene, day + n * DAY).agreed
+    assert len(books.given) == 4
+    assert work(scene) == []
+
+
+def test_a_list_that_is_lost_for_good_is_missing_once_and_hides_nothing_that_is_missing_later(
+    scene: Scene, books: Books
+) -> None:
+    day, partner = sealed_on(scene), scene.partners["KEIS"]
+    the_night_after(scene, day, nights=3)
+    assert compared(scene, day).agreed
+    partner.list_of = lost(books)
+    assert compared(scene, day + DAY).why == "unreachable"
+    partner.list_of = books.answer
+    scene.clock.pass_(days=1, hours=1)  # by now it would be asked with another list
+    assert compared(scene, day + 2 * DAY).agreed
+    assert compared(scene, day + DAY).agreed
+    assert work(scene) == []
+    scene.clock.pass_(days=1, hours=1)
+    books.given[-1] = books.given[0]
+    compared(scene, day + 3 * DAY)
+    assert [kind for kind, *_ in work(scene)] == ["books-chain"]
 
 
 def test_dying_after_the_partner_answered_leaves_the_list_and_the_answer_comes_again(

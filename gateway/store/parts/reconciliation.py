@@ -31,6 +31,12 @@ class Reconciliation(Part):
         found: str | None = _SQL.last_answer(self._c, partner=partner)
         return found
 
+    def answers_lately(self, partner: str) -> Sequence[str]:
+        return [theirs for (theirs,) in _SQL.answers_lately(self._c, partner=partner)]
+
+    def may_be_lost(self, row: ReconciliationRow) -> bool:
+        return bool(_SQL.may_be_lost(self._c, partner=row.partner, list_id=row.list_id))
+
     def keep(self, row: ReconciliationRow) -> None:
         _SQL.keep_list(self._c, **row._asdict())
 

@@ -36,6 +36,19 @@ from reconciliation where partner = :partner and (:day::date is null or day = :d
 select theirs from reconciliation where partner = :partner and theirs is not null
 order by compared_at desc, no desc limit 1;
 
+-- name: answers_lately
+select theirs from reconciliation
+where partner = :partner
+  and compared_at >= (select max(compared_at) from reconciliation where partner = :partner) - interval '1 day'
+order by compared_at, no;
+
+-- name: may_be_lost$
+select exists (
+    select from reconciliation
+    where partner = :partner and list_id <> :list_id and theirs is null
+      and stated_at > (select coalesce(max(compared_at), '-infinity') from reconciliation where partner = :partner)
+                      - interval '1 day');
+
 -- name: keep_list!
 insert into reconciliation (list_id, partner, day, ours, stated_at, next_at, theirs, compared_at, tries, why, waiting,
                             differing, settled)

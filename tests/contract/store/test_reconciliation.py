@@ -61,6 +61,26 @@ def a_list(n: int = 1, day: date = DAY, **more: object) -> ReconciliationRow:
     return ReconciliationRow(uid(f"list{n}"), "KEIS", day, f"ours{n}", at, at)._replace(**more)  # type: ignore[arg-type]
 
 
+def test_which_answers_came_lately_and_whether_one_may_have_been_lost(store: Store) -> None:
+    def asked(n: int, at: datetime, compared_at: datetime | None = None) -> ReconciliationRow:
+        theirs = f"theirs{n}" if compared_at else None
+        return a_list(n, DAY + timedelta(days=n), stated_at=at, theirs=theirs, compared_at=compared_at)
+
+    day = timedelta(days=1)
+    with store.unit("KEIS") as unit:
+        kept = unit.reconciliation
+        assert (list(kept.answers_lately("KEIS")), kept.may_be_lost(a_list(1))) == ([], False)
+        kept.keep(asked(1, NOW))
+        assert (kept.may_be_lost(a_list(1)), kept.may_be_lost(a_list(2))) == (False, True)
+        kept.keep(asked(2, NOW, NOW + day - timedelta(seconds=1)))
+        assert kept.may_be_lost(a_list(3))
+        kept.keep(asked(3, NOW, NOW + day))
+        assert not kept.may_be_lost(a_list(4))
+        assert list(kept.answers_lately("KEIS")) == ["theirs2", "theirs3"]
+        kept.keep(asked(4, NOW, NOW + 2 * day))
+        assert list(kept.answers_lately("KEIS")) == ["theirs3", "theirs4"]
+
+
 def test_a_list_never_changes_and_what_became_of_it_does(store: Store) -> None:
     first, second = a_list(1), a_list(2, DAY + timedelta(days=1))
     with store.unit("KEIS") as unit:

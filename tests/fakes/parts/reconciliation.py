@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 
 from gateway.ports import BookedRow, DifferenceRow, MessageRow, ReconciliationRow
 from gateway.sealing import compact, manifest
@@ -57,6 +58,17 @@ class Reconciliation(Part):
     def last_answer(self, partner: str) -> str | None:
         answered = [(row.compared_at, n, row.theirs) for n, row in enumerate(self._lists(partner)) if row.compared_at]
         return max(answered)[2] if answered else None
+
+    def answers_lately(self, partner: str) -> Sequence[str]:
+        answered = [(row.compared_at, row.theirs) for row in self._lists(partner) if row.compared_at]
+        answered.sort(key=itemgetter(0))
+        return [theirs for at, theirs in answered if theirs and at >= answered[-1][0] - timedelta(days=1)]
+
+    def may_be_lost(self, row: ReconciliationRow) -> bool:
+        lists = self._lists(row.partner)
+        last = max((one.compared_at for one in lists if one.compared_at), default=None)
+        unanswered = (one for one in lists if not one.theirs and one.list_id != row.list_id)
+        return any(last is None or one.stated_at > last - timedelta(days=1) for one in unanswered)
 
     def keep(self, row: ReconciliationRow) -> None:
         before = self.s.lists.get(row.list_id, row)
