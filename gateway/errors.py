@@ -494,7 +494,7 @@ class DataFileInvalid(GatewayFault):
 class ClocksApart(GatewayFault):
     code, status, issue = "GW-CLOCK", 503, "transient"
     sentence = "this machine's clock and the database's are more than 5 s apart"
-    remedy = "set them right (NTP); until then nothing is signed and sent from here"
+    remedy = "set them right (NTP); until then nothing is signed, sent or taken in here"
 
 
 class NothingSigns(GatewayFault):

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from gateway.errors import StoreUnavailable, TooBusy
+from gateway.errors import ClocksApart, StoreUnavailable, TooBusy
 from gateway.journey.receive import Inbound, Reply
 
 MOST = 32
@@ -64,7 +64,7 @@ class Gathering:
     def _together(self, inbounds: Sequence[Inbound]) -> Sequence[Reply | Exception]:
         try:
             return self._take_in(inbounds)
-        except StoreUnavailable as error:  # for one it would be no better
+        except (ClocksApart, StoreUnavailable) as error:  # for one it would be no better
             return [error] * len(inbounds)
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one message that brought it
             if len(inbounds) == 1:

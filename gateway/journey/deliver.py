@@ -22,7 +22,6 @@ from gateway.delivery.judge import Answer as Heard
 from gateway.delivery.judge import Phase, Result, judge
 from gateway.documents.strict_json import reread
 from gateway.errors import (
-    ClocksApart,
     ConsentMissing,
     LegalBasisMissing,
     PermissionRefused,
@@ -108,7 +107,7 @@ def _leased(world: World, partner: str, worker: str, asked_at: datetime, while_t
         claims = unit.outbox.claim(partner, worker, world.limits.deliver_batch, world.limits.lease_s)
         if not claims:
             return None
-        _require_same_time(world, asked_at, claims[0])
+        world.require_same_time(claims[0].leased_at or asked_at, asked_at)
         cases = unit.cases.look(sorted({c.message.case_no for c in claims if c.message.case_no}))
         legs = {leg.ref_no: leg for leg in unit.legs.of_cases(sorted(cases))}  # not locked: nobody waits for us
         if claims[0].probe and not unit.lines.probe(partner, world.limits.lease_s):
@@ -130,14 +129,6 @@ def _postpone(world: World, partner: str, until: datetime) -> int:
 
 
 # ── may it be tried? ─────────────────────────────────────────────────────────────────────────────────────────────────
-def _require_same_time(world: World, asked_at: datetime, claim: Claim) -> None:
-    """A signature dated by a clock that is wrong is refused over there, and what it says of the time is not true."""
-    allowed = world.limits.clocks_apart_s
-    leased_at = claim.leased_at or asked_at
-    if (asked_at - leased_at).total_seconds() > allowed or (leased_at - world.clock.now()).total_seconds() > allowed:
-        raise ClocksApart
-
-
 def _last_chance(world: World, claim: Claim) -> bool:
     return claim.crashes == world.limits.poison_after - 1
 

@@ -2,8 +2,8 @@
 
 Rules: nothing is believed before origin, freshness and integrity are proven; a message id is remembered for life; the
 partner's own order is kept; facts are stored, judged elsewhere; our receipt promises the message's leaf in the log, and
-leaves only after commit. Messages that come at the same time share one unit: each is judged for itself, and one commit
-keeps them all.
+leaves only after commit, and is dated by no clock that is wrong. Messages that come at the same time share one unit:
+each is judged for itself, and one commit keeps them all.
 Refuses to guess: an outcome for somebody else's case, or one the table does not allow, changes nothing and is shown to
 a person.
 """
@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gateway.errors import (
+    ClocksApart,
     GatewayError,
     Interfered,
     ManifestContradicted,
@@ -78,7 +79,8 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | 
     """Take in messages that came at the same time; one word for each, in their order.
 
     An error is the word on whom it concerns alone: others of the same round are taken in, and those of a round before
-    have their receipts. Raises what is nobody's own: StoreUnavailable, and what breaks before anything is taken in.
+    have their receipts. Raises what is nobody's own: StoreUnavailable, ClocksApart, and what breaks before anything is
+    taken in.
     """
     # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
@@ -173,7 +175,7 @@ def _round(world: World, letters: Sequence[_Letter]) -> Mapping[int, Reply | Exc
     """Take in one round; when it breaks one by one, for what broke it belongs to the one message that brought it."""
     try:
         return _take_in(world, letters)
-    except StoreUnavailable:  # for one it would be no better
+    except (ClocksApart, StoreUnavailable):  # for one it would be no better
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the door answers for it
         if len(letters) == 1:
@@ -249,7 +251,9 @@ class _Judged(NamedTuple):
 
 def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
+        asked_at = world.clock.now()
         met = unit.inbox.meet([_arrival(letter, said[letter.place]) for letter in letters])  # 5–6
+        world.require_same_time(met.at, asked_at)  # our receipt says when, for good
         world.reached("inbound.fresh")
         fresh = [letter for letter in letters if (letter.partner, letter.nonce) in met.fresh]
         new = [letter for letter in fresh if letter.id not in met.seen]

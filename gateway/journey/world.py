@@ -153,9 +153,14 @@ class World:
         """The key of ours that signs now. Raises NothingSigns."""
         return self.signing()
 
-    def require_same_time(self, there: datetime) -> None:
-        """What is sealed says when, for good: nothing is by a clock that is wrong. Raises ClocksApart."""
-        if abs((self.clock.now() - there).total_seconds()) > self.limits.clocks_apart_s:
+    def require_same_time(self, there: datetime, asked_at: datetime | None = None) -> None:
+        """What is sealed says when, for good: nothing is by a clock that is wrong. Raises ClocksApart.
+
+        `there`: what the store said it was. `asked_at`: what we said before we asked it, where the answer took a while.
+        """
+        now, allowed = self.clock.now(), self.limits.clocks_apart_s
+        too_early, too_late = (asked_at or now) - there, there - now
+        if too_early.total_seconds() > allowed or too_late.total_seconds() > allowed:
             raise ClocksApart
 
     def event(self, act: str, purpose: str, *, by: str | None = None, **ids: Any) -> AuditEvent:

@@ -46,10 +46,12 @@ class HeldRow(NamedTuple):
 class Met(NamedTuple):
     """What arriving messages meet: which nonces are new, which ids are known, their legs and what hangs on those.
 
+    `at`: what time it was for the store when they came.
     `seen` by (partner, mid), with our receipt; `held` in the partner's order; `checks` by day; `records` by case, JSON
     bytes.
     """
 
+    at: datetime
     fresh: Set[tuple[str, str]]
     seen: Mapping[tuple[str, str], tuple[InboxRow, ReceiptRow | None]]
     legs: Mapping[str, LegRow]

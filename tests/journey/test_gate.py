@@ -11,11 +11,12 @@ import pytest
 from adapters.partners.pretend.scripts import Kind
 from gateway.errors import ClocksApart, GateRefused, GatewayError, NoOfficer
 from gateway.journey.gate import Gate, Reason, turn
+from gateway.journey.receive import receive, receive_together
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
-from tests.journey.world import PARTNERS, Scene, a_case, again, timeout
+from tests.journey.world import PARTNERS, Scene, a_case, again, inbound, letter, timeout
 
 
 def line(scene: Scene) -> dict[str, Any]:
@@ -137,6 +138,20 @@ def test_with_clocks_apart_no_message_is_sealed_that_says_when_it_was(
         verb(wrong)
     assert (scene.rows("leg"), scene.rows("message"), scene.events()) == before
     assert verb(scene.world) > 0
+
+
+@pytest.mark.parametrize("off_s", [-60, 200])
+def test_with_clocks_apart_nothing_is_taken_in_for_our_receipt_would_say_a_wrong_time(scene: Scene, off_s: int) -> None:
+    leg = scene.referred(a_case())["KEIS"]
+    scene.clock.pass_(seconds=60 + off_s)
+    sent, right = inbound(scene, letter(leg, Kind.ACCEPT, 1)), scene.world
+    wrong = replace(right, limits=replace(right.limits, clocks_apart_s=5.0))
+    before, nonces, since = scene.dump(), scene.rows("nonce"), len(scene.events())
+    for many in (1, 2):
+        with pytest.raises(ClocksApart):
+            receive_together(wrong, [sent] * many)
+    assert (scene.dump(), scene.rows("nonce"), scene.events()[since:]) == (before, nonces, [])
+    assert receive(right, sent).status == 200
 
 
 def test_clocks_that_are_nearly_the_same_are_good_enough(scene: Scene) -> None:

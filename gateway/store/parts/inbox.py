@@ -31,8 +31,9 @@ class Inbox(Messages):
         nonces = [{"partner": one.partner, "nonce": one.nonce, "at": one.at} for one in arrivals]
         about = {"ref_nos": sorted({one.ref_no for one in arrivals if one.ref_no})}
         on_legs = (_SQL.legs_by_number, _SQL.held, _SQL.checks_of, _SQL.records_of_legs, _SQL.keys_of_legs)
-        fresh, seen, *hanging = in_one_trip(
+        [[at]], fresh, seen, *hanging = in_one_trip(
             self._c,
+            (_SQL.now, {}),
             (_SQL.use_nonces, {"rows": as_json(nonces)}),
             (_SQL.find_inbox, as_arrays(("partners", "mids"), [(one.partner, one.mid) for one in arrivals])),
             *((statement, about) for statement in on_legs if about["ref_nos"]),
@@ -40,6 +41,7 @@ class Inbox(Messages):
         legs, held, checks, records, keys = hanging or [[]] * len(on_legs)
         self._seal.keys.learn(keys)
         return Met(
+            at,
             {(partner, nonce) for partner, nonce in fresh},
             {(row[0], row[1]): _seen(row) for row in seen},
             remembered(self._seal, legs),

@@ -10,7 +10,7 @@ from gateway.ports import Arrival, CheckRow, FactRow, HeldRow, InboxRow, LegRow,
 from tests.fakes.parts.cases import Caseload
 from tests.fakes.parts.facts import Facts
 from tests.fakes.parts.legs import Legs
-from tests.fakes.shelf import Part
+from tests.fakes.shelf import Part, right_now
 
 
 class Inbox(Part):
@@ -25,6 +25,7 @@ class Inbox(Part):
         )
         checks = [check for check in self.s.checks.values() if check.ref_no in told]
         return Met(
+            right_now(),
             set(fresh),
             {(p, mid): (self.s.inbox[p, mid], self.s.receipts.get((p, "in", mid))) for p, mid in ids},
             legs,
