@@ -35,7 +35,7 @@ from gateway.journey.hearing import Hearing
 from gateway.journey.understand import understand
 from gateway.journey.unproven import ACT
 from gateway.journey.world import US, World
-from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, WorkItem
+from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.sealing import heads, http, manifest, receipts
 from gateway.sealing.heads import Head
@@ -46,6 +46,9 @@ from gateway.sealing.receipts import Decision, Promise
 PURPOSE = "outcome-return"
 REPORT = "outcome.reported"
 """The type of every message that is taken in, as its manifest states it."""
+REUSED = "message-id-reused"
+"""The work item about an id that came with other bytes."""
+MOST_REUSED = 1000
 _STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
 
 
@@ -260,7 +263,7 @@ def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], k
         results = _new(world, Hearing(world, unit, met), new, said) if new else {}  # 7–9
         results |= {letter.place: _again(world, letter, *met.seen[letter.id]) for letter in fresh if letter not in new}
         results |= {letter.place: _replayed(world, letter) for letter in letters if letter not in fresh}
-        unit.add_work([r.work for r in results.values() if r.work])
+        unit.add_work(_untold(unit, [r.work for r in results.values() if r.work]))
         world.reached("inbound.written")
         promises = unit.promise(*(results[letter.place].event for letter in letters))  # 10
         made = _receipts(letters, results, promises, key)
@@ -287,8 +290,16 @@ def _again(world: World, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | 
     if seen.jws_sha256 == _digest(letter.jws):
         return _Result(Reply(200, receipt.jws if receipt else None, None), event)
     refusal = SameIdOtherBytes()
-    work = _work("message-id-reused", refusal.code, letter, None)
+    work = _work(REUSED, refusal.code, letter, None)
     return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work)
+
+
+def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
+    """Without what somebody has been told of and is not done with: an id that is used again may be so for days."""
+    if all(item.kind != REUSED for item in items):
+        return items
+    told = {(one.item.partner, one.item.mid) for one in unit.open_work(REUSED, MOST_REUSED)}
+    return [item for item in items if item.kind != REUSED or (item.partner, item.mid) not in told]
 
 
 # ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -314,6 +314,22 @@ def test_the_same_id_with_other_bytes_is_refused_and_shown_to_a_person(scene: Sc
     assert scene.acts(since) == [("message.repeated", "refused", "LOOP-REUSED")]
 
 
+def test_a_person_is_told_of_a_reused_id_once_until_that_is_done(scene: Scene) -> None:
+    leg = a_leg(scene)
+    one, since = letter(leg, Kind.ACCEPT, 1), len(scene.events())
+    scene.hear(one)
+    other, another = (letter(leg, kind, 2, mid=one.mid) for kind in (Kind.START, Kind.DECLINE))
+    for said in (other, another, other):
+        assert scene.hear(said).status == 422
+    [item] = scene.rows("work_item")
+    assert [code for _, _, code in scene.acts(since)] == [None, *["LOOP-REUSED"] * 3]  # each is on record
+    with scene.store.unit() as unit:
+        unit.end_work(item["kind"], "KEIS", scene.clock.now())
+        unit.commit(scene.world.event("work.done", "operations", by="kim.0417"))
+    scene.hear(other)
+    assert [w["done_at"] is not None for w in scene.rows("work_item")] == [True, False]
+
+
 # ── 6–9: proven but refused: kept, receipted, shown to a person, and the leg untouched ───────────────────────────────
 Write = Callable[[Scene, LegRow], Letter]
 
