@@ -35,8 +35,14 @@ def list_open(
 
 
 @app.command()
-def done(number: Annotated[int, typer.Argument(help="its number in the list")], by: By) -> None:
-    """Say that an item is done; who said so is kept."""
+def done(
+    number: Annotated[int, typer.Argument(help="its number in the list")],
+    by: By,
+    reason: Annotated[
+        work.Settled | None, typer.Option(help="why books will differ for good; for books-differ only")
+    ] = None,
+) -> None:
+    """Say that an item is done; who said so is kept, and why books that differ will not agree."""
     with gateway_here() as gateway:
-        item = work.done(gateway.world, number, by=by)
+        item = work.done(gateway.world, number, by=by, reason=reason)
     typer.echo(f"{number}: {item.kind} is done")

@@ -56,7 +56,9 @@ FIGURES = (
     Figure("updates_waiting", "gateway_writeback_waiting", (), "updates that are in no file to COMWEL yet"),
     Figure("oldest_update", "gateway_writeback_oldest_waiting_seconds", (), "since the oldest of them was made"),
     Figure("files_unwritten", "gateway_writeback_files_unwritten", (), "files to COMWEL that are not on disk yet"),
-    Figure("book_differences", "gateway_book_differences", ("partner",), "messages on which both sides differ"),
+    Figure(
+        "book_differences", "gateway_book_differences", ("partner",), "messages on which both sides differ, unsettled"
+    ),
     Figure("books_in_vain", "gateway_books_asked_in_vain", ("partner",), "how often its list was asked for since"),
     Figure("reviews_overdue", "gateway_access_reviews_overdue", (), "months whose reads nobody has signed off"),
     Figure("log_pending", "gateway_log_pending_leaves", (), "acts that are not in the exchange log's tree yet"),

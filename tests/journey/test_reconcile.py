@@ -11,9 +11,10 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.hours import Calendar, OpeningHours
-from gateway.errors import ClocksApart, ReconcileRefused
+from gateway.errors import ClocksApart, ReconcileRefused, WorkRefused
 from gateway.journey.receive import receive
-from gateway.journey.reconcile import MONTH, TOLD_AFTER, Reconciled, reconcile, reconcile_due
+from gateway.journey.reconcile import DIFFER, MONTH, TOLD_AFTER, Reconciled, reconcile, reconcile_due
+from gateway.journey.work import Settled, done, look
 from gateway.journey.world import KST
 from gateway.ports import Outgoing, Said
 from gateway.sealing import compact, http, lists, manifest
@@ -177,6 +178,34 @@ def test_a_difference_is_work_once_however_often_the_night_is_repeated_and_over_
     books.entries[key] = truth
     assert compared(scene, day).agreed
     assert work(scene) == [("books-differ", f"{seen}-{what}", True)]
+
+
+def test_a_difference_that_nobody_can_repair_is_settled_by_an_officer_with_a_reason_that_is_kept(
+    scene: Scene, books: Books
+) -> None:
+    key, day = the(books, "in"), sealed_on(scene)
+    truth = books.entries.pop(key)
+    the_night_after(scene, day)
+    compared(scene, day)
+    [number] = [one.number for one in look(scene.world, by="kim.0417", kind=DIFFER)]
+    with pytest.raises(WorkRefused, match="reason"):
+        done(scene.world, number, by="kim.0417")
+    assert done(scene.world, number, by="kim.0417", reason=Settled.LOST_THERE).mid == key[0]
+    act = scene.events()[-1]
+    told = (act["act"], act["actor"], act["partner"], act["mid"], act["subject"])
+    assert told == ("work.done", "kim.0417", "KEIS", key[0], f"books-differ:{number}:lost-there")
+    for _ in range(2):  # it is still there, and nobody is called for it again
+        scene.clock.pass_(days=1)
+        assert len(compared(scene, day).differences) == 1
+    assert work(scene) == [("books-differ", "out-not-there", True)]
+    with scene.store.unit("KEIS") as unit:
+        assert [one.mid for one in unit.reconciliation.open_differences("KEIS")] == [key[0]]
+    books.entries[key] = truth
+    assert compared(scene, day).agreed
+    del books.entries[key]
+    scene.clock.pass_(days=1)
+    compared(scene, day)
+    assert [over for *_, over in work(scene)] == [True, False]
 
 
 def test_what_differs_in_another_way_than_last_night_is_work_as_well(scene: Scene, books: Books) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import NoOfficer, WorkRefused
 from gateway.journey.gate import Gate, Reason, turn
-from gateway.journey.work import done, look
+from gateway.journey.work import Settled, done, look
 from tests.journey.world import Scene, a_case, assert_nothing_personal, rejects
 
 KIM = "kim.0417"
@@ -53,6 +53,14 @@ def test_what_ends_by_itself_is_not_ended_by_a_word(scene: Scene) -> None:
     [waiting] = look(scene.world, by=KIM)
     with pytest.raises(WorkRefused, match="by itself"):
         done(scene.world, waiting.number, by=KIM)
+    assert look(scene.world, by=KIM) == [waiting]
+
+
+def test_a_reason_is_for_a_difference_of_books_alone(scene: Scene) -> None:
+    blocked(scene)
+    [waiting] = look(scene.world, by=KIM)
+    with pytest.raises(WorkRefused, match="reason"):
+        done(scene.world, waiting.number, by=KIM, reason=Settled.LOST_THERE)
     assert look(scene.world, by=KIM) == [waiting]
 
 

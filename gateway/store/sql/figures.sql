@@ -112,10 +112,14 @@ select coalesce(extract(epoch from now() - min(at)), 0)::float8 from rtw_update 
 select count(*) from rtw_file where written_at is null;
 
 -- name: figure_book_differences
--- Messages on which our books and a partner's differ.
+-- Messages on which our books and a partner's differ, and no officer has settled it.
 select p.partner, count(d.mid)
 from unnest(:partners::text[]) p (partner)
-left join reconciliation_difference d on d.partner = p.partner and d.gone_at is null group by p.partner;
+left join reconciliation_difference d on d.partner = p.partner and d.gone_at is null and exists (
+    select from work_item w
+    where w.kind = 'books-differ' and w.done_at is null and w.partner = d.partner and w.mid = d.mid
+      and w.code = d.direction || '-' || d.what)
+group by p.partner;
 
 -- name: figure_books_in_vain
 -- How often in a row a partner was asked for its list and gave none.

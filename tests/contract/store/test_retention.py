@@ -96,7 +96,7 @@ UPDATE = UpdateRow(leg().ref_no, 1, leg().case_no, b"{}", None, None, NOW)
     ],
 )
 def test_a_case_with_which_somebody_is_still_concerned_stays(
-    store: Store, change: dict[str, object], open_still: Callable[[Unit], object]
+    store: Store, change: dict[str, Any], open_still: Callable[[Unit], object]
 ) -> None:
     a_closed_case(store, **change)
     with store.unit() as unit:

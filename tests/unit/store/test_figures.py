@@ -270,11 +270,17 @@ def test_books_that_differ_and_lists_that_were_asked_for_in_vain_are_shown_per_p
     )
     for partner, theirs, tries in (("KEIS", None, 4), ("KEIS", "t", 5), ("KEAD", "t", 1), ("KEAD", None, 2)):
         books.execute(list_of, (uuid7(), partner, theirs, theirs is not None, tries))
-    for gone in ("null", "now()"):
+    for gone, done in (("null", "null"), ("now()", "now()"), ("null", "now()")):  # the last was settled by an officer
+        mid = uuid7()
         books.execute(
             "insert into reconciliation_difference values (%s, %s, 'out', 'not-there', '2026-11-23', now(), "  # noqa: S608
             f"{gone})",
-            ("KEIS", uuid7()),
+            ("KEIS", mid),
+        )
+        books.execute(
+            "insert into work_item (kind, code, partner, mid, at, done_at) "  # noqa: S608
+            f"values ('books-differ', 'out-not-there', %s, %s, now(), {done})",
+            ("KEIS", mid),
         )
     seen = read(postgres_store)
     assert seen["gateway_book_differences"] == {("KEIS",): 1, ("KEAD",): 0}
