@@ -9,6 +9,7 @@ Refuses to decide by anything that is not in the rule set.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -42,9 +43,10 @@ def screen_cases(world: World, most: int = MOST) -> int:
             return 0
         waiting = _judge(world, unit.cases.waiting(), today) | fresh
         held = [Holding(*seat) for seat in unit.cases.seats_held()]
-        judged = _contested(world, unit, held, waiting, today) | waiting
-        rules, screenings = world.know.rules, [j.screening for j in judged.values()]
-        seats = {branch: load.seats(branch, rules) for branch in {s.branch for s in screenings}}
+        rules = world.know.rules
+        seats = {branch: load.seats(branch, rules) for branch in {j.screening.branch for j in waiting.values()}}
+        judged = _contested(world, unit, held, waiting, seats, today) | waiting
+        screenings = [j.screening for j in judged.values()]
         allotments = allot(screenings, seats, rules, current=held, today=today)  # 3
         seated = {h.case_no for h in held}
         changed = _decisions(allotments, judged, fresh.keys(), seated, today, now)
@@ -68,15 +70,20 @@ def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _J
 
 
 def _contested(
-    world: World, unit: Unit, held: Sequence[Holding], waiting: Mapping[str, _Judged], today: date
+    world: World,
+    unit: Unit,
+    held: Sequence[Holding],
+    waiting: Mapping[str, _Judged],
+    seats: Mapping[str, int],
+    today: date,
 ) -> dict[str, _Judged]:
-    """Seats that somebody who waits may take: held long enough (hysteresis), in a branch where a candidate waits."""
-    seated = {h.case_no for h in held}
-    wanted = {
-        j.screening.branch for no, j in waiting.items() if no not in seated and j.screening.gate is Gate.CANDIDATE
-    }
+    """Seats that somebody who waits may take: held long enough (hysteresis), where too few are free."""
+    seated, taken = {h.case_no for h in held}, Counter(h.branch for h in held)
+    screenings = [j.screening for no, j in waiting.items() if no not in seated]
+    wanted = Counter(s.branch for s in screenings if s.gate is Gate.CANDIDATE)
+    short = {branch for branch, many in wanted.items() if many > seats[branch] - taken[branch]}
     tenure = timedelta(world.know.rules.selection.min_tenure_days)
-    found = unit.cases.look([h.case_no for h in held if h.branch in wanted and today - h.since >= tenure])
+    found = unit.cases.look([h.case_no for h in held if h.branch in short and today - h.since >= tenure])
     rows = [JudgedRow(row.case_no, row.revision, row.record) for row in found.values() if row.screened == row.revision]
     return _judge(world, rows, today)
 

@@ -78,7 +78,9 @@ def main(arguments: list[str]) -> int:
 def _year(share: float, on: Mapping[str, str], began: float, *, keep: bool) -> int:
     """A year and a million exchanges, or a part of them, by themselves: it takes as long as it takes."""
     log_from(logging.WARNING)
-    figures = [*bench_year.run(share), *bench_million.run(share)]
+    figures = list(bench_year.run(share))
+    print(render(figures, on, time.monotonic() - began), flush=True)
+    figures += bench_million.run(share)
     text = render(figures, on, time.monotonic() - began)
     print(text)
     if keep:
