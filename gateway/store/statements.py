@@ -31,7 +31,13 @@ class _Adapter(PyFormatAdapter):
             return max(0, int(cursor.rowcount))
 
 
-STATEMENTS: Any = aiosql.from_path(Path(__file__).parent / "sql", _Adapter, mandatory_parameters=False)
+def load(sql: str) -> Any:
+    """The statements of all files, by name. Raises SQLLoadException for a name that is used twice."""
+    return aiosql.from_str(sql, _Adapter, mandatory_parameters=False)
+
+
+SQL = "\n\n".join(file.read_text(encoding="utf-8") for file in sorted((Path(__file__).parent / "sql").glob("*.sql")))
+STATEMENTS: Any = load(SQL)
 
 
 def in_one_trip(connection: Connection, *asked: tuple[Any, Mapping[str, Any]]) -> list[list[tuple[Any, ...]]]:

@@ -6,15 +6,11 @@ taken away where that would save the careless.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
-import aiosql
 import psycopg
 
 from gateway.store import statements
-
-SQL = Path(statements.__file__).parent / "sql"
 
 
 class Control(NamedTuple):
@@ -62,10 +58,8 @@ def be(careless: str) -> None:
     if not careless:
         return
     control = CONTROLS[careless]
-    careful = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql")))
-    assert careful.count(control.careful) == 1, careless
-    said = careful.replace(control.careful, control.careless)
-    otherwise = aiosql.from_str(said, statements._Adapter, mandatory_parameters=False)
+    assert statements.SQL.count(control.careful) == 1, careless
+    otherwise = statements.load(statements.SQL.replace(control.careful, control.careless))
     vars(statements.STATEMENTS).update(vars(otherwise))
 
 

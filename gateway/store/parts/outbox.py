@@ -74,7 +74,9 @@ class Outbox(Messages):
         return [mid for (mid,) in _SQL.cancel_unsent(self._c, **_about(leg, types))]
 
     def seals(self, leg: LegRow) -> Sequence[str]:
-        return [jws for (jws,) in _SQL.seals(self._c, partner=leg.partner, case_no=leg.case_no, ref_no=leg.ref_no)]
+        return [
+            jws for (jws,) in _SQL.seals_of_leg(self._c, partner=leg.partner, case_no=leg.case_no, ref_no=leg.ref_no)
+        ]
 
     def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
         return bool(_SQL.ever_tried(self._c, **_about(leg, types), but=UUID(but) if but else None))

@@ -109,7 +109,7 @@ where m.partner = :partner and m.direction = 'out' and m.case_no = :case_no and 
   and m.type = any(:types) and d.partner = m.partner and d.mid = m.mid and d.state = 'ready'
 returning d.mid::text;
 
--- name: seals
+-- name: seals_of_leg
 select jws from message
 where partner = :partner and direction = 'out' and case_no = :case_no and ref_no = :ref_no order by seq;
 
