@@ -3,8 +3,8 @@
 Rules: a day is that of Korea on which messages were sealed. Our list is kept before it leaves, so the same bytes go
 again until they are answered, for a day; the partner's lists are a chain, in whatever order they reach us. Compared
 are our books as they were when we stated what we had sent, and as they are after the answer came for what we took in.
-Each difference is work for a person, once, until both sides agree again. A day with a difference, or with messages on
-their way, is stated anew the next night, for a month.
+Each difference is work for a person, once, until both sides agree again or an officer says why they never will. A day
+with a difference, or with messages on their way, is stated anew the next night, for a month.
 Refuses half: a list that is not the partner's, not an answer to ours or about another day changes nothing.
 """
 

@@ -65,8 +65,11 @@ class _Judged(NamedTuple):
 
 
 def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _Judged]:
+    """What has no record any more was destroyed: nobody judges it."""
     rules = world.know.rules
-    return {r.case_no: _Judged(r.revision, screen(reread(r.record or b"{}"), rules, today)) for r in rows}
+    return {
+        r.case_no: _Judged(r.revision, screen(reread(r.record), rules, today)) for r in rows if r.record is not None
+    }
 
 
 def _contested(

@@ -11,7 +11,7 @@ Refuses to send the same update twice, and to judge by anything but stored facts
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ FILE_ROWS = 5_000
 NONCES_KEPT = timedelta(minutes=15)
 UNANSWERED_FOR = timedelta(days=180)
 """A retention check that is not answered so long after its day is closed as unknown."""
+REFUSED = "update-refused"
 MISSING = "report-missing"
 MISSING_AFTER = timedelta(hours=24)
 
@@ -90,7 +91,8 @@ def judge_changed(world: World, most: int = MOST) -> int:
         found = _judge(world, unit, legs)
         unit.facts.add_updates(found.updates)
         changed = [leg for leg in legs if leg.tracked < leg.version]
-        unit.add_work([*found.refused, *_odd(world, unit, found.odd), *_close_requests(world, unit, changed)])
+        refused = _untold(unit, found.refused, {leg.ref_no for leg in changed})
+        unit.add_work([*refused, *_odd(world, unit, found.odd), *_close_requests(world, unit, changed)])
         unit.legs.mark_tracked(legs, found.again)
         world.reached("outcome.judged")
         counts = {"legs": len(legs), "updates": len(found.updates)}
@@ -132,6 +134,13 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     return found
 
 
+def _untold(unit: Unit, refused: Sequence[WorkItem], changed: Set[str]) -> list[WorkItem]:
+    """Of legs that have not changed a person was told already what could not be written."""
+    again = {item.ref_no for item in refused if item.ref_no} - changed
+    told = unit.work_about({REFUSED}, again) if again else frozenset()
+    return [item for item in refused if item.ref_no in changed or (item.kind, item.ref_no) not in told]
+
+
 def _odd(world: World, unit: Unit, odd: Sequence[tuple[str, LegRow]]) -> list[WorkItem]:
     """A work item for each kind and leg, once."""
     now = world.clock.now()
@@ -154,7 +163,7 @@ def _update(world: World, leg: LegRow, judgement: Judgement, last: UpdateRow | N
 
 def _refused(world: World, case_no: str, ref_no: str, partner: str | None, refusal: Refused) -> WorkItem:
     """One leg says what COMWEL's register has no room for: a person looks, and no other update waits for it."""
-    return WorkItem("update-refused", refusal.code, case_no, ref_no, partner, None, world.clock.now())
+    return WorkItem(REFUSED, refusal.code, case_no, ref_no, partner, None, world.clock.now())
 
 
 def _facts(told: Sequence[FactRow]) -> tuple[OutcomeFact, ...]:

@@ -100,14 +100,14 @@ def quiet(store: Store, clock: Clock) -> bool:
     """Whether no round has anything to do: what each would take up is asked for, in the order in which work flows.
 
     Every step commits what the next one finds, so nothing is between two answers. A file in the drop folder is the
-    caller's to see.
+    caller's to see, and what is done once a day, or once a file of who is on hand, is not asked for.
     """
     now, today = clock.now(), clock.today()
     with store.unit() as unit:
         cases, legs = unit.cases, unit.legs
-        if cases.unscreened(1) or legs.to_withdraw(1) or cases.to_refer(1) or unit.outbox.waiting():
+        if cases.to_judge(clock.business_now(), 1) or cases.taken_back(1) or cases.unscreened(1):
             return False
-        if cases.taken_back(1) or cases.to_judge(clock.business_now(), 1):
+        if legs.to_withdraw(1) or cases.to_refer(1) or unit.outbox.waiting():
             return False
         if unit.facts.checks_due(today) or legs.untracked(1, now, today):
             return False

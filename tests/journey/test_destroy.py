@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ import psycopg
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
+from gateway.cases.caseload import OnHand
 from gateway.errors import ContentDestroyed, HoldRefused, NoOfficer
 from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
 from gateway.journey.explain import explain
 from gateway.journey.intake import pick_up
+from gateway.journey.screen import screen_cases
 from gateway.sealing import base64url, receipts
 from tests.journey.world import PARTNERS, Scene, a_case, ring
 
@@ -176,6 +179,18 @@ def test_who_holds_a_case_and_who_releases_it_is_kept(closed: Scene) -> None:
     with pytest.raises(NoOfficer):
         hold(closed.world, a_case().case_no, "lawsuit", by="Kim Cheol-su")
     hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")  # it was not held
+
+
+def test_a_destroyed_case_holds_no_seat(closed: Scene) -> None:
+    closed.clock.day = DUE_FROM
+    assert destroy(closed.world) == 1
+    know = closed.world.know
+    [load] = know.caseloads
+    one_seat = replace(load, branches={"1100": OnHand(6, carried=215)})
+    closed.world = replace(closed.world, know=replace(know, caseloads=(one_seat,)))
+    closed.hand_over(a_case(99), base=DUE_FROM)
+    screen_cases(closed.world)
+    assert closed.rows("screening")[-1]["result"] == "PRIORITY"
 
 
 def test_only_a_case_that_there_is_can_be_held(scene: Scene) -> None:

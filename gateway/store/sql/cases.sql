@@ -110,19 +110,22 @@ update case_record set screened = revision where case_no = any(:case_nos) and st
 select c.case_no, c.revision, c.record, (select k.content from vault_key k where k.case_no = c.case_no)
 from case_record c
 join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
-where c.status = 'live' and c.screened = c.revision and s.result = 'WAITLIST'
+where c.status = 'live' and c.screened = c.revision and c.record is not null and s.result = 'WAITLIST'
 order by c.case_no for update of c;
 
 -- name: seats_held
--- Live cases that are PRIORITY now, and since when without a break.
+-- Live cases that are PRIORITY now, and since when without a break. Of a case that is back the seat was given on.
 select c.case_no, c.branch, s.since
 from case_record c
+join lateral (
+    select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
+) last on last.result = 'PRIORITY' and last.revision = c.screened
 join lateral (
     select min(x.business_date) as since from screening x
     where x.case_no = c.case_no
       and x.id > coalesce((select max(y.id) from screening y where y.case_no = c.case_no and y.result <> 'PRIORITY'), 0)
-) s on s.since is not null
-where c.status = 'live' and c.branch is not null
+) s on true
+where c.status = 'live' and c.branch is not null and c.record is not null
 order by c.case_no;
 
 -- name: add_screenings!

@@ -73,13 +73,17 @@ class Caseload(Part):
 
     def mark_taken_back(self, case_nos: Sequence[str]) -> None:
         for no in case_nos:
-            self.s.cases[no] = self.s.cases[no]._replace(screened=self.s.cases[no].revision)
+            if self.s.cases[no].status != "live":
+                self.s.cases[no] = self.s.cases[no]._replace(screened=self.s.cases[no].revision)
 
     def waiting(self) -> Sequence[JudgedRow]:
         return [
             JudgedRow(row.case_no, row.revision, row.record)
             for row in self._live()
-            if row.screened == row.revision and (s := self._latest(row.case_no)) and s.result == "WAITLIST"
+            if row.screened == row.revision
+            and row.record is not None
+            and (s := self._latest(row.case_no))
+            and s.result == "WAITLIST"
         ]
 
     def seats_held(self) -> Sequence[SeatRow]:
@@ -89,7 +93,8 @@ class Caseload(Part):
             for s in self.s.screenings:
                 if s.case_no == row.case_no:
                     since = (since or s.business_date) if s.result == "PRIORITY" else None
-            if since and row.branch:
+            last = self._latest(row.case_no)
+            if since and row.branch and row.record is not None and last and last.revision == row.screened:
                 seats.append(SeatRow(row.case_no, row.branch, since))
         return seats
 

@@ -5,7 +5,6 @@
 
 alter table leg add column judge_on date default '0001-01-01';
 comment on column leg.judge_on is 'business day from which its outcome is judged again although it has not changed; null: none lies ahead';
-create index leg_judged_again on leg (judge_on) where tracked = version and judge_on is not null;
 
 -- What was destroyed has no facts that could mean something else.
 create or replace function empty_cases(cases text[]) returns void

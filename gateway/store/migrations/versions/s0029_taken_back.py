@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.store.migrate import run_step
+from gateway.store.migrate import run_step_beside
 
 revision = "0029_taken_back"
 down_revision = "0028_judged_again"
@@ -10,4 +10,4 @@ down_revision = "0028_judged_again"
 
 def upgrade() -> None:
     """Run the SQL file."""
-    run_step(revision)
+    run_step_beside(revision)
