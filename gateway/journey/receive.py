@@ -256,10 +256,11 @@ def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], k
     with world.store.unit(letters[0].partner) as unit:
         asked_at = world.clock.now()
         met = unit.inbox.meet([_arrival(letter, said[letter.place]) for letter in letters])  # 5–6
-        world.require_same_time(met.at, asked_at)  # our receipt says when, for good
         world.reached("inbound.fresh")
         fresh = [letter for letter in letters if (letter.partner, letter.nonce) in met.fresh]
         new = [letter for letter in fresh if letter.id not in met.seen]
+        if new:
+            world.require_same_time(met.at, asked_at)  # our receipt says when, for good
         results = _new(world, Hearing(world, unit, met), new, said) if new else {}  # 7–9
         results |= {letter.place: _again(world, letter, *met.seen[letter.id]) for letter in fresh if letter not in new}
         results |= {letter.place: _replayed(world, letter) for letter in letters if letter not in fresh}
