@@ -83,7 +83,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | 
 
     An error is the word on whom it concerns alone: others of the same round are taken in, and those of a round before
     have their receipts. Raises what is nobody's own: StoreUnavailable, ClocksApart, and what breaks before anything is
-    taken in.
+    taken in; who was taken in by a round before then asks again, and gets the receipt.
     """
     # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
     # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
