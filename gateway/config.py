@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     attempt_timeout_s: float = Field(default=15.0, gt=0, description="one delivery attempt, in seconds")
     lease_s: float = Field(default=30.0, gt=0, description="lease of a delivery, in seconds; longer than an attempt")
     settle_s: float = Field(
-        default=2.0, ge=0, description="a leg is judged, and updates are written back, when this long nothing was added"
+        default=2.0,
+        ge=0,
+        description="a leg is judged when nothing was added for so long; an update waits so long for company",
     )
     keys_cached_s: float = Field(
         default=3600.0, ge=60, le=86_400,

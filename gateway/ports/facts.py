@@ -78,7 +78,8 @@ class Facts(Protocol):
     def allocate_file(self, file_date: date, limit: int, settled: datetime) -> tuple[int, Sequence[UpdateRow]] | None:
         """Give up to `limit` waiting updates a file number, if there are as many or the oldest waits since `settled`.
 
-        None when nothing waits, or not long enough.
+        Nobody waits for company that cannot come: where no leg is left to be judged, any number is enough. None when
+        nothing waits, or not long enough.
         """
         ...
 

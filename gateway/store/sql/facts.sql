@@ -56,8 +56,10 @@ select ref_no, update_no, case_no, content, file_date, file_seq, at,
 from rtw_update where file_date = :file_date and file_seq = :file_seq order by ref_no, update_no;
 
 -- name: file_is_worth_it$
--- Enough updates wait, or the oldest waits long enough.
-select coalesce(min(at) <= :settled or count(*) >= :limit, false) from rtw_update where file_seq is null;
+-- Enough updates wait, or the oldest waits long enough, or no leg is left to be judged, of which another may come.
+select coalesce(min(at) <= :settled or count(*) >= :limit or min(at) is not null and not exists
+                (select from leg where tracked < version), false)
+from rtw_update where file_seq is null;
 
 -- name: unwritten_files
 select file_date, file_seq from rtw_file where written_at is null order by file_date, file_seq;

@@ -66,6 +66,18 @@ def test_checks_that_nobody_will_answer(
         assert unit.facts.checks_over(date(2026, 12, 24)) == ([scheduled, due] if over else [scheduled])
 
 
+@pytest.mark.parametrize("others_may_come", [True, False])
+def test_an_update_waits_for_others_only_where_a_leg_is_left_to_be_judged(store: Store, others_may_come: bool) -> None:
+    other = leg()._replace(ref_no="R20261123-0000099", partner="TRN")
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(), other])
+        unit.legs.mark_tracked([leg()] if others_may_come else [leg(), other], {})
+        unit.facts.add_updates([UpdateRow(leg().ref_no, 1, leg().case_no, b'{"updateNo":1}', None, None, NOW)])
+        early = unit.facts.allocate_file(DAY, 10, NOW - timedelta(seconds=1))
+        assert (early is None) == others_may_come
+        assert unit.facts.allocate_file(DAY, 10, NOW) is None or others_may_come
+
+
 def test_an_update_goes_into_exactly_one_file_and_a_crash_finds_it_again(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg()])

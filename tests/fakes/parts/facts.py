@@ -47,7 +47,8 @@ class Facts(Part):
         waiting = sorted(
             (u for u in self.s.updates.values() if u.file_seq is None), key=lambda u: (u.ref_no, u.update_no)
         )
-        if not waiting or (len(waiting) < limit and min(u.at for u in waiting) > settled):
+        more_may_come = any(leg.tracked < leg.version for leg in self.s.legs.values())
+        if not waiting or (more_may_come and len(waiting) < limit and min(u.at for u in waiting) > settled):
             return None
         seq = max((n for d, n in self.s.rtw_files if d == file_date), default=0) + 1
         self.s.rtw_files[file_date, seq] = None
