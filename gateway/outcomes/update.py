@@ -4,7 +4,7 @@ Rules:
 * The update is made of the judgement alone, so the same facts always give the same update.
 * An update that says nothing new is not written: two are equal when they say the same, whatever their number and day.
 * Update numbers count from 1 within a leg, without gaps; a later one replaces an earlier one as a whole.
-* Without a fact that counts there is nothing to write.
+* Before the first fact that counts there is nothing to write; once all of them are taken back, that is news.
 * `document()` keeps to `urn:comwel:schema:rtw-update:1.0.0`; the map `outcome-to-comwel` makes COMWEL's own row of it.
 
 Refuses to decide when or how it is sent.
@@ -108,7 +108,7 @@ class Written(NamedTuple):
 
 def next_update(previous: Written | None, judgement: Judgement, about: About) -> RtwUpdate | None:
     """Return the update to write after `previous`; None when it would say nothing new, or nothing was reported yet."""
-    if not judgement.basis:
+    if previous is None and not judgement.basis:
         return None
     following = RtwUpdate(
         about=about,

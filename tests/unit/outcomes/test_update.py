@@ -8,7 +8,7 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from gateway.outcomes.facts import Kind
+from gateway.outcomes.facts import Kind, supersede
 from gateway.outcomes.judgement import Judgement
 from gateway.outcomes.update import About, RtwUpdate, Written, next_update
 from tests.unit.outcomes import build
@@ -58,6 +58,22 @@ def test_before_the_first_report_there_is_nothing_to_write() -> None:
     assert next_update(None, build.judged(as_of="2026-09-06"), ABOUT) is None
     silent = build.fact(1, "2026-09-05", "E1", kind=Kind.SILENCE)
     assert next_update(None, build.judged(silent, as_of="2026-09-06"), ABOUT) is None
+
+
+def test_what_was_written_is_taken_back_with_the_only_report_it_rests_on() -> None:
+    placed = build.fact(1, "2026-09-05", "E2", job=build.job())
+    first = news(None, build.judged(placed, as_of="2026-09-06"))
+    taken_back = build.fact(2, "2026-09-10", kind=Kind.RETRACTION, supersedes=1)
+    nothing = build.judged(*supersede([placed], taken_back), as_of="2026-09-11")
+    second = news(written(first), nothing)
+    assert (second.update_no, second.status, second.outcome_code, second.employment) == (
+        2,
+        "pending",
+        "not-yet-known",
+        None,
+    )
+    jsonschema_rs.validator_for(SCHEMA, validate_formats=True).validate(second.document())
+    assert next_update(written(second), nothing, ABOUT) is None
 
 
 def test_the_update_keeps_to_its_schema_and_leaves_out_what_is_absent() -> None:
