@@ -85,8 +85,9 @@ def admit(
         taken.records += len(chunk)
         taken.problems += [one for one in chunk if isinstance(one, Problem)]
         good = [one for one in chunk if not isinstance(one, Problem)]
-        taken.cases.update(one.case_no for one in chunk if one.case_no)
-        rows = dict(unit.cases.load(_case_nos(good)))  # 2
+        about = _case_nos(good)
+        taken.cases.update(about, (one.case_no for one in chunk if one.case_no))
+        rows = dict(unit.cases.load(about))  # 2
         admission = _Admission(world, unit, file_id, told, taken, consents, rows, open_partners(unit, [*rows]))
         for record in good:
             admission.take(record)  # 3

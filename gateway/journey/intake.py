@@ -2,7 +2,7 @@
 
 Rules: the same bytes change nothing; a bad record is put aside alone with its bytes (`gateway.journey.admit`); a bad
 file is refused whole. One file is one unit of work: all of it, or only its refusal. A full file (mode F) ends no case:
-those that it does not name are shown to a person, and end when COMWEL confirms it by a deletion.
+those that it does not name are shown to a person until COMWEL names them again, and end when that is a deletion.
 Refuses to interpret: what a layout means is the adapter's affair, what a case means is `gateway.cases`'.
 """
 
@@ -20,6 +20,8 @@ from gateway.ports import FileHead, HandoverFile, HandoverReader, Problem, Quara
 
 RESEND, FULL = "R", "F"
 """The modes of a file that is sent again, and of one that names every case."""
+CASES = "A1"
+"""The way of the files in which COMWEL itself names its cases."""
 MISSING = "case-not-in-full-file"
 EVERY = 2**31 - 1
 
@@ -75,8 +77,8 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             replaced = reader.judge(head, before)  # 3
             told, file_id = _told(head, replaced, before), world.ids()
             consents = admit(world, unit, file_id, told, taken, reader.records(path))  # 4
-            if head.mode == FULL:
-                _show_missing(world, unit, taken)
+            if reader.way == CASES and not told.resent:
+                _mind_missing(world, unit, taken, full=head.mode == FULL)
             if reader.head(path).sha256 != head.sha256:  # or its content would stand under another's digest
                 raise TotalsMismatch("the file has changed while it was read", place=Place(head.name))
             taken.verdict = "accepted"
@@ -95,12 +97,17 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
     return taken
 
 
-def _show_missing(world: World, unit: Unit, taken: Taken) -> None:
-    """A work item for each live case that the file does not name, unless one is open."""
-    missing, now = unit.cases.live_without(taken.cases), world.clock.now()
-    taken.counts["missing"] += len(missing)
-    shown = {one.item.case_no for one in unit.open_work(MISSING, EVERY)} if missing else set()
-    unit.add_work([WorkItem(MISSING, None, no, None, None, None, now) for no in missing if no not in shown])
+def _mind_missing(world: World, unit: Unit, taken: Taken, *, full: bool) -> None:
+    """A work item for each live case that a full file does not name, unless one is open; over when a file names it."""
+    now, shown = world.clock.now(), {no for one in unit.open_work(MISSING, EVERY) if (no := one.item.case_no)}
+    over = shown & taken.cases
+    if full:
+        missing = unit.cases.live_without(taken.cases)
+        taken.counts["missing"] += len(missing)
+        unit.add_work([WorkItem(MISSING, None, no, None, None, None, now) for no in missing if no not in shown])
+        over = shown.difference(missing)
+    if over:
+        unit.end_work_about(MISSING, over, now)
 
 
 def _told(head: FileHead, replaced: str | None, before: Iterable[HandoverFile]) -> Told:

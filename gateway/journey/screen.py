@@ -3,7 +3,7 @@
 Rules: a decision is appended with its explanation, never overwritten; capacity is what the Job Coordinators on hand can
 carry; whoever waits competes again whenever a case changed or was taken back, or another file says who is on hand, also
 with those who have held a seat for as long as the rule set protects it. A case that a person has to decide about
-(REVIEW) is shown to one when it becomes that.
+(REVIEW) is shown to one when it becomes that, until it is decided otherwise or COMWEL takes it back.
 Refuses to decide by anything that is not in the rule set.
 """
 
@@ -51,6 +51,8 @@ def screen_cases(world: World, most: int = MOST) -> int:
         seated = {h.case_no for h in held}
         changed = _decisions(allotments, judged, fresh.keys(), seated, today, now)
         unit.add_work(_left_to_a_person(unit, changed, now))  # 4
+        if over := [*gone, *(d.case_no for d in changed if d.result != Result.REVIEW)]:
+            unit.end_work_about(REVIEW, over, now)
         unit.cases.screened(changed)
         unit.cases.mark_taken_back(gone)
         unit.commit(world.event("cases.screened", PURPOSE, subject=rules.id, counts={"decisions": len(changed)}))
@@ -111,9 +113,8 @@ def _decisions(
 def _left_to_a_person(unit: Unit, decisions: Sequence[ScreeningRow], now: datetime) -> list[WorkItem]:
     """A work item for each case that is REVIEW by these decisions and was not before."""
     open_ = [d.case_no for d in decisions if d.result == Result.REVIEW]
-    before = unit.cases.latest_screening(open_) if open_ else {}
-    new = [no for no in open_ if no not in before or before[no].result != Result.REVIEW]
-    return [WorkItem(REVIEW, None, case_no, None, None, None, now) for case_no in new]
+    before = unit.cases.in_review(open_) if open_ else frozenset()
+    return [WorkItem(REVIEW, None, no, None, None, None, now) for no in open_ if no not in before]
 
 
 def _decision(a: Allotment, judged: _Judged, today: date, now: datetime) -> ScreeningRow:

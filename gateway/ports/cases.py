@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -134,7 +134,9 @@ class Caseload(Protocol):
         """Append decisions and remember which revision they judged."""
         ...
 
-    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]: ...
+    def in_review(self, case_nos: Sequence[str]) -> Set[str]:
+        """Those of these cases that their latest decision left to a person, and that were not marked as gone since."""
+        ...
 
     def to_refer(self, limit: int) -> Sequence[CaseRow]:
         """Live PRIORITY cases with verdict ok, undecided in this revision, best first.

@@ -70,6 +70,10 @@ class Unit(Protocol):
         """What this kind of item about this partner (and this message, with this code, if given) called for is over."""
         ...
 
+    def end_work_about(self, kind: str, case_nos: Collection[str], at: datetime) -> None:
+        """What this kind of item about these cases called for is over."""
+        ...
+
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         """What is not over, of this kind or of all, oldest first."""
         ...

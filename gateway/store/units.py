@@ -99,6 +99,9 @@ class PostgresUnit:
     def end_work(self, kind: str, partner: str, at: datetime, mid: str | None = None, code: str | None = None) -> None:
         _SQL.end_work(self._c, kind=kind, partner=partner, at=at, mid=mid, code=code)
 
+    def end_work_about(self, kind: str, case_nos: Collection[str], at: datetime) -> None:
+        _SQL.end_work_about(self._c, kind=kind, case_nos=list(case_nos), at=at)
+
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         found = _SQL.open_work(self._c, kind=kind, limit=limit)
         return [OpenWork(number, WorkItem(*columns)) for number, *columns in found]

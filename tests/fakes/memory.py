@@ -59,6 +59,11 @@ class MemoryUnit:
             if meant and (item.kind, item.partner, item.done_at) == (kind, partner, None):
                 self.shelf.work[n] = item._replace(done_at=at)
 
+    def end_work_about(self, kind: str, case_nos: Collection[str], at: datetime) -> None:
+        for n, item in enumerate(self.shelf.work):
+            if item.case_no in case_nos and (item.kind, item.done_at) == (kind, None):
+                self.shelf.work[n] = item._replace(done_at=at)
+
     def open_work(self, kind: str | None, limit: int) -> Sequence[OpenWork]:
         open_ = [OpenWork(n, w) for n, w in enumerate(self.shelf.work, start=1) if not w.done_at]
         return sorted((o for o in open_ if kind in (None, o.item.kind)), key=lambda o: (o.item.at, o.number))[:limit]

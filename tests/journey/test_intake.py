@@ -278,6 +278,23 @@ def test_a_case_that_a_full_file_does_not_name_stays_and_is_shown_to_a_person_on
     assert_nothing_personal(scene)
 
 
+@pytest.mark.parametrize("named", ["U", "D", "M", "F", "missing"])
+def test_what_was_missing_from_a_full_file_needs_nobody_once_comwel_names_it(scene: Scene, named: str) -> None:
+    scene.hand_over(a_case(1), a_case(2), entries=())
+    scene.hand_over(again(a_case(1), addr="새 주소 1"), entries=(), mode="F")
+    again_named = {
+        "U": [again(a_case(2), addr="새 주소 2")],
+        "D": [again(a_case(2), "D")],
+        "M": [again(a_case(1), "M", addr="새 주소 2", oldWonbuNo=a_case(2).case_no)],
+        "F": [a_case(1), a_case(2)],
+        "missing": [again(a_case(1), addr="새 주소 2")],
+    }
+    scene.hand_over(entries=[a_case(2)])
+    assert [w["done_at"] is None for w in scene.rows("work_item")] == [True]
+    scene.hand_over(*again_named[named], entries=(), mode="F" if named in ("F", "missing") else "D")
+    assert [w["done_at"] is None for w in scene.rows("work_item")] == [named == "missing"]
+
+
 # ── the drop folder ──────────────────────────────────────────────────────────────────────────────────────────────────
 def _lying(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("RHB_*"))

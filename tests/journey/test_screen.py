@@ -141,7 +141,22 @@ def test_a_case_that_a_person_has_to_decide_about_is_shown_to_one_once(scene: Sc
     scene.hand_over(again(unknown, wonjikPosCd="N"), entries=())
     screen_cases(scene.world)
     assert decisions(scene) == {unknown.case_no: "PRIORITY"}
-    assert len(scene.rows("work_item")) == 1
+    [shown] = scene.rows("work_item")
+    assert shown["done_at"] is not None
+
+
+def test_a_case_that_was_left_to_a_person_needs_nobody_when_it_is_taken_back_and_is_shown_again_when_it_is_back(
+    scene: Scene,
+) -> None:
+    unknown = a_case(wonjikPosCd="U")
+    scene.hand_over(unknown)
+    screen_cases(scene.world)
+    scene.hand_over(again(unknown, "D"), entries=())
+    screen_cases(scene.world)
+    assert [w["done_at"] is None for w in scene.rows("work_item")] == [False]
+    scene.hand_over(again(unknown, wonbuVer=2), entries=())
+    screen_cases(scene.world)
+    assert [w["done_at"] is None for w in scene.rows("work_item")] == [False, True]
 
 
 @pytest.mark.parametrize(("days", "result"), [(89, "WAITLIST"), (90, "PRIORITY")])

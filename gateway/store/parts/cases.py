@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -90,9 +90,8 @@ class Caseload(Part):
             judged = [(r.case_no, r.revision, r.result) for r in some]
             _SQL.mark_screened(self._c, **as_arrays(("case_nos", "revisions", "results"), judged))
 
-    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
-        found = self._opened(SCREENING, ScreeningRow, _SQL.latest_screening(self._c, case_nos=list(case_nos)))
-        return {row.case_no: row for row in found}
+    def in_review(self, case_nos: Sequence[str]) -> Set[str]:
+        return {case_no for (case_no,) in _SQL.in_review(self._c, case_nos=list(case_nos))}
 
     def to_refer(self, limit: int) -> Sequence[CaseRow]:
         return self._opened(CASE, CaseRow, _SQL.to_refer(self._c, limit=limit))

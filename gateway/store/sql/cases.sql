@@ -136,10 +136,13 @@ select * from unnest(:case_no::text[], :revision::integer[], :ruleset::text[], :
                      :contributions::bytea[], :inputs_hash::text[], :result::text[], :position::integer[],
                      :capacity::integer[], :business_date::date[], :decided_at::timestamptz[]);
 
--- name: latest_screening
-select distinct on (case_no) case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position,
-       capacity, business_date, decided_at, (select k.content from vault_key k where k.case_no = screening.case_no)
-from screening where case_no = any(:case_nos) order by case_no, id desc;
+-- name: in_review
+-- Of these cases those that are REVIEW by their latest decision; one that was taken back since is decided anew.
+select c.case_no from case_record c
+join lateral (
+    select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
+) last on last.result = 'REVIEW' and last.revision = c.screened
+where c.case_no = any(:case_nos);
 
 -- name: mark_screened!
 -- Whoever neither has a seat nor waits for one is not looked at again until there is a new revision.

@@ -9,6 +9,9 @@ update work_item set done_at = :at
 where kind = :kind and partner = :partner and (:mid::uuid is null or mid = :mid)
   and (:code::text is null or code = :code) and done_at is null;
 
+-- name: end_work_about!
+update work_item set done_at = :at where kind = :kind and case_no = any(:case_nos) and done_at is null;
+
 -- name: work_about
 select distinct kind, ref_no from work_item where kind = any(:kinds) and ref_no = any(:ref_nos);
 

@@ -93,7 +93,20 @@ def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> Non
         ]
         unit.cases.screened([screening(row, "GENERAL", date(2026, 12, 5))])
         assert unit.cases.seats_held() == []
-        assert unit.cases.latest_screening([row.case_no])[row.case_no].result == "GENERAL"
+
+
+def test_who_is_left_to_a_person_is_so_by_the_latest_decision_unless_taken_back_since(store: Store) -> None:
+    one, two, three = (case(n) for n in (1, 2, 3))
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in (one, two, three)])
+        unit.cases.screened([screening(one, "REVIEW"), screening(two, "REVIEW"), screening(three, "REVIEW")])
+        unit.cases.screened([screening(two, "GENERAL")])
+        gone = three._replace(status="deleted", revision=three.revision + 1, screened=three.revision)
+        unit.cases.save([CaseChange(gone, "D", None)])
+        assert unit.cases.in_review([one.case_no, two.case_no, three.case_no]) == {one.case_no, three.case_no}
+        unit.cases.mark_taken_back([three.case_no])
+        assert unit.cases.in_review([one.case_no, two.case_no, three.case_no]) == {one.case_no}
+        assert unit.cases.in_review([two.case_no]) == set()
 
 
 def test_the_report_lets_a_newer_quarantine_speak_for_the_case(store: Store) -> None:

@@ -91,6 +91,14 @@ def test_what_was_ever_shown_about_a_leg_is_known_when_it_is_done_too(store: Sto
         assert unit.work_about({"a", "b"}, {"R", "S", "T"}) == {("a", "R"), ("a", "S"), ("b", "T")}
 
 
+def test_what_work_about_a_case_called_for_is_over_for_that_kind_and_that_case_alone(store: Store) -> None:
+    items = [WorkItem(kind, None, no, None, None, None, NOW) for kind, no in (("a", "1"), ("a", "2"), ("b", "1"))]
+    with store.unit() as unit:
+        unit.add_work([*items, items[0]._replace(case_no=None)])
+        unit.end_work_about("a", ["1", "3"], NOW + timedelta(hours=1))
+        assert {(o.item.kind, o.item.case_no) for o in unit.open_work(None, 9)} == {("a", "2"), ("b", "1"), ("a", None)}
+
+
 def test_work_is_open_until_it_is_done_and_has_a_number_of_its_own(store: Store) -> None:
     late, early = (
         WorkItem(kind, None, None, None, "KEIS", None, at) for kind, at in (("b", NOW), ("a", NOW - timedelta(hours=1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -104,8 +104,9 @@ class Caseload(Part):
             case = self.s.cases[r.case_no]
             self.s.cases[r.case_no] = case._replace(screened=max(case.screened, r.revision))
 
-    def latest_screening(self, case_nos: Sequence[str]) -> Mapping[str, ScreeningRow]:
-        return {n: s for n in case_nos if (s := self._latest(n))}
+    def in_review(self, case_nos: Sequence[str]) -> Set[str]:
+        last = {n: s for n in case_nos if (s := self._latest(n))}
+        return {n for n, s in last.items() if (s.result, s.revision) == ("REVIEW", self.s.cases[n].screened)}
 
     def to_refer(self, limit: int) -> Sequence[CaseRow]:
         found = []
