@@ -88,9 +88,8 @@ def _contested(
     wanted = Counter(s.branch for s in screenings if s.gate is Gate.CANDIDATE)
     short = {branch for branch, many in wanted.items() if many > seats[branch] - taken[branch]}
     tenure = timedelta(world.know.rules.selection.min_tenure_days)
-    found = unit.cases.look([h.case_no for h in held if h.branch in short and today - h.since >= tenure])
-    rows = [JudgedRow(row.case_no, row.revision, row.record) for row in found.values() if row.screened == row.revision]
-    return _judge(world, rows, today)
+    long_held = [h.case_no for h in held if h.branch in short and today - h.since >= tenure]
+    return _judge(world, unit.cases.still_as_screened(long_held), today)
 
 
 def _decisions(

@@ -130,6 +130,10 @@ class Caseload(Protocol):
         """Live cases that are PRIORITY now, and since which business day without a break."""
         ...
 
+    def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:
+        """Those of these cases that have not changed since they were screened, not locked."""
+        ...
+
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         """Append decisions and remember which revision they judged."""
         ...

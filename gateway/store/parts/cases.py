@@ -84,6 +84,9 @@ class Caseload(Part):
     def seats_held(self) -> Sequence[SeatRow]:
         return as_rows(SeatRow, _SQL.seats_held(self._c))
 
+    def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:
+        return self._opened(JUDGED, JudgedRow, _SQL.still_as_screened(self._c, case_nos=list(case_nos)))
+
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         for some in in_slices(rows):
             _SQL.add_screenings(self._c, **as_arrays(ScreeningRow._fields, self._seal.shut(SCREENING, some)))

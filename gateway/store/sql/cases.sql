@@ -128,6 +128,10 @@ join lateral (
 where c.status = 'live' and c.branch is not null and c.record is not null
 order by c.case_no;
 
+-- name: still_as_screened
+select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
+from case_record where case_no = any(:case_nos) and screened = revision order by case_no;
+
 -- name: add_screenings!
 insert into screening
     (case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, position, capacity, business_date,

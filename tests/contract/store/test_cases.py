@@ -95,6 +95,16 @@ def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> Non
         assert unit.cases.seats_held() == []
 
 
+def test_who_has_changed_since_the_last_decision_is_not_as_screened(store: Store) -> None:
+    same, other = case(1), case(2)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in (same, other)])
+        unit.cases.screened([screening(row, "PRIORITY") for row in (same, other)])
+        unit.cases.save([CaseChange(other._replace(revision=other.revision + 1, screened=other.revision), "U", None)])
+        found = unit.cases.still_as_screened([other.case_no, same.case_no])
+        assert [(r.case_no, r.revision, r.record) for r in found] == [(same.case_no, same.revision, same.record)]
+
+
 def test_who_is_left_to_a_person_is_so_by_the_latest_decision_unless_taken_back_since(store: Store) -> None:
     one, two, three = (case(n) for n in (1, 2, 3))
     with store.unit() as unit:

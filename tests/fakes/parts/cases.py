@@ -98,6 +98,10 @@ class Caseload(Part):
                 seats.append(SeatRow(row.case_no, row.branch, since))
         return seats
 
+    def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:
+        rows = [self.s.cases[no] for no in sorted(case_nos)]
+        return [JudgedRow(row.case_no, row.revision, row.record) for row in rows if row.screened == row.revision]
+
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         self.s.screenings += rows
         for r in rows:
