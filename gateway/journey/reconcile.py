@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway.errors import GatewayError, ReconcileRefused, SealRefused
+from gateway.errors import ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.world import KST, US, World
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
@@ -60,23 +60,11 @@ class Reconciled(NamedTuple):
         return self.why is None and not self.differences
 
 
-def reconcile_due(world: World) -> int:
-    """Reconcile every day that is due with every partner in its service hours; returns how many were compared.
-
-    One with whom it breaks keeps no other waiting; when all had their turn the gravest error is raised.
-    """
-    now, done, errors = world.clock.now(), 0, list[Exception]()
-    for partner in sorted(world.channels):
-        try:
-            done += _due(world, partner, now) if world.know.opens_at(partner, now) <= now else 0
-        except Exception as error:  # noqa: BLE001 - raised below
-            errors.append(error)
-    if errors:
-        raise min(errors, key=lambda one: isinstance(one, GatewayError))
-    return done
-
-
-def _due(world: World, partner: str, now: datetime) -> int:
+def reconcile_due(world: World, partner: str) -> int:
+    """Reconcile every day that is due with a partner, in its service hours; returns how many were compared."""
+    now = world.clock.now()
+    if world.know.opens_at(partner, now) > now:
+        return 0
     with world.store.unit(partner) as unit:
         days = unit.reconciliation.days_due(partner, _last_whole_day(now), now, MONTH)
     done = 0

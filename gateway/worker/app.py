@@ -28,11 +28,10 @@ from celery.bootsteps import StartStopStep
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
 
-from gateway.journey.reconcile import reconcile_due
 from gateway.journey.world import World
 from gateway.ports import Observer
 from gateway.worker.embedded import Runner
-from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, walk
+from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_all, walk
 
 WAKE_TASK, JOURNEY_TASK, RECONCILE_TASK = "gateway.wake", "gateway.journey", "gateway.reconcile"
 HINT_EXPIRES_S = 30
@@ -126,7 +125,7 @@ def give_tasks(app: Celery, world: World, name: str, observer: Observer) -> None
     @app.task(name=RECONCILE_TASK, expires=HINT_EXPIRES_S)
     def reconcile() -> None:
         observer.woken(RECONCILE)
-        one_round(observer, RECONCILE, partial(reconcile_due, world))
+        one_round(observer, RECONCILE, partial(reconcile_all, world))
 
 
 def work(

@@ -7,7 +7,8 @@ swallow: an unexpected error is logged with its type and the way to it, and coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -17,6 +18,7 @@ from gateway.journey.deliver import deliver
 from gateway.journey.destroy import destroy_daily
 from gateway.journey.intake import pick_up
 from gateway.journey.judge import judge_due
+from gateway.journey.reconcile import reconcile_due
 from gateway.journey.refer import refer
 from gateway.journey.rotate import turn
 from gateway.journey.screen import screen_cases
@@ -71,12 +73,21 @@ def walk(world: World) -> int:
     A verb that raises keeps none of the others from its work; when all had their turn the gravest error is raised.
     """
     with world.store.alone(JOURNEY) as mine:
-        return _each(world) if mine else 0
+        return _each(world, VERBS) if mine else 0
 
 
-def _each(world: World) -> int:
+def reconcile_all(world: World) -> int:
+    """Reconcile what is due with every partner; returns how many days were compared.
+
+    One with whom it breaks keeps no other waiting; when all had their turn the gravest error is raised.
+    """
+    return _each(world, [partial(reconcile_due, partner=partner) for partner in sorted(world.channels)])
+
+
+def _each(world: World, verbs: Iterable[Callable[[World], int]]) -> int:
+    """Do all of these, whatever becomes of one. Raises the gravest error; the others are logged."""
     done, errors = 0, list[Exception]()
-    for verb in VERBS:
+    for verb in verbs:
         try:
             done += 0 if world.stopping() else verb(world)
         except Exception as error:  # noqa: BLE001 - raised below

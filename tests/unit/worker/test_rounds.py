@@ -15,7 +15,7 @@ from gateway.errors import StoreUnavailable
 from gateway.journey.world import World
 from gateway.ports import Unobserved
 from gateway.worker import rounds
-from gateway.worker.rounds import JOURNEY, deliver_all, one_round, walk
+from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_all, walk
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene, a_case, make_scene
 
@@ -72,6 +72,25 @@ def test_a_verb_that_breaks_keeps_none_of_the_others_from_its_work_and_the_round
     assert watched.ended == [(JOURNEY, ended)]
     said = [line.get("error") or line["code"] for line in map(orjson.loads, out.getvalue().splitlines())]
     assert sorted(said) == sorted(getattr(error, "code", type(error).__name__) for error in errors)
+
+
+def test_of_partners_with_whom_the_books_break_each_is_told_and_the_gravest_ends_the_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: io.StringIO
+) -> None:
+    here, done, watched = scene(tmp_path), list[str](), Rounds()
+    errors = {"KEAD": StoreUnavailable(), "KEIS": ValueError()}
+
+    def due(world: World, partner: str) -> int:
+        if partner in errors:
+            raise errors[partner]
+        done.append(partner)
+        return 1
+
+    monkeypatch.setattr(rounds, "reconcile_due", due)
+    assert one_round(watched, RECONCILE, partial(reconcile_all, here.world)) == 0
+    assert (done, watched.ended) == (["TRN"], [(RECONCILE, "broken")])
+    said = [line.get("error") or line["code"] for line in map(orjson.loads, out.getvalue().splitlines())]
+    assert sorted(said) == [StoreUnavailable.code, "ValueError"]
 
 
 def test_delivering_goes_on_until_nothing_is_due_or_it_is_told_to_stop(tmp_path: Path) -> None:
