@@ -114,7 +114,9 @@ class Caseload(Protocol):
         """The canonical record as it was at a moment of protocol time, JSON bytes."""
         ...
 
-    def unscreened(self, limit: int) -> Sequence[JudgedRow]: ...
+    def unscreened(self, limit: int) -> Sequence[JudgedRow]:
+        """Live cases with a record that changed since they were screened; locked."""
+        ...
 
     def taken_back(self, limit: int) -> Sequence[str]:
         """Cases that were screened and are gone since, and were not marked after that; locked."""

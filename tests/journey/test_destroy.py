@@ -19,7 +19,8 @@ from gateway.journey.explain import explain
 from gateway.journey.intake import pick_up
 from gateway.journey.screen import screen_cases
 from gateway.sealing import base64url, receipts
-from tests.journey.world import PARTNERS, Scene, a_case, ring
+from gateway.worker.rounds import quiet
+from tests.journey.world import PARTNERS, Scene, a_case, again, ring
 
 PERSONAL = ("nameFull", "phone", "birthDate", "addrText", "workplaceName", "diagnoses", "note", "matchToken")
 KEPT_UNTIL, DUE_FROM = date(2031, 12, 31), date(2032, 1, 1)
@@ -179,6 +180,18 @@ def test_who_holds_a_case_and_who_releases_it_is_kept(closed: Scene) -> None:
     with pytest.raises(NoOfficer):
         hold(closed.world, a_case().case_no, "lawsuit", by="Kim Cheol-su")
     hold(closed.world, a_case().case_no, "lawsuit", by="kim.0417")  # it was not held
+
+
+def test_an_entry_for_a_destroyed_case_leaves_nothing_that_waits_for_ever(closed: Scene) -> None:
+    screen_cases(closed.world)
+    closed.clock.day = DUE_FROM
+    assert destroy(closed.world) == 1
+    [taken] = closed.enter(again(a_case(), consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+    assert taken.verdict == "accepted"
+    with closed.store.unit() as unit:
+        assert unit.cases.unscreened(9) == []
+    screen_cases(closed.world)
+    assert quiet(closed.store, closed.clock)
 
 
 def test_a_destroyed_case_holds_no_seat(closed: Scene) -> None:

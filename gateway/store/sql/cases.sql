@@ -93,8 +93,9 @@ select * from unnest(:case_no::text[], :revision::integer[], :record::bytea[], :
                      :at::timestamptz[]);
 
 -- name: unscreened
+-- What was destroyed has no record that could be judged, whatever entry comes after that.
 select case_no, revision, record, (select k.content from vault_key k where k.case_no = case_record.case_no)
-from case_record where status = 'live' and screened < revision
+from case_record where status = 'live' and screened < revision and record is not null
 order by case_no limit :limit for update;
 
 -- name: taken_back

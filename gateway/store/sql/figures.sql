@@ -98,7 +98,7 @@ left join handover_file f on f.way = w.way and f.status = 'accepted' group by w.
 select way, extract(epoch from max(received_at))::float8 from handover_file where status = 'accepted' group by way;
 
 -- name: figure_unscreened_cases
-select count(*) from case_record where status = 'live' and screened < revision;
+select count(*) from case_record where status = 'live' and screened < revision and record is not null;
 
 -- name: figure_updates_waiting
 -- Return-to-work updates that are in no file to COMWEL yet.

@@ -64,7 +64,7 @@ class Caseload(Part):
         return [row for _, row in sorted(self.s.cases.items()) if row.status == "live"]
 
     def unscreened(self, limit: int) -> Sequence[JudgedRow]:
-        fresh = [row for row in self._live() if row.screened < row.revision]
+        fresh = [row for row in self._live() if row.screened < row.revision and row.record is not None]
         return [JudgedRow(row.case_no, row.revision, row.record) for row in fresh[:limit]]
 
     def taken_back(self, limit: int) -> Sequence[str]:

@@ -170,8 +170,10 @@ def test_files_records_cases_and_keys_are_counted(postgres_store: PostgresStore,
             (uuid7(), n, f"{n:064}", status, records, bad, datetime(2026, 11, 24 + n, tzinfo=UTC)),
         )
     books.execute(
-        "insert into case_record (case_no, version, revision, status, entry_state, verdict, screened, updated_at)"
-        " values ('c1', 1, 2, 'live', 'missing', 'ok', 1, now()), ('c2', 1, 2, 'live', 'missing', 'ok', 2, now())"
+        "insert into case_record"
+        " (case_no, version, revision, status, entry_state, verdict, screened, updated_at, record)"
+        " select no, 1, 2, 'live', 'missing', 'ok', screened, now(), record::bytea"
+        " from (values ('c1', 1, '{}'), ('c2', 2, '{}'), ('destroyed', 1, null)) c (no, screened, record)"
     )
     until = datetime(2027, 1, 1, tzinfo=UTC)
     for kid, end, revoked in (("a", until, None), ("b", until + timedelta(days=9), until), ("c", TODAY, None)):
