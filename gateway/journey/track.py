@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import Refused
+from gateway.errors import ConsentWithdrawn, Refused
 from gateway.journey.translate import translate
 from gateway.journey.world import World
 from gateway.korea import SEVERE
@@ -37,6 +37,7 @@ UNANSWERED_FOR = timedelta(days=180)
 """A retention check that is not answered so long after its day is closed as unknown."""
 REFUSED = "update-refused"
 MISSING = "report-missing"
+INBOUND = "inbound-refused"
 MISSING_AFTER = timedelta(hours=24)
 
 
@@ -268,14 +269,20 @@ def forget_nonces(world: World) -> None:
 
 
 def mind_missing(world: World) -> None:
-    """A report that has waited a day for an earlier one is shown to a person, until that one has come."""
+    """A report that has waited a day for an earlier one is shown to a person, until that one has come.
+
+    Where the consent was withdrawn meanwhile none will be heard: what waits is refused, as what comes now is.
+    """
     now = world.clock.now()
     with world.store.unit() as unit:
+        refused = unit.inbox.refuse_held(ConsentWithdrawn.code)
         come = unit.inbox.end_missing(MISSING, now)
         late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
-        if late or come:
+        if late or come or refused:
             unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
-            unit.commit(world.event("reports.missed", PURPOSE, counts={"waiting": len(late), "come": come}))
+            unit.add_work([WorkItem(INBOUND, ConsentWithdrawn.code, *of_report, now) for of_report in refused])
+            counts = {"waiting": len(late), "come": come, "refused": len(refused)}
+            unit.commit(world.event("reports.missed", PURPOSE, counts=counts))
 
 
 def _settled(world: World) -> datetime:

@@ -77,6 +77,10 @@ class Inbox(Protocol):
 
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None: ...
 
+    def refuse_held(self, code: str) -> Sequence[tuple[str | None, str, str, str]]:
+        """Refuse with this code what is held on legs whose consent was withdrawn; case, leg, partner and id of each."""
+        ...
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         """Case, leg, partner and id of what is held since before this moment and has no open work of this kind."""
         ...

@@ -12,7 +12,7 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.journey.track import MISSING, MISSING_AFTER
 from gateway.ports import LegRow
-from tests.journey.world import Partner, Scene, a_case, timeout
+from tests.journey.world import Partner, Scene, a_case, again, timeout
 
 KEIS_ONLY = {"services": {"KEIS": ["01"]}}
 
@@ -103,6 +103,25 @@ def test_a_report_that_waits_for_a_day_is_shown_to_a_person_once(scene: Scene) -
     for _ in range(3):
         scene.track()
     assert missing(scene) == [(leg.case_no, leg.ref_no, False)]
+
+
+def test_where_the_consent_was_withdrawn_meanwhile_what_waits_is_refused_and_nobody_waits_for_ever(
+    scene: Scene,
+) -> None:
+    leg = waiting_report(scene)
+    scene.clock.at = scene.clock.now() + MISSING_AFTER + timedelta(seconds=1)
+    scene.track()
+    scene.enter(again(a_case(), consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
+    scene.withdraw()
+    refusal = scene.say(leg, Kind.ACCEPT, 1).refusal
+    assert refusal is not None
+    for _ in range(2):
+        scene.track()
+    assert missing(scene) == [(leg.case_no, leg.ref_no, True)]
+    states = {(row["seq"], row["state"], row["code"]) for row in scene.rows("inbox") if row["ref_no"] == leg.ref_no}
+    assert states == {(2, "refused", refusal.code)}
+    shown = [w["mid"] for w in scene.rows("work_item") if (w["kind"], w["code"]) == ("inbound-refused", refusal.code)]
+    assert len(shown) == len(set(shown)) == 2
 
 
 def test_when_the_missing_one_comes_nobody_need_look_any_more(scene: Scene) -> None:

@@ -88,6 +88,9 @@ class Inbox(Messages):
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         _SQL.settle(self._c, partner=partner, mid=mid, state=state, code=code)
 
+    def refuse_held(self, code: str) -> Sequence[tuple[str | None, str, str, str]]:
+        return list(_SQL.refuse_held(self._c, code=code))
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         return list(_SQL.missing(self._c, kind=kind, before=before, limit=limit))
 

@@ -79,6 +79,12 @@ from unnest(:partners::text[], :mids::uuid[]) as asked (partner, mid)
 cross join lateral (
     select * from message where partner = asked.partner and direction = 'in' and mid = asked.mid limit 1) m;
 
+-- name: refuse_held
+-- What is held on a leg whose consent was withdrawn is never heard: nor would be what it waits for.
+update inbox i set state = 'refused', code = :code from leg l
+where i.state = 'held' and l.ref_no = i.ref_no and l.business = 'consent-withdrawn'
+returning l.case_no, i.ref_no, i.partner, i.mid::text;
+
 -- name: missing
 -- Held messages that came before a moment and that nobody has been asked to look at.
 select l.case_no, i.ref_no, i.partner, i.mid::text

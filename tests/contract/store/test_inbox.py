@@ -82,6 +82,18 @@ def test_held_messages_come_in_the_partners_order_not_in_that_of_arrival(store: 
         assert met(unit, about("R20261123-0000099")).held == []
 
 
+def test_what_is_held_on_a_leg_whose_consent_was_withdrawn_is_refused_once_and_nothing_else(store: Store) -> None:
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(1)])
+        unit.inbox.keep([incoming(3, "held"), incoming(2, "applied")])
+        assert unit.inbox.refuse_held("GONE") == []
+        unit.legs.save(leg(1)._replace(business="consent-withdrawn"))
+        assert unit.inbox.refuse_held("GONE") == [(leg().case_no, leg().ref_no, "KEIS", uid("in3"))]
+        assert unit.inbox.refuse_held("GONE") == []
+        seen = met(unit, about(leg().ref_no)).held
+        assert seen == []
+
+
 def test_what_is_held_too_long_is_missed_until_somebody_looks_and_over_when_it_is_not_held(store: Store) -> None:
     late = NOW + timedelta(seconds=1)
     with store.unit() as unit:

@@ -47,6 +47,13 @@ class Inbox(Part):
     def settle(self, partner: str, mid: str, state: str, code: str | None) -> None:
         self.s.inbox[partner, mid] = self.s.inbox[partner, mid]._replace(state=state, code=code)
 
+    def refuse_held(self, code: str) -> Sequence[tuple[str | None, str, str, str]]:
+        over = {no: leg.case_no for no, leg in self.s.legs.items() if leg.business == "consent-withdrawn"}
+        held = [r for r in self.s.inbox.values() if r.state == "held" and r.ref_no in over]
+        for r in held:
+            self.settle(r.partner, r.mid, "refused", code)
+        return [(over[r.ref_no], r.ref_no, r.partner, r.mid) for r in held if r.ref_no]
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         shown = {w.mid for w in self.s.work if w.kind == kind and not w.done_at}
         late = [r for r in self.s.inbox.values() if r.state == "held" and r.at < before and r.mid not in shown]
