@@ -68,7 +68,7 @@ class Legs(Part):
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
         if revisions:
             told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]
-            _SQL.mark_recalled(self._c, rows=as_json(told))
+            _SQL.mark_recalled(self._c, ref_nos=list(revisions), rows=as_json(told))
 
     def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:
         told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]

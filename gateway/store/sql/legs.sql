@@ -71,7 +71,12 @@ where (c.barred or c.version > 1 or c.unserved <> '')
 order by l.ref_no limit :limit for update of l;
 
 -- name: mark_recalled!
-update leg set recalled = r.recalled from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
+-- Locked in the order of their numbers first, in which everybody locks.
+with mine as materialized (
+    select ref_no from leg where ref_no = any(:ref_nos) order by ref_no for update
+)
+update leg set recalled = r.recalled from json_populate_recordset(null::leg, :rows) r join mine using (ref_no)
+where leg.ref_no = r.ref_no;
 
 -- name: end_requests
 -- Returns those that had another status.
