@@ -118,6 +118,30 @@ def test_a_leg_is_called_back_once_for_each_revision_of_its_case(store: Store) -
         assert unit.legs.get(leg(1).ref_no) == leg(1)
 
 
+@pytest.mark.parametrize("change", [{"barred": True}, {"version": 2}, {"unserved": "KEIS", "judged": 2}])
+def test_a_leg_is_called_back_whenever_its_case_changes_in_its_life(store: Store, change: dict[str, object]) -> None:
+    changed = case(1, **change)._replace(revision=2)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(1), "I", None)])
+        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD", status="completed")])
+        assert unit.legs.to_withdraw(9) == []
+        unit.cases.save([CaseChange(changed, "U", None)])
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
+        asked = leg(1)._replace(business="cancellation-requested")
+        unit.legs.save(asked)
+        assert unit.legs.to_withdraw(9) == []
+        unit.legs.save(asked._replace(business=None, version=2))
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no], "it works on, and was never told"
+
+
+def test_a_leg_is_called_back_when_its_case_is_only_judged_otherwise(store: Store) -> None:
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(case(1, judged=1), "I", None)])
+        unit.legs.add([request_row()], [leg(1)])
+        unit.cases.note([case(1, judged=1, unserved="KEIS")])
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
+
+
 def test_requests_that_have_a_status_already_are_not_given_it_again(store: Store) -> None:
     no = request_row().request_no
     with store.unit() as unit:
