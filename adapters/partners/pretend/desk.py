@@ -16,6 +16,7 @@ again, and both ways give the same desk (a test compares). Stories are not journ
     resent      a report was sent again on purpose, and what the gateway said
     listed      the gateway's list of a period (its digest), and ours in answer
 
+What grows with every message and case is kept on disk (`memory.Memory`); in memory are the letters that are under way.
 It refuses to know HTTP and dialects.
 """
 
@@ -24,15 +25,18 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from adapters.partners.pretend.dialects import Sheet, Verdict
 from adapters.partners.pretend.journal import Journal
+from adapters.partners.pretend.memory import Kept, Memory, Stopped
 from adapters.partners.pretend.scripts import Kind, Mishap
 from adapters.partners.pretend.story import Event, Story, cancelled
 
+AT_HAND = 512
+"""Cases looked at last, with their stories: they are not read and told again."""
 Teller = Callable[[str, date], Story]
 """(referral number, business date of receipt) → its story"""
 
@@ -73,15 +77,7 @@ class Task(NamedTuple):
     on: date
 
 
-class Stopped(NamedTuple):
-    """When COMWEL stopped a case, and whether because the worker withdrew the consent."""
-
-    on: date
-    withdrawn: bool
-
-
-@dataclass(slots=True)
-class Case:
+class Case(NamedTuple):
     """One referral on the desk. `told` counts the reports written so far; their seq runs from 1 to it."""
 
     sheet: Sheet
@@ -119,10 +115,6 @@ class Case:
         late = self.story.events[at].mishap is Mishap.LATE
         return self.story.events[at + 1 if late else at].on
 
-    def next_date(self) -> date | None:
-        """When there is something to report again."""
-        return None if self.stopped or self.told >= len(self.story.events) else self.when(self.told)
-
 
 class Desk:
     """Memory and work list of one pretend partner. Safe for several threads."""
@@ -130,23 +122,22 @@ class Desk:
     def __init__(self, journal: Journal, voice: Voice, today: date, now: Callable[[], datetime]) -> None:
         self._journal, self._now = journal, now
         self._tell, self._speaks = voice
+        self._opened = lru_cache(AT_HAND)(self._read_opened)
         self.lock = threading.RLock()  # held while the reports of a case are written, so that nothing comes between
         self.today = today
         self.counts: Counter[str] = Counter()
-        self._heard: dict[str, Heard] = {}
-        self._done_mishaps: set[str] = set()
-        self._cases: dict[str, Case] = {}
+        self._memory = Memory()
+        self._ahead = 0
         self._open_letters: dict[str, Letter] = {}
-        for line in journal.lines():
-            self._apply(line)
+        for place, line in journal.placed():
+            self._apply(place, line)
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def record(self, what: str, **facts: Any) -> None:
         """Append one line and let it count."""
         line = {"what": what, "at": self._now().isoformat(timespec="milliseconds"), **facts}
         with self.lock:
-            self._journal.append(line)
-            self._apply(line)
+            self._apply(self._journal.append(line), line)
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Everything ever recorded, oldest first."""
@@ -154,15 +145,22 @@ class Desk:
 
     def heard(self, mid: str) -> Heard | None:
         """What was said about this message before."""
-        return self._heard.get(mid)
+        with self.lock:
+            place = self._memory.heard(mid)
+        if place is None:
+            return None
+        line = self._journal.at(place)
+        return Heard(line["mjws_s256"], Verdict(line["verdict"]), line["receipt"])
 
     def next_inbox_seq(self) -> int:
         """The place the next message takes in the inbox."""
-        return len(self._heard) + 1
+        return self.counts["received"] + 1
 
     def case(self, ref_no: str) -> Case | None:
         """The case with this referral number."""
-        return self._cases.get(ref_no)
+        with self.lock:
+            kept = self._memory.kept(ref_no)
+        return self._case(kept) if kept else None
 
     def unsent(self) -> tuple[Letter, ...]:
         """Letters without a receipt, in the order they were written."""
@@ -171,71 +169,92 @@ class Desk:
 
     def mishap_for(self, mid: str, ref_no: str) -> Mishap:
         """What shall go wrong with this new referral, once."""
-        if mid in self._done_mishaps:
-            return Mishap.NONE
+        with self.lock:
+            if self._memory.went_wrong(mid):
+                return Mishap.NONE
         return self._tell(ref_no, self.today).inbound
 
     # ── work ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     def cases_due(self) -> tuple[str, ...]:
         """Referral numbers of the cases with something to report by today, the longest overdue first."""
         with self.lock:
-            first = ((next(c.due(self.today, self._speaks), None), ref_no) for ref_no, c in self._cases.items())
-            dates = [(task.on, ref_no) for task, ref_no in first if task]
-        return tuple(ref_no for _, ref_no in sorted(dates))
+            return self._memory.due(self.today)
 
     def due(self, ref_no: str) -> list[Task]:
         """What is to be reported about one case by today, in the order of sending."""
         with self.lock:
-            return list(self._cases[ref_no].due(self.today, self._speaks))
+            return list(self._case(self._kept(ref_no)).due(self.today, self._speaks))
 
     def stop(self, ref_no: str, *, withdrawn: bool) -> None:
         """Stop a case and confirm the destruction; again is harmless."""
         with self.lock:
-            if self._cases[ref_no].stopped is None:
+            if self._kept(ref_no).stopped is None:
                 self.record("stopped", ref_no=ref_no, withdrawn=withdrawn, on=self.today.isoformat())
                 self.record("destroyed", ref_no=ref_no)
 
     def ahead(self) -> tuple[int, date | None]:
         """How many reports lie ahead, and the date of the next."""
         with self.lock:
-            live = [c for c in self._cases.values() if not c.stopped]
-            dates = [d for d in (c.next_date() for c in live) if d]
-            return sum(len(c.story.events) - c.told for c in live), min(dates, default=None)
+            return self._ahead, self._memory.next_on()
 
     # ── what each line does ──────────────────────────────────────────────────────────────────────────────────────────
-    def _apply(self, line: Mapping[str, Any]) -> None:
+    def _apply(self, place: int, line: Mapping[str, Any]) -> None:
         self.counts[line["what"]] += 1
         if act := getattr(self, f"_on_{line['what']}", None):
-            act(line)
+            act(place, line)
 
-    def _on_received(self, line: Mapping[str, Any]) -> None:
-        self._heard[line["mid"]] = Heard(line["mjws_s256"], Verdict(line["verdict"]), line["receipt"])
+    def _on_received(self, place: int, line: Mapping[str, Any]) -> None:
+        self._memory.hear(line["mid"], place)
 
-    def _on_opened(self, line: Mapping[str, Any]) -> None:
-        sheet = Sheet(*line["sheet"])
-        story = self._tell(sheet.ref_no, date.fromisoformat(line["on"]))
-        self._cases[sheet.ref_no] = Case(sheet, line["case"], line["mid"], story, line.get("trace"))
+    def _on_opened(self, place: int, line: Mapping[str, Any]) -> None:
+        self._ahead += len(self._opened(place).story.events)
+        self._keep(line["sheet"][0], Kept(place))
 
-    def _on_stopped(self, line: Mapping[str, Any]) -> None:
+    def _on_stopped(self, _: int, line: Mapping[str, Any]) -> None:
+        kept = self._kept(line["ref_no"])
+        if kept.stopped is None:
+            self._ahead -= len(self._case(kept).story.events) - kept.told
         stopped = Stopped(date.fromisoformat(line["on"]), line["withdrawn"])
-        self._cases[line["ref_no"]].stopped = stopped
+        self._keep(line["ref_no"], kept._replace(stopped=stopped))
 
-    def _on_mishap(self, line: Mapping[str, Any]) -> None:
-        self._done_mishaps.add(line["mid"])
+    def _on_mishap(self, _: int, line: Mapping[str, Any]) -> None:
+        self._memory.go_wrong(line["mid"])
         self.counts[f"mishap {line['mishap']}"] += 1
 
-    def _on_clock(self, line: Mapping[str, Any]) -> None:
+    def _on_clock(self, _: int, line: Mapping[str, Any]) -> None:
         self.today = date.fromisoformat(line["today"])
 
-    def _on_outgoing(self, line: Mapping[str, Any]) -> None:
+    def _on_outgoing(self, _: int, line: Mapping[str, Any]) -> None:
         letter = Letter(line["mid"], line["ref_no"], line["seq"], Kind(line["kind"]), line["body"].encode(),
                         line["jws"], line["again"])  # fmt: skip
         self._open_letters[letter.mid] = letter
         self.counts[f"sent {letter.kind}"] += 1
-        case = self._cases[letter.ref_no]
-        case.told, case.said = case.told + 1, case.said | {letter.kind}
+        kept = self._kept(letter.ref_no)
+        self._ahead -= 0 if kept.stopped else 1
+        self._keep(letter.ref_no, kept._replace(told=kept.told + 1, said=kept.said | {letter.kind}))
 
-    def _on_answered(self, line: Mapping[str, Any]) -> None:
+    def _on_answered(self, _: int, line: Mapping[str, Any]) -> None:
         self._open_letters.pop(line["mid"], None)
 
     _on_refused = _on_answered
+
+    # ── cases on disk ────────────────────────────────────────────────────────────────────────────────────────────────
+    def _kept(self, ref_no: str) -> Kept:
+        kept = self._memory.kept(ref_no)
+        if kept is None:
+            raise KeyError(ref_no)
+        return kept
+
+    def _keep(self, ref_no: str, kept: Kept) -> None:
+        """Keep how a case stands now, and when it has something to report again."""
+        first = next(self._case(kept).due(date.max, self._speaks), None)
+        self._memory.keep(ref_no, kept._replace(due_on=first.on if first else None))
+
+    def _case(self, kept: Kept) -> Case:
+        return self._opened(kept.place)._replace(told=kept.told, said=kept.said, stopped=kept.stopped)
+
+    def _read_opened(self, place: int) -> Case:
+        line = self._journal.at(place)
+        sheet = Sheet(*line["sheet"])
+        story = self._tell(sheet.ref_no, date.fromisoformat(line["on"]))
+        return Case(sheet, line["case"], line["mid"], story, line.get("trace"))

@@ -24,16 +24,33 @@ class Journal:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._cut_torn_line()
+        self._end = os.fstat(self._file).st_size
 
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Write one line through to the operating system."""
-        os.write(self._file, orjson.dumps(line) + b"\n")
+    def append(self, line: Mapping[str, Any]) -> int:
+        """Write one line through to the operating system; returns its place, the byte at which it begins."""
+        raw, place = orjson.dumps(line) + b"\n", self._end
+        os.write(self._file, raw)
+        self._end += len(raw)
+        return place
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Every line, oldest first."""
+        return (line for _, line in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every line and its place, oldest first."""
+        place = 0
         with self._path.open("rb") as lines:
             for raw in lines:
-                yield orjson.loads(raw)
+                yield place, orjson.loads(raw)
+                place += len(raw)
+
+    def at(self, place: int) -> dict[str, Any]:
+        """The line at a place."""
+        with self._path.open("rb") as lines:
+            lines.seek(place)
+            found: dict[str, Any] = orjson.loads(lines.readline())
+            return found
 
     def close(self) -> None:
         """Close the file. Nothing may be appended afterwards."""

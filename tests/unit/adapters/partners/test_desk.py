@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from adapters.partners.pretend import story
-from adapters.partners.pretend.desk import Desk, Voice
+from adapters.partners.pretend.desk import AT_HAND, Desk, Voice
 from adapters.partners.pretend.dialects import Verdict
 from adapters.partners.pretend.dialects.kead import KEAD
 from adapters.partners.pretend.journal import Journal
@@ -44,7 +45,8 @@ def send(desk: Desk, ref_no: str) -> int:
 
 
 def known(desk: Desk) -> dict[str, Any]:
-    return {name: value for name, value in vars(desk).items() if name not in ("lock", "_journal", "_tell", "_now")}
+    in_memory = {name: vars(desk)[name] for name in ("today", "counts", "_ahead", "_open_letters")}
+    return in_memory | {"on disk": list(vars(desk)["_memory"].dump())}
 
 
 def test_a_restart_knows_what_was_known_before(tmp_path: Path) -> None:
@@ -90,3 +92,43 @@ def test_what_is_due_is_due_once_and_never_after_a_stop(tmp_path: Path) -> None:
     assert send(again, ref_no) == 1
     again.record("clock", today="2030-01-01")
     assert again.due(ref_no) == []
+
+
+def test_what_was_said_about_a_message_is_read_again_from_the_journal(tmp_path: Path) -> None:
+    desk = desk_on(tmp_path / "journal.ndjson")
+    opened(desk, 1)
+    opened(desk, 2)
+    for one in (desk, desk_on(tmp_path / "journal.ndjson")):
+        assert one.heard("m2") == ("d", Verdict.OK, "r")
+        assert one.heard("m3") is None
+        assert one.next_inbox_seq() == 3
+
+
+def test_what_lies_ahead_is_counted_as_it_would_be_case_by_case(tmp_path: Path) -> None:
+    desk = desk_on(tmp_path / "journal.ndjson")
+    numbers = [opened(desk, n) for n in range(60)]
+    desk.stop(numbers[1], withdrawn=False)
+    for day in ("2026-12-10", "2027-02-01", "2027-12-24"):
+        desk.record("clock", today=day)
+        for ref_no in desk.cases_due():
+            send(desk, ref_no)
+        desk.stop(numbers[2], withdrawn=True)
+        live = [case for ref_no in numbers if (case := desk.case(ref_no)) and not case.stopped]
+        rest = [task for case in live for task in case.due(date.max, KEAD.speaks)]
+        assert desk.ahead() == (len(rest), min((task.on for task in rest), default=None))
+
+
+def test_a_desk_needs_no_more_memory_for_more_cases(tmp_path: Path) -> None:
+    def grown(cases: range) -> int:
+        before = tracemalloc.get_traced_memory()[0]
+        for n in cases:
+            opened(desk, n)
+        return tracemalloc.get_traced_memory()[0] - before
+
+    desk = desk_on(tmp_path / "journal.ndjson")
+    tracemalloc.start()
+    try:
+        first = grown(range(AT_HAND))
+        assert grown(range(AT_HAND, 3 * AT_HAND)) < first / 2
+    finally:
+        tracemalloc.stop()
