@@ -43,7 +43,10 @@ _AWAY = (
 
 
 class Pool(ConnectionPool[Connection]):
-    """Connections, whether the last attempt to work on one failed, and which are lent."""
+    """Connections, whether the last attempt to work on one failed, and which are lent.
+
+    What came back last is lent first: a few keep every plan at hand, and the others stay small until they are closed.
+    """
 
     away = False
 
@@ -66,6 +69,11 @@ class Pool(ConnectionPool[Connection]):
             if len(self.lent) < self.max_size:
                 raise
             raise TooBusy from None
+
+    def _get_ready_connection(self, timeout: float | None) -> Connection | None:
+        """See `ConnectionPool`, which takes the one that has rested longest: plans would be made on all of them."""
+        self._pool.rotate(1)
+        return super()._get_ready_connection(timeout)
 
 
 def opened(conninfo: str, most: int, idle_s: float) -> Pool:

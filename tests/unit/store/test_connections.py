@@ -38,6 +38,15 @@ def test_when_all_connections_are_lent_the_next_is_told_so_and_the_database_is_n
     assert store._pool.lent == set()
 
 
+def test_the_connection_that_came_back_last_is_lent_first(store: PostgresStore) -> None:
+    with store.transaction() as one, store.transaction() as other:
+        assert one is not other
+    came_back = [other, one]
+    for _ in range(3):
+        with store.transaction() as again:
+            assert again is came_back[-1]
+
+
 def test_a_pool_without_a_database_is_away_and_not_busy(store: PostgresStore) -> None:
     store.close()
     with pytest.raises(StoreUnavailable) as away, store.unit():
