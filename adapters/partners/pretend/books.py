@@ -32,11 +32,10 @@ class Clerk:
             jws, keys=self._seals.gateway, author=GATEWAY, audience=self._partner, received=self._seals.now()
         )
         with self._desk.lock:
-            lines = list(self._desk.lines())
-            given = {line["asked"]: line["list"] for line in lines if line["what"] == "listed"}
+            given = {line["asked"]: line["list"] for line in self._desk.lines() if line["what"] == "listed"}
             if found := given.get(digest_list(jws)):
                 return str(found)
-            ours = lists.make(self._stated(asked, jws, lines, list(given.values())), self._seals.own)
+            ours = lists.make(self._stated(asked, jws, self._desk.lines(), list(given.values())), self._seals.own)
             self._desk.record("listed", asked=digest_list(jws), list=ours)
         return ours
 
