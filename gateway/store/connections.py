@@ -82,6 +82,7 @@ def opened(conninfo: str, most: int, idle_s: float) -> Pool:
     Raises StoreUnavailable when there is no database there.
     """
     options = f"-c timezone=UTC -c role={APP_ROLE} -c plan_cache_mode=force_generic_plan"
+    options += " -c jit=off"  # what is asked for is found by an index: to compile a plan takes longer, and memory
     options += f" -c idle_in_transaction_session_timeout={idle_s * 1000:.0f}"
     # we say ourselves: begin; and every statement is one of a file, worth planning once
     session = {"options": options, "autocommit": True, "prepare_threshold": 0, "connect_timeout": int(CONNECT_S)}

@@ -47,6 +47,11 @@ def test_the_connection_that_came_back_last_is_lent_first(store: PostgresStore) 
             assert again is came_back[-1]
 
 
+def test_no_plan_is_compiled_on_a_server_that_can(store: PostgresStore) -> None:
+    with store.transaction() as connection:
+        assert connection.execute("show jit").fetchall() == [("off",)]
+
+
 def test_a_pool_without_a_database_is_away_and_not_busy(store: PostgresStore) -> None:
     store.close()
     with pytest.raises(StoreUnavailable) as away, store.unit():
