@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -45,6 +46,17 @@ def test_the_connection_that_came_back_last_is_lent_first(store: PostgresStore) 
     for _ in range(3):
         with store.transaction() as again:
             assert again is came_back[-1]
+
+
+def test_connections_that_nobody_needed_for_a_while_are_closed(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SPARE_S", 0.1)
+    with closing(PostgresStore(database, leaves(), most=MOST)) as store:
+        with store.transaction(), store.transaction():
+            assert store._pool.get_stats()["pool_size"] == MOST
+        deadline = time.monotonic() + 20
+        while store._pool.get_stats()["pool_size"] > 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert store._pool.get_stats()["pool_size"] == 1
 
 
 def test_no_plan_is_compiled_on_a_server_that_can(store: PostgresStore) -> None:
