@@ -1,6 +1,6 @@
 """The first pass: all strict schemas in one compiled validator, so that they share what they have in common.
 
-A resource is handed over under the name of its type (`{"Patient": {…}}`), and finds its schema by that name. One
+Resources are handed over under the name of their type (`[{"Patient": {…}}]`), and find their schema by that name. One
 validator for each type would hold every data type and every pattern once for each of them.
 
 It refuses a type that has no schema, and it leaves rules that the second pass decides at a tenth of the cost to it.
@@ -27,14 +27,14 @@ class Gate:
         self.types = frozenset(schemas) - {strict.DATATYPES}
         self._schema = _compiled({name: lean(schema) for name, schema in schemas.items()}, self.types)
 
-    def accepts(self, resource: Json) -> bool:
-        """Has the resource the form of its type (one of `types`)?"""
-        return bool(self._schema.is_valid({resource["resourceType"]: resource}))
+    def accepts(self, *resources: Json) -> bool:
+        """Has every resource the form of its type (one of `types`)? Several are judged in one stroke."""
+        return bool(self._schema.is_valid([{resource["resourceType"]: resource} for resource in resources]))
 
     def complaint(self, resource: Json) -> tuple[list[str | int], str]:
         """Where in a resource that is not accepted the first broken rule is, and which keyword it is."""
-        error = next(self._schema.iter_errors({resource["resourceType"]: resource}))
-        return list(error.instance_path)[1:], str(error.kind.name)
+        error = next(self._schema.iter_errors([{resource["resourceType"]: resource}]))
+        return list(error.instance_path)[2:], str(error.kind.name)
 
 
 def lean(schema: Any) -> Any:
@@ -49,7 +49,7 @@ def _compiled(schemas: Mapping[str, Json], types: frozenset[str]) -> Any:
         registry = jsonschema_rs.Registry([(s["$id"], s) for s in schemas.values()])
         by_type = {name: {"$ref": schemas[name]["$id"]} for name in sorted(types)}
         return jsonschema_rs.Draft202012Validator(
-            {"properties": by_type}, registry=registry, pattern_options=jsonschema_rs.RegexOptions()
+            {"items": {"properties": by_type}}, registry=registry, pattern_options=jsonschema_rs.RegexOptions()
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, KeyError) as error:
         raise DataFileInvalid(f"schemas/fhir/r4/strict: {str(error).splitlines()[0]}") from None

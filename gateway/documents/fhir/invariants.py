@@ -117,9 +117,9 @@ def _codes_of(concept: Json) -> set[tuple[Any, Any]]:
 
 
 def _component_differs(observation: Json) -> bool:
-    if "component" not in observation or not _holds_choice(observation, "value"):
+    own = _codes_of(observation["code"]) if "component" in observation else None
+    if not own or not _holds_choice(observation, "value"):
         return True
-    own = _codes_of(observation["code"])
     return all(own.isdisjoint(_codes_of(c["code"])) for c in observation["component"])
 
 
@@ -142,8 +142,8 @@ def _percent(value: Json) -> bool:
 
 
 def _abated(condition: Json) -> bool:
-    ended = _coded(condition, "clinicalStatus", _CLINICAL, ("resolved", "remission", "inactive"))
-    return ended or not _holds_choice(condition, "abatement")
+    ended = ("resolved", "remission", "inactive")
+    return not _holds_choice(condition, "abatement") or _coded(condition, "clinicalStatus", _CLINICAL, ended)
 
 
 def _error_has_no_status(condition: Json) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.documents.fhir import primitives, strict
+from gateway.documents.fhir import findings, primitives, strict
 from gateway.documents.fhir.table import Table
 
 Json = dict[str, Any]
@@ -24,6 +24,8 @@ _RARE = frozenset({("Identifier", "period"), ("Identifier", "assigner")})
 _VALUES = ("Boolean", "Code", "CodeableConcept", "Coding", "Date", "DateTime", "Decimal", "Identifier", "Integer",
            "Period", "Quantity", "Reference", "String", "Uri", "Url")  # fmt: skip
 _EXTENDING = {"extension", "url", *(f"value{kind}" for kind in _VALUES)}
+SETTLED = {"Extension": frozenset({findings.DUPLICATE_CHOICE, findings.MISSING})}
+"""Rules that the plain form of a type decides: an extension has its url and one name more (ext-1)."""
 
 _YEAR, _MONTH = "(19|20)[0-9]{2}", "(0[1-9]|1[0-2])"
 _LEAP = "(19([02468][48]|[2468]0|[13579][26])|20([02468][048]|[13579][26]))"
@@ -60,7 +62,9 @@ def schemas(table: Table) -> dict[str, Json]:
     Primitives stand where they are used; what a reference may lead to is left to the question that follows anyway.
     """
     found = strict.schemas(table)
-    found[strict.DATATYPES]["$defs"]["Reference"]["properties"]["reference"] = _REFERENCE
+    types = found[strict.DATATYPES]["$defs"]
+    types["Reference"]["properties"]["reference"] = _REFERENCE
+    types["Extension"] |= {"minProperties": 2, "maxProperties": 2}
     return {name: _narrowed(schema) for name, schema in found.items()}
 
 

@@ -53,10 +53,10 @@ class ShortWay:
         entries = [
             (entry.get("fullUrl"), entry["resource"]) for entry in bundle.get("entry", ()) if "resource" in entry
         ]
-        for _, resource in entries:
-            if resource["resourceType"] not in self._alone or not self._gate.accepts(resource):
-                return False
-        return self._tests["Bundle"](bundle, references.around(bundle, entries))
+        resources = [resource for _, resource in entries]
+        if not self._alone.issuperset([resource["resourceType"] for resource in resources]):
+            return False
+        return self._gate.accepts(*resources) and self._tests["Bundle"](bundle, references.around(bundle, entries))
 
     def _keeps(self, resource: Json, places: Around) -> bool:
         """Are the rules kept by a resource of plain form?"""
@@ -68,8 +68,9 @@ class ShortWay:
 
     # ── compiling ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _rules(self, owner: str) -> tuple[Callable[[Mapping[str, Any]], bool], ...]:
-        """A null in a list is not plain, so nobody needs to ask for it."""
-        return tuple(rule.holds for rule in rules_of(self._table, owner) if rule.code != findings.EMPTY)
+        """Those that the plain form leaves open: it has no null in a list, and its extensions say one thing each."""
+        settled = plain.SETTLED.get(owner, frozenset()) | {findings.EMPTY}
+        return tuple(rule.holds for rule in rules_of(self._table, owner) if rule.code not in settled)
 
     def _asked(self, owner: str) -> dict[str, Test]:
         names = self._table.spellings(owner)

@@ -26,6 +26,12 @@ def test_a_resource_meets_the_schema_of_its_type() -> None:
     assert not gate.accepts({"resourceType": "Note", "at": "today"})
 
 
+def test_one_that_is_not_accepted_spoils_the_stroke() -> None:
+    good, bad = ({"resourceType": "Note", "at": at} for at in ("2026-11-23", "today"))
+    assert Gate(SCHEMAS).accepts(good, good)
+    assert not Gate(SCHEMAS).accepts(good, bad)
+
+
 def test_a_complaint_names_place_and_rule_below_the_resource() -> None:
     assert Gate(SCHEMAS).complaint({"resourceType": "Note", "at": "today"}) == (["at"], "pattern")
 

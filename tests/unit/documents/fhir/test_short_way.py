@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -38,6 +39,13 @@ def test_what_takes_the_short_way_is_without_fault(rules: FhirRules, short: Shor
 def test_no_bad_example_takes_it(short: ShortWay, path: Path) -> None:
     document = orjson.loads(path.read_bytes())
     assert "resourceType" not in document or not short.accepts(document)
+
+
+@pytest.mark.parametrize("said", [{}, {"valueString": "가", "valueCode": "a"}, {"extension": [], "valueCode": "a"}])
+def test_an_extension_that_says_nothing_or_two_things_does_not_take_it(short: ShortWay, said: dict[str, Any]) -> None:
+    one = {"url": "https://gateway.example/fhir/StructureDefinition/region"}
+    assert short.accepts({"resourceType": "Patient", "extension": [one | {"valueCode": "a"}]})
+    assert not short.accepts({"resourceType": "Patient", "extension": [one | said]})
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: f"{p.parents[2].name}/{p.stem}")
