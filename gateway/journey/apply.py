@@ -122,7 +122,7 @@ def _verified(leg: LegRow, outcome: Mapping[str, Any], now: datetime) -> LegRow:
 def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: datetime) -> FactRow:
     """What is kept of a message: the canonical words and their FHIR face."""
     base = world.limits.base_url
-    bundle = translate(
+    face = translate(
         world,
         "outcome-to-fhir|1.0.0",
         outcome,
@@ -132,8 +132,8 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
         request=f"{base}/ServiceRequest/{leg.request_no}",
         status=leg.status,
         businessStatus=leg.business,
-    ).document
-    world.know.fhir.require(bundle)
+    )
+    world.know.fhir.require(face.document)
     return FactRow(
         fact_id=world.ids(),
         ref_no=leg.ref_no,
@@ -144,7 +144,7 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
         evidence=outcome.get("evidence"),
         entered_in_error=False,
         superseded_by=None,
-        fhir=dumps(bundle),
+        fhir=face.body,
         at=now,
     )
 

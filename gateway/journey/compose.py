@@ -12,7 +12,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from gateway.documents.strict_json import dumps
 from gateway.journey.disclose import profile_of
 from gateway.journey.translate import Translated, translate
 from gateway.journey.world import US, World, iso
@@ -40,7 +39,6 @@ def compose(
     profile = profile_of(world, leg)
     mid = world.ids()
     translated = _checked(world, profile, map_name, source, own_params(world, leg.partner, mid, now) | more)
-    body = dumps(translated.document)
     stated = Manifest(
         mid=mid,
         iss=US,
@@ -50,7 +48,7 @@ def compose(
         case=pairwise_case(world.secret(leg.partner), profile.code, leg.case_no),
         seq=seq,
         profile=translated.pin,
-        parts=(manifest.digest_part("body", profile.content_type, body),),
+        parts=(manifest.digest_part("body", profile.content_type, translated.body),),
     )
     return MessageRow(
         partner=leg.partner,
@@ -61,9 +59,9 @@ def compose(
         ref_no=leg.ref_no,
         seq=seq,
         content_type=profile.content_type,
-        body=body,
+        body=translated.body,
         jws=manifest.seal(stated, world.signing_key),
-        body_sha256=sha256(body).digest(),
+        body_sha256=sha256(translated.body).digest(),
         map_pin=translated.pin,
         map_digest=translated.digest,
         fields=tuple(sorted(source)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
-from gateway.documents.strict_json import dumps, reread
+from gateway.documents.strict_json import reread
 from gateway.errors import ContentDestroyed, NotYourLeg
 from gateway.journey.compose import own_params
 from gateway.journey.disclose import disclosed, profile_of
@@ -58,13 +58,13 @@ def explained(world: World, unit: Unit, mid: str) -> Explanation:
     source = _source(world, message, leg, record)  # 2
     compiled = world.know.catalogue.get(message.map_pin or "")
     params = declared(compiled, own_params(world, message.partner, message.mid, message.at))
-    document = compiled.apply(source, params).document  # 3
+    mapped = compiled.apply(source, params)  # 3
     return Explanation(
         message=message,
         explained=compiled.explain(source, params),
-        document=document,
+        document=mapped.document,
         same_map=compiled.digest == message.map_digest,
-        same_bytes=dumps(document) == message.body,
+        same_bytes=mapped.body == message.body,
     )
 
 

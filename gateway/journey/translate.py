@@ -10,9 +10,10 @@ from gateway.journey.world import World
 
 
 class Translated(NamedTuple):
-    """A document and what made it: the map's pin, and the digest of everything that decided the mapping."""
+    """A document, its bytes and what made it: the map's pin, and the digest of everything that decided the mapping."""
 
     document: dict[str, Any]
+    body: bytes
     pin: str
     digest: str
 
@@ -20,7 +21,8 @@ class Translated(NamedTuple):
 def translate(world: World, pin: str, source: Mapping[str, Any], **params: Any) -> Translated:
     """Map `source` with the map `pin`. Raises MappingFailed with every issue of the record."""
     compiled = world.know.catalogue.get(pin)
-    return Translated(compiled.apply(source, declared(compiled, params)).document, pin, compiled.digest)
+    mapped = compiled.apply(source, declared(compiled, params))
+    return Translated(mapped.document, mapped.body, pin, compiled.digest)
 
 
 def declared(compiled: CompiledMap, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -174,9 +174,10 @@ def test_a_record_becomes_a_valid_document_or_issues_and_nothing_else(story: Sto
 def outcome(compiled: CompiledMap, record: Mapping[str, Any]) -> tuple[Any, tuple[Issue, ...]]:
     """The document, or None and why there is none."""
     try:
-        return compiled.apply(record, params(compiled))
+        mapped = compiled.apply(record, params(compiled))
     except RecordNotMapped as refused:
         return None, refused.issues
+    return mapped.document, mapped.issues
 
 
 REPORTS = {pin: CATALOGUE.get(pin) for pin in ("keis-outcome-in|1.0.0", "kead-outcome-in|1.0.0")}

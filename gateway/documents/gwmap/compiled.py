@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from gateway.documents import strict_json
 from gateway.documents.gwmap import fast, limits
 from gateway.documents.gwmap.frame import NOTES, RUN_ERRORS, SOURCE, STEPS, Expr, Frame, Run
 from gateway.documents.gwmap.functions import iso
@@ -90,11 +91,12 @@ class CompiledMap:
             for slot, run in self._compute:
                 frame[slot] = run(frame)
             document = self._program(frame)
+            body = _written(document)
         except RUN_ERRORS:
             return self._slow(source, params)
-        if notes or document is None or _unwritable(document):
+        if notes or document is None:
             return self._slow(source, params)
-        return Mapped(document, ())
+        return Mapped(document, (), body)
 
     def explain(self, source: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Explained, ...]:
         """Why each target element is, or is not, in the document of this record. Values are masked."""
@@ -145,11 +147,12 @@ class CompiledMap:
         document = self._walk(trace, self._ready(source, params))
         if not trace.failed() and document is None:
             trace.issues.append(self._issue("MAP-MISSING", "the record holds nothing this map writes"))
-        if not trace.failed() and (why := _unwritable(document)):
-            trace.issues.append(self._issue(*why))
         if trace.failed():
             raise RecordNotMapped(tuple(trace.issues))
-        return Mapped(document, tuple(trace.issues))
+        try:
+            return Mapped(document, tuple(trace.issues), _written(document))
+        except LeafError as error:
+            raise RecordNotMapped((*trace.issues, self._issue(error.detail, error.text))) from None
 
     def _walk(self, trace: Trace, frame: Frame) -> Any:
         for let in self._lets:
@@ -175,15 +178,15 @@ class CompiledMap:
         return next((line.target for line in self._lineage if let in line.via), f"let {let}")
 
 
-def _unwritable(document: Any) -> tuple[str, str] | None:
-    """Why a document is not handed on, as detail and text: it is no JSON, or more than anybody should get."""
+def _written(document: Any) -> bytes:
+    """The document's bytes. Raises `LeafError` for one that is no JSON, or more than anybody should get."""
     try:
-        size = len(orjson.dumps(document))
+        body = strict_json.dumps(document)
     except orjson.JSONEncodeError:
-        return "MAP-VALUE", "the document holds a value that is beyond JSON"
-    if size > limits.OUTPUT_BYTES:
-        return "MAP-LIMIT", f"the document is larger than {limits.OUTPUT_BYTES} bytes"
-    return None
+        raise LeafError("MAP-VALUE", "the document holds a value that is beyond JSON") from None
+    if len(body) > limits.OUTPUT_BYTES:
+        raise LeafError("MAP-LIMIT", f"the document is larger than {limits.OUTPUT_BYTES} bytes")
+    return body
 
 
 def watched(plan: Plan, readers: Mapping[str, tuple[str, Run, frozenset[str] | None]]) -> Watch:

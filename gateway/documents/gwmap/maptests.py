@@ -131,9 +131,10 @@ def _json(folder: Path, name: str) -> Any:
 
 def _mapped(map_: CompiledMap, source: Any, params: Mapping[str, Any]) -> tuple[Any, tuple[Issue, ...]]:
     try:
-        return map_.apply(source, params)
+        mapped = map_.apply(source, params)
     except RecordNotMapped as error:
         return None, error.issues
+    return mapped.document, mapped.issues
 
 
 def _expected(

@@ -81,10 +81,11 @@ class Issue(NamedTuple):
 
 
 class Mapped(NamedTuple):
-    """The document a map made, with what it left out on purpose."""
+    """The document a map made, with what it left out on purpose, and the document's bytes as they are handed on."""
 
     document: Any
     issues: tuple[Issue, ...]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.documents.gwmap import RecordNotMapped, limits
+from gateway.documents.strict_json import dumps
 from gateway.errors import MappingFailed
 
 PATIENT = """
@@ -100,7 +101,7 @@ def test_a_number_that_json_cannot_hold_is_an_issue(workshop: Any, record: dict[
 def test_an_unmatched_code_is_left_out_and_noted(workshop: Any, record: dict[str, Any]) -> None:
     workshop.tables["sex"]["group"][0]["element"][0]["target"] = [{"equivalence": "unmatched"}]
     compiled = workshop.compiled("a: \"=sex.translate('sex')\"\nb: =name")
-    document, (issue,) = compiled.apply(record, {})
+    document, (issue,), _ = compiled.apply(record, {})
     assert document == {"b": "남궁민수"}
     assert (issue.severity, issue.detail, issue.target) == ("information", "MAP-UNMAPPED", "a")
     assert "code '1' in 'sex' is 'unmatched' in ConceptMap 'sex': not sent on purpose" in issue.text
@@ -112,7 +113,7 @@ def test_an_unlisted_code_may_be_omitted_with_a_warning_or_sent_as_text(workshop
         "a: \"=sex.translate('sex', unmapped: 'omit')\"\n"
         "b: \"=sex.translate('sex', 'concept', unmapped: 'text')\"\nc: =name"
     )
-    document, issues = compiled.apply(record, {})
+    document, issues, _ = compiled.apply(record, {})
     assert document == {"b": {"text": "뜻 1"}, "c": "남궁민수"}
     assert [(i.severity, i.target) for i in issues] == [("warning", "a"), ("warning", "b")]
 
@@ -128,7 +129,7 @@ def test_outputs_of_a_translation(workshop: Any, record: dict[str, Any]) -> None
 def test_the_policy_on_values_may_omit_them_with_a_warning(workshop: Any, record: dict[str, Any]) -> None:
     record["birth"] = "1979"
     compiled = workshop.compiled("a: =birth.ymd()\nb: =name", head="policy: {onValueError: omit}")
-    document, (issue,) = compiled.apply(record, {})
+    document, (issue,), _ = compiled.apply(record, {})
     assert document == {"b": "남궁민수"}
     assert (issue.severity, issue.detail) == ("warning", "MAP-VALUE")
 
@@ -240,6 +241,11 @@ def test_a_document_without_loops_is_measured_too(workshop: Any, record: dict[st
     (issue,) = failures(workshop, "a: =name\nb: =name\nc: =name", record)
     assert issue.detail == "MAP-LIMIT"
     assert workshop.compiled("a: =name").apply(record, {}).document["a"] == record["name"]
+
+
+def test_a_document_comes_with_its_bytes(workshop: Any, record: dict[str, Any]) -> None:
+    mapped = workshop.compiled("a: =name\nb: [{$for: p in phone, c: =%p}]").apply(record, {})
+    assert mapped.body == dumps(mapped.document)
 
 
 def test_a_document_that_cannot_be_written_is_an_issue(workshop: Any, record: dict[str, Any]) -> None:

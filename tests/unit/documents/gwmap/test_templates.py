@@ -63,7 +63,7 @@ def test_rules_of_templates(
     head = "let: {who: \"=name & '/' & sex\"}" if "%who" in template else ""
     compiled = workshop.compiled(template, head=head + "\n" + IGNORED)
     before = copy.deepcopy(record)
-    document, issues = compiled.apply(record, {})
+    document, issues, _ = compiled.apply(record, {})
     assert (document, issues) == (expected, ())
     assert record == before
 
