@@ -165,13 +165,21 @@ class Records:
         )
 
     def masked(self, line: bytes) -> bytes:
-        """The line with resident registration numbers struck out, field by field where the frame holds."""
-        if len(line) != self.layout.record_bytes + len(CRLF):
-            return rrn.mask(line)
+        """The line with resident registration numbers struck out, field by field: a number may touch the next field.
+
+        Where the frame is broken, a field stands where it should, or as far from the end as it should.
+        """
+        astray = len(line) - self.layout.record_bytes - len(CRLF)
+        if astray == 0:
+            return self._struck_out(line, 0)
+        return rrn.mask(self._struck_out(self._struck_out(line, 0), astray))
+
+    def _struck_out(self, line: bytes, astray: int) -> bytes:
         pieces, at = [], 0
         for field in self.layout.kinds["C"]:
-            pieces += [line[at : field.start], rrn.mask(line[field.place])]
-            at = field.end
+            start, end = max(field.start + astray, 0), max(field.end + astray, 0)
+            pieces += [line[at:start], rrn.mask(line[start:end])]
+            at = end
         return b"".join([*pieces, line[at:]])
 
 

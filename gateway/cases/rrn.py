@@ -38,6 +38,9 @@ _BEGINS = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{6}")
 _NEW, _END = r"(?<!\d)(?<!\d-)", r"(?!\d|-\d)"
 _AREA = r"0(?:2|[13-6]\d|[78]0|50\d)"
 _FULL_YEAR = re.compile(r"(?<![\da])(19|20)(\d\d)-?(\d\d)-?(\d\d)-{0,2}([1-8])\d{6}(?!\d)")
+_BORN = re.compile(  # 1988.01.01 1234567, 1988년 01월 01일 뒷자리 1234567; in this century a day of work looks the same
+    r"(?<![\da])19(\d\d)[ \-]{0,2}(\d\d)[ \-]{0,2}(\d\d)([ \-/]{1,8})([1256])\d{6}(?!\d|-\d)"
+)
 _PART_BY_PART = re.compile(  # 88 01 01 1234567: a date in parts, the rest in one, even if that ends like a telephone
     r"(?<!\d)(?<!\d-)(\d\d)([ \-/]{1,3})(\d\d)\2(\d\d)([ \-/]{1,3})([1-8])\d{6}(?!\d|-\d)"
 )
@@ -173,6 +176,10 @@ def _numbers(reading: Reading) -> Iterator[tuple[int, int]]:
     for match in _FULL_YEAR.finditer(classes):
         century, year, month, day, s = match.groups()
         if _CENTURY[s] == int(century) * 100 and _plausible(year + month + day + s):
+            yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
+    for match in _BORN.finditer(classes):
+        year, month, day, last, s = match.groups()
+        if _plausible(year + month + day + s) and not _is_amount(last, _TAIL, classes[match.end() :]):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for match in _PART_BY_PART.finditer(classes):
         year, _, month, day, last, s = match.groups()

@@ -126,6 +126,24 @@ def test_raw_bytes_are_kept_without_the_number(records: Records, line: Any) -> N
     assert not rrn.find(cut.raw.decode("cp949", "replace"))
 
 
+@pytest.mark.rule("R-01")
+@pytest.mark.parametrize("field", ["korNm", "engNm", "addr", "saeopjangNm", "filler"])
+@pytest.mark.parametrize("spoilt", ["the end", "the name", "a byte too many"])
+def test_a_number_that_touches_the_next_field_is_struck_out_of_a_broken_frame(
+    records: Records, line: Any, field: str, spoilt: str
+) -> None:
+    dirty = line(**{field: "880101-1234567"})  # right after the ten digits of the region, when it is the address
+    broken = {
+        "the end": dirty[:-3] + b"\r\n",
+        "the name": dirty[:175] + dirty[177:],
+        "a byte too many": dirty[:175] + b" " + dirty[175:],
+    }
+    found = _read(records, broken[spoilt])
+    assert isinstance(found, Problem)
+    assert found.reason == "E-LEN"
+    assert found.raw == broken[spoilt].replace(b"880101-1234567", b"******-*******")
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
