@@ -81,12 +81,14 @@ class HandoverRefused(Refused):
 
 class Undecodable(HandoverRefused):
     code, issue = "E-ENC", "structure"
-    sentence, remedy = "the bytes are not CP949 text", "correct the field at the source and hand the record over again"
+    sentence = "the bytes are not text in the code page of the file"
+    remedy = "correct the field at the source and hand the record over again"
 
 
 class WrongLength(HandoverRefused):
     code, issue = "E-LEN", "structure"
-    sentence, remedy = "the length or frame is not what the layout says", "hand over the whole file again"
+    sentence = "the length or frame is not what the layout says"
+    remedy = "hand over the whole file again, or the record put right"
 
 
 class TotalsMismatch(HandoverRefused):

@@ -22,7 +22,7 @@ from gateway.ports import FileHead, Problem
 _INTERFACES = {"A1": ("RHB-ACK-01", "RHB_ACK"), "A6": ("RHB-JCACK-01", "RHB_JCACK")}
 SENTENCES = {
     "E-LEN": "길이 또는 숫자 형식이 레이아웃과 다름",
-    "E-ENC": "CP949로 읽을 수 없는 글자",
+    "E-ENC": "파일의 문자코드로 읽을 수 없는 글자",
     "E-RRN": "주민등록번호가 들어 있음: 삭제 후 재전송",
     "E-DATE": "있을 수 없는 날짜",
     "E-CODE": "코드표에 없는 값",

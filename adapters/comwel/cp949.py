@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from gateway.errors import Undecodable
 
 _WRONG = re.compile("[\x00-\x1f\x7f\u3164]")
+_PADDING = " \u3000"  # hosts fill fields of Hangul with blanks of two bytes
 _JAMO = re.compile("[\u1100-\u11ff]+")
 _SUBSTITUTES = str.maketrans(
     {
@@ -42,7 +43,7 @@ def decode(raw: bytes, site: Mapping[bytes, str] | None = None) -> str | None:
         text = _with_site(raw, site) if site else ""
         if not text:
             return None
-    return None if _WRONG.search(text) else text.strip(" ")
+    return None if _WRONG.search(text) else text.strip(_PADDING)
 
 
 def _with_site(raw: bytes, site: Mapping[bytes, str]) -> str:

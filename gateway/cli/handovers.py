@@ -17,6 +17,7 @@ def plain(taken: Taken) -> dict[str, Any]:
         "file": taken.name,
         "verdict": taken.verdict,
         "reason": taken.reason,
+        "said": taken.said,
         "records": taken.records,
         "counts": dict(taken.counts),
         "quarantined": [
@@ -26,13 +27,15 @@ def plain(taken: Taken) -> dict[str, Any]:
 
 
 def show(taken: list[Taken], screen: Console) -> None:
-    """One line a file, then the records that were put aside."""
+    """One line a file, then why it was rejected, or the records that were put aside."""
     for one in taken:
         counts = ", ".join(f"{name} {n}" for name, n in sorted(one.counts.items()))
         why = f" ({one.reason})" if one.reason else ""
-        screen.print(f"{one.name}: {one.verdict}{why}, {one.records} records {counts}", markup=False)
+        screen.print(f"{one.name}: {one.verdict}{why}, {one.records} records {counts}", markup=False, soft_wrap=True)
+        if one.said:
+            screen.print(f"  {one.said}", style="yellow", markup=False, soft_wrap=True)
         for p in one.problems:
-            screen.print(f"  {_said(one.name, p)}", style="yellow", markup=False)
+            screen.print(f"  {_said(one.name, p)}", style="yellow", markup=False, soft_wrap=True)
     if not taken:
         screen.print("nothing is ready (a batch counts when its .done file is there)")
 

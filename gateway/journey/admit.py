@@ -59,7 +59,7 @@ class Told(NamedTuple):
 @dataclass(slots=True)
 class Taken:
     """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`,
-    `missing`; `cases` that it speaks of, those that were put aside too.
+    `missing`; `cases` that it speaks of, those that were put aside too; `said`: why it was rejected, in words.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Taken:
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     cases: set[str] = field(default_factory=set)
+    said: str | None = None
 
 
 def admit(

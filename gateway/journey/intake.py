@@ -88,7 +88,7 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
             unit.handovers.add(file, (_aside(file_id, p) for p in taken.problems))
             unit.commit(_event(world, taken), *consents)  # 5
     except HandoverRefused as refusal:
-        taken.verdict, taken.reason = "rejected", refusal.code
+        taken.verdict, taken.reason, taken.said = "rejected", refusal.code, str(refusal)
         head = head or reader.named(path)
         beside = _keep_rejection(world, reader, head, taken, refusal)
     if head:

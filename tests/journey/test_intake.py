@@ -117,6 +117,7 @@ def assert_only_its_refusal(scene: Scene, how: str) -> None:
     case = a_case()
     [taken] = scene.hand_over(case, a_case(2), entries=(), edit=edit)
     assert (taken.verdict, taken.reason) == ("rejected", code)
+    assert str(taken.said).startswith(f"{code} ")
     assert all(scene.rows(table) == [] for table in A1_ROWS)
     assert [(f["status"], f["reason"]) for f in scene.rows("handover_file")] == [("rejected", code)]
     [answer] = scene.world.limits.to_comwel.glob("RHB_ACK_*.dat")

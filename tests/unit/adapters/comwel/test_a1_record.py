@@ -126,7 +126,6 @@ def test_raw_bytes_are_kept_without_the_number(records: Records, line: Any) -> N
     assert not rrn.find(cut.raw.decode("cp949", "replace"))
 
 
-@pytest.mark.rule("R-01")
 @pytest.mark.parametrize("field", ["korNm", "engNm", "addr", "saeopjangNm", "filler"])
 @pytest.mark.parametrize("spoilt", ["the end", "the name", "a byte too many"])
 def test_a_number_that_touches_the_next_field_is_struck_out_of_a_broken_frame(
@@ -142,6 +141,15 @@ def test_a_number_that_touches_the_next_field_is_struck_out_of_a_broken_frame(
     assert isinstance(found, Problem)
     assert found.reason == "E-LEN"
     assert found.raw == broken[spoilt].replace(b"880101-1234567", b"******-*******")
+
+
+def test_full_width_blanks_are_padding_and_no_name(records: Records, line: Any) -> None:
+    blank = "\u3000" * 3
+    found = _read(records, line(korNm=blank))
+    assert isinstance(found, Problem)
+    assert (found.reason, found.field) == ("E-CODE", "korNm")
+    assert _facts(records, line(korNm=blank, engNm="NGUYEN VAN A"))["nameFull"] == "NGUYEN VAN A"
+    assert _facts(records, line(korNm="남궁 민수" + blank))["nameFull"] == "남궁 민수"
 
 
 @pytest.mark.parametrize(
