@@ -313,6 +313,12 @@ class IllegalMove(JourneyRefused):
     sentence, remedy = "this act is not possible in this state", "see the leg's status and its available acts"
 
 
+class NoSuchReferral(JourneyRefused):
+    code, status, issue = "LOOP-NONE", 404, "not-found"
+    sentence = "no referral of ours has this message id"
+    remedy = "take an id from `gateway status exchanges`: a `mid` of type referral.created"
+
+
 class NotYourLeg(JourneyRefused):
     code, status, issue = "LOOP-OWNER", 403, "forbidden"
     sentence, remedy = "no open leg of yours has this referral number", "check the referral number and your person id"

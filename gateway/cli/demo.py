@@ -26,7 +26,7 @@ from gateway.cli.reckoning import compare, promises, reconcile, verify
 from gateway.cli.report import Report
 from gateway.cli.running import is_up
 from gateway.config import Settings
-from gateway.errors import SettingsInvalid
+from gateway.errors import FileUnusable, Place, SettingsInvalid
 
 BASE = date(2026, 11, 23)
 STEP = timedelta(days=7)
@@ -100,12 +100,12 @@ def invent_night(folder: Path, cases: int, seed: int) -> Path:
 
 
 def base_date(folder: Path) -> date:
-    """The business date of a night: the newest in its file names. Raises SettingsInvalid when there is none."""
+    """The business date of a night: the newest in its file names. Raises FileUnusable when there is none."""
     found = [p.name.split("_")[2] for p in folder.glob("RHB_CASE_*.dat")]
     try:
         return max(date.fromisoformat(text) for text in found)
     except ValueError:
-        raise SettingsInvalid(f"no RHB_CASE_<date>_<number>.dat in {folder.name}") from None
+        raise FileUnusable("no RHB_CASE_<date>_<number>.dat in it", place=Place(folder.name)) from None
 
 
 # ── 4–5 the story ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -177,8 +177,9 @@ def completeness(
         raise typer.Exit(0 if found.complete else 1)
     said = found.said
     typer.echo(f"{said['partner']} from {said['from']} to {said['to']}: {said['log']['leaves']} acts in the log")
-    for whose in ("ours", "theirs"):
-        typer.echo(f"{whose}: {said[whose]}")
+    for direction in ("out", "in"):
+        typer.echo(f"ours, {direction}: " + ", ".join(f"{state} {n}" for state, n in said["ours"][direction].items()))
+    typer.echo("theirs: " + ", ".join(f"{name} {n}" for name, n in said["theirs"].items()))
     for sentence in said["missing"]:
         typer.echo(f"missing: {sentence}")
     typer.echo("nothing is missing" if found.complete else f"{len(said['missing'])} things do not add up")

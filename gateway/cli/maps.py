@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.here import gateway_here
-from gateway.cli.screen import AsJson, print_json
+from gateway.cli.screen import AsJson, console, print_json
 from gateway.cli.words import Purpose
 from gateway.config import Settings, read_settings
 from gateway.documents import gwmap
@@ -23,6 +22,8 @@ from gateway.errors import SettingsInvalid
 from gateway.journey.explain import explain as explain_message
 
 app = typer.Typer(no_args_is_help=True, help="the analysts' files: check, test, explain, lineage, diff")
+WIDE = 180
+"""Columns of a screen that is none: what is longest is the place of a rule."""
 Pin = Annotated[str, typer.Argument(help="id|version of a map, e.g. kead-referral-out|1.0.0")]
 
 
@@ -83,7 +84,7 @@ def lineage(
         table = Table("target", "from", "code tables", "rule", "at", box=None)
         for row in rows:
             table.add_row(row["target"], row["sources"] or "constant", row["tables"], row["rule"], row["at"])
-        Console().print(table)
+        console(WIDE).print(table)
 
 
 @app.command()
@@ -159,7 +160,7 @@ def _show(explained: tuple[Explained, ...], *, as_json: bool) -> None:
         table.add_row(
             e.target, e.status, sources or "constant", " ".join(t.rsplit("/", 1)[-1] for t in e.tables), e.rule, e.at
         )
-    Console().print(table)
+    console(WIDE).print(table)
 
 
 def _with_maps(now: Settings) -> Settings:

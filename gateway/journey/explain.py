@@ -14,7 +14,7 @@ from typing import Any
 from gateway.cases.permission import Permission
 from gateway.documents.gwmap import Explained
 from gateway.documents.strict_json import reread
-from gateway.errors import ContentDestroyed, NotYourLeg
+from gateway.errors import ContentDestroyed, NoSuchReferral
 from gateway.journey.compose import own_params
 from gateway.journey.disclose import disclosed, profile_of
 from gateway.journey.translate import declared
@@ -38,7 +38,7 @@ class Explanation:
 def explain(world: World, mid: str, *, by: str | None = None, purpose: str = PURPOSE) -> Explanation:
     """Explain one outbound message to the officer `by`; unset: the gateway looks itself.
 
-    Raises NotYourLeg when there is none, ContentDestroyed after its time, PartnerEnded, MapRefused or MappingFailed
+    Raises NoSuchReferral when there is none, ContentDestroyed after its time, PartnerEnded, MapRefused or MappingFailed
     where partner or map are not there any more, or make nothing of it, NoOfficer.
     """
     # 1 the message, its leg, and the record as it was when the message was made
@@ -72,7 +72,7 @@ def _found(unit: Unit, mid: str) -> tuple[MessageRow, LegRow, dict[str, Any]]:
     message = unit.outbox.find_message(mid, direction="out")
     leg = unit.legs.get(message.ref_no) if message and message.ref_no else None
     if message is None or leg is None or message.direction != "out" or message.type != "referral.created":
-        raise NotYourLeg("no referral of ours has this message id")
+        raise NoSuchReferral
     if not message.body:
         raise ContentDestroyed
     record = unit.cases.as_of(leg.case_no, message.at)

@@ -61,7 +61,9 @@ class Vault:
         if number not in self._secrets:
             self._secrets |= self._later()
         if number not in self._secrets:
-            raise SettingsInvalid(f"keys/vault-{number}.secret is not on this machine")
+            raise SettingsInvalid(
+                f"keys/vault-{number}.secret is not on this machine: make it (`gateway vault prepare`), or bring it"
+            )
         return self._secrets[number]
 
     def fresh(self, number: int) -> tuple[UUID, bytes]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.errors import NoOfficer, NotYourLeg, PartnerEnded
+from gateway.errors import NoOfficer, NoSuchReferral, PartnerEnded
 from gateway.journey.explain import explain
 from gateway.journey.world import World
 from gateway.partners.profile import Profile
@@ -65,7 +65,7 @@ def test_what_is_not_a_referral_of_ours_is_refused(scene: Scene) -> None:
     scene.withdraw()
     since = len(scene.events())
     for mid in ("019abc00-ffff-7000-8000-000000000000", mid_of(scene, "KEIS", "consent.withdrawn"), "no uuid at all"):
-        with pytest.raises(NotYourLeg):
+        with pytest.raises(NoSuchReferral, match="gateway status exchanges"):
             explain(scene.world, mid, by=KIM)
     assert scene.events(since) == []
 

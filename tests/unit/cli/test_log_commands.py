@@ -231,6 +231,18 @@ def test_completeness_is_asked_by_somebody_and_answered_with_a_signed_report(say
     assert orjson.loads(base64url.decode(said["jws"].split(".")[1])) == said["report"]
 
 
+@pytest.mark.usefixtures("home")
+def test_completeness_is_told_in_words() -> None:
+    today = datetime.now(KST).date().isoformat()  # noqa: TID251 - the log's clock is real
+    words = ["completeness", "--partner", "KEIS", "--from", today, "--to", today, "--by", "kim.0417"]
+    said = CliRunner().invoke(app, words).stdout.splitlines()
+    assert said[1:4] == [
+        "ours, out: delivered 0, given-up 0, rejected 0, waiting 0",
+        "ours, in: accepted 0, rejected 0",
+        "theirs: out 0, in 0, days 0",
+    ]
+
+
 @pytest.mark.rule("R-18")
 def test_a_bundle_is_written_whole_and_checked_without_us(say: Say, home: Path, tmp_path: Path) -> None:
     code, said = say("bundle", "--exchange", MID, *OFFICER, "--to", str(tmp_path))

@@ -7,6 +7,7 @@ import shlex
 from datetime import date
 from pathlib import Path
 
+import orjson
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -15,7 +16,7 @@ from gateway.assembly.clocks import DEMO
 from gateway.cli import demo, main, report
 from gateway.cli.main import app
 from gateway.config import Settings
-from gateway.errors import DataFileInvalid, NoteInvalid, SettingsInvalid
+from gateway.errors import DataFileInvalid, FileUnusable, NoteInvalid, SettingsInvalid
 
 BY = "--by kim.0417"
 DAYS = "--from 2026-11-01 --to 2026-11-30"
@@ -121,8 +122,9 @@ def test_a_night_without_a_batch_costs_no_earlier_demo(home: Path) -> None:
     demo.clean_home(home)
     (home / "to-comwel").mkdir()
     (home.parent / "night").mkdir()
-    with pytest.raises(SettingsInvalid, match="no RHB_CASE_"):
+    with pytest.raises(FileUnusable, match="no RHB_CASE_") as refused:
         demo.run(Settings(home=home, database_url=None), cases=1, night=home.parent / "night", seed=1, quiet=True)
+    assert str(refused.value).startswith("GW-FILE [night] ")
     assert {path.name for path in home.iterdir()} == {DEMO, "to-comwel"}
 
 
@@ -140,6 +142,14 @@ def test_no_password_is_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch)
         assert "secret" not in said
         assert "https://***@tsa.example" in said
         assert "GATEWAY_HOME" in said
+
+
+def test_no_element_of_a_map_is_cut_where_there_is_no_screen() -> None:
+    pin = "kead-referral-out|1.0.0"
+    rows = orjson.loads(CliRunner().invoke(app, ["map", "lineage", pin, "--json"]).stdout)
+    said = CliRunner().invoke(app, ["map", "lineage", pin]).stdout
+    assert [row["target"] for row in rows if f" {row['target']} " not in said] == []
+    assert "…" not in said
 
 
 def test_what_does_not_fit_on_the_screen_is_counted(tmp_path: Path) -> None:
