@@ -22,7 +22,7 @@ from gateway.assembly.clocks import DEMO, RealClock
 from gateway.assembly.sandbox import make_night
 from gateway.cli.engines import ENGINES, Engine, EngineName, patiently
 from gateway.cli.pretend import PARTNERS, Sandbox, refuse_a_database_in_use, refuse_what_is_no_demo
-from gateway.cli.reckoning import compare, promises, reconcile, verify
+from gateway.cli.reckoning import compare, labels, promises, reconcile, verify
 from gateway.cli.report import Report
 from gateway.cli.running import is_up
 from gateway.config import Settings
@@ -55,6 +55,8 @@ def run(
     if night and settings.home.resolve() in [night.resolve(), *night.resolve().parents]:
         raise SettingsInvalid("the night lies inside GATEWAY_HOME, which the demo empties; move it elsewhere")
     base = base_date(night) if night else BASE
+    if night:
+        labels(night)  # refuses at once what could not be read at the end
     refuse_a_database_in_use(settings)  # 1
     home = clean_home(settings.home)
     folder = night or invent_night(home / "night", cases, seed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,17 +19,19 @@ from gateway.assembly.clocks import RealClock
 from gateway.cli import books, outside
 from gateway.cli.engines import Engine, patiently
 from gateway.cli.report import Report
+from gateway.errors import FileUnusable, Place
 from gateway.store.exchange_log import ExchangeLog
 
 WITNESSED_S = 5.0
 """So long the demo waits for the witness to cosign the last checkpoint."""
 SECOND_S = 1.0
 """Manifests are dated to the second, and a list ends before the one that has not passed."""
+_VERDICT = ("record", "reason", "screening")
 
 
 def compare(report: Report) -> list[str]:
     """What does not add up, as sentences."""
-    problems = [f"{t.name} was rejected: {t.reason}" for t in report.intake if t.verdict == "rejected"]
+    problems = [f"{t.name} was rejected: {t.said or t.reason}" for t in report.intake if t.verdict == "rejected"]
     if not any(t.name.endswith(".dat") for t in report.intake):
         problems.append("no batch file was complete: each .dat needs its .sum and its .done")
     for exchange in report.exchanges:
@@ -90,22 +93,31 @@ def promises(report: Report, engine: Engine) -> None:
             report.problems.append(f"{partner}: {said['waiting']} promises in receipts are not kept yet")
 
 
+def labels(night: Path) -> dict[str, Any] | None:
+    """The verdicts that a night expects, by case, if it brings any. Raises FileUnusable."""
+    path = night / "expected.json"
+    if not path.exists():
+        return None
+    try:
+        cases = orjson.loads(path.read_bytes())["cases"]
+        return {case: {name: want[name] for name in _VERDICT} for case, want in cases.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        form = '{"cases": {"<case>": {"record": …, "reason": …, "screening": …}}}'
+        raise FileUnusable(f"it is like {form}", place=Place(path.name)) from None
+
+
 def _hold_against_labels(report: Report) -> list[str]:
     """Compare with the night's own expected verdicts, if it carries them."""
-    path = report.night / "expected.json"
-    if not path.exists():
+    expected = labels(report.night)
+    if expected is None:
         return []
-    labels = orjson.loads(path.read_bytes())["cases"]
-    wanted = {case: want for case, want in labels.items() if want["record"]}  # deleted and merged cases have no verdict
-    got = {row["caseNo"]: row for row in report.cases}
-    wrong = [
-        case
-        for case, want in wanted.items()
-        if any(got.get(case, {}).get(name) != want[name] for name in ("record", "reason", "screening"))
-    ]
+    wanted = {case: want for case, want in expected.items() if want["record"]}  # deleted and merged have no verdict
+    got = {row["caseNo"]: {name: row[name] for name in _VERDICT} for row in report.cases}
+    wrong = [case for case, want in wanted.items() if got.get(case) != want]
     report.verdicts = f"{len(wanted) - len(wrong)} of {len(wanted)} expected verdicts are met"
-    return [f"case {case}: expected {wanted[case]}, got {_three(got.get(case))}" for case in wrong[:20]]
+    return [f"case {case}: expected {_told(wanted[case])}; got {_told(got.get(case))}" for case in wrong[:20]]
 
 
-def _three(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    return row and {name: row[name] for name in ("record", "reason", "screening")}
+def _told(verdict: dict[str, Any] | None) -> str:
+    """A verdict in words."""
+    return ", ".join(f"{name} {value or 'none'}" for name, value in verdict.items()) if verdict else "no such case"
