@@ -1,6 +1,7 @@
 """Writing a file so that nobody ever sees half of it, not even after a power failure.
 
-Rules: a temporary name beside it, fsync, rename, fsync of the folder. Refuses to append, and to write in place.
+Rules: a temporary name beside it, fsync, rename, fsync of the folder: of many files once, behind the last of them.
+Refuses to append, and to write in place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 
 AT_ONCE = 16
 """How many files are on their way to the disk together: it syncs them as soon as one."""
+FEW = 2
+"""So many are as soon there one after the other: a thread for each costs more than it spares."""
 
 
 def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> None:
@@ -21,14 +24,21 @@ def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> 
     `whole` is called when the file is on the disk and does not have its name yet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary = _on_disk(path, data)
     whole()
     temporary.replace(path)
     keep_names(path.parent)
+
+
+def _on_disk(path: Path, data: bytes) -> Path:
+    """The file under a temporary name, synced. Its folder is there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    return temporary
 
 
 def keep_names(folder: Path) -> None:
@@ -42,8 +52,14 @@ def keep_names(folder: Path) -> None:
 
 def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
     """Write many files, each so, and some of them side by side; all are there when it returns. Raises OSError."""
-    left = iter(files)
+    left, folders = iter(files), set[Path]()
     with ThreadPoolExecutor(AT_ONCE, "wholefile") as hands:
         while some := list(islice(left, AT_ONCE)):
-            for written in [hands.submit(write, path, data) for path, data in some]:
-                written.result()
+            for folder in {path.parent for path, _ in some} - folders:
+                folder.mkdir(parents=True, exist_ok=True)
+                folders.add(folder)
+            each = hands.map if len(some) > FEW else map
+            for (path, _), temporary in zip(some, each(_on_disk, *zip(*some, strict=True)), strict=True):
+                temporary.replace(path)
+    for folder in folders:
+        keep_names(folder)
