@@ -98,23 +98,19 @@ class Edge:
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> list[tuple[Tile, bytes]]:
         """Append leaves; returns every tile that is new or wider, with its bytes."""
-        old = self.size
-        filled: dict[Tile, bytes] = {}
-        for one in leaf_hashes:
-            self._push(0, self.size, one, filled)
-            self.size += 1
+        old, new, filled = self.size, list(leaf_hashes), dict[Tile, bytes]()
+        level, first = 0, old // WIDTH
+        self.size += len(new)
+        while new:
+            if level == len(self.levels):
+                self.levels.append([])
+            row = self.levels[level] + new
+            whole = [row[at : at + WIDTH] for at in range(0, len(row) - WIDTH + 1, WIDTH)]
+            filled.update((Tile(level, n), b"".join(one)) for n, one in enumerate(whole, first))
+            self.levels[level] = row[len(whole) * WIDTH :]
+            level, first, new = level + 1, first // WIDTH, [fold(one) for one in whole]
         partial = {tile: b"".join(self.levels[tile.level]) for tile in right_edge(self.size)}
         return [(tile, filled.get(tile) or partial[tile]) for tile in new_tiles(old, self.size)]
-
-    def _push(self, level: int, place: int, one: bytes, filled: dict[Tile, bytes]) -> None:
-        if level == len(self.levels):
-            self.levels.append([])
-        row = self.levels[level]
-        row.append(one)
-        if len(row) == WIDTH:
-            filled[Tile(level, place // WIDTH)] = b"".join(row)
-            self._push(level + 1, place // WIDTH, fold(row), filled)
-            self.levels[level] = []
 
     def root(self) -> bytes:
         """The root of the whole tree: its peaks, folded from the right."""

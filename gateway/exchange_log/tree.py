@@ -33,7 +33,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def fold(hashes: Sequence[bytes]) -> bytes:
     """The root over a power of two of hashes."""
     while len(hashes) > 1:
-        hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
     return hashes[0]
 
 
