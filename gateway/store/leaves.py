@@ -90,8 +90,7 @@ class Leaves:
         """Numbers in these streams. All of them are open before the first is locked: to open one may mean to wait."""
         if (new := sorted(streams.keys() - self._open)) and not _SQL.open_streams(connection, streams=new):
             self._open.update(new)  # somebody's commit has opened them, so they stay
-        wanted = orjson.dumps(streams).decode()
-        return {stream: _Place(before, at) for stream, before, at in _SQL.take_places(connection, wanted=wanted)}
+        return {stream: _Place(before, at) for stream, before, at in take_places(connection, streams)}
 
 
 class _Place:
@@ -103,6 +102,15 @@ class _Place:
     def take(self) -> tuple[int, datetime]:
         self._seq += 1
         return self._seq, self._at
+
+
+def take_places(connection: Connection, streams: Mapping[str, int]) -> Sequence[tuple[str, int, datetime]]:
+    """So many numbers in each of these open streams: the stream, the number before them, and when they were taken."""
+    if len(streams) == 1:
+        [(stream, many)] = streams.items()
+        return [_SQL.take_place(connection, stream=stream, many=many)]
+    found: Sequence[tuple[str, int, datetime]] = _SQL.take_places(connection, wanted=orjson.dumps(streams).decode())
+    return found
 
 
 def _add(connection: Connection, numbered: Sequence[Numbered]) -> None:

@@ -16,6 +16,10 @@ taken as (
 )
 select stream, seq - many, clock_timestamp() from taken;
 
+-- name: take_place^
+-- The same of one stream, as most transactions do: with less to plan and to join.
+update xlog_stream set seq = seq + :many where stream = :stream returning stream, seq - :many, clock_timestamp();
+
 -- name: open_streams!
 insert into xlog_stream (stream, seq)
 select stream, 0 from unnest(:streams::text[]) as new (stream) order by stream on conflict do nothing;
