@@ -105,8 +105,8 @@ class Publisher:
 
 def newest_note(connection: Connection, head: Head) -> str:
     """The newest checkpoint of a log with its cosignatures."""
-    size, _, note, _ = _SQL.newest_checkpoint(connection, shard=head.shard)
-    return str(note) + "".join(line for (line,) in _SQL.cosignatures(connection, shard=head.shard, size=size))
+    note: str = _SQL.newest_note(connection, shard=head.shard)
+    return note
 
 
 def write_log(folder: Path, old: int, new: int, read: TilesOf) -> None:

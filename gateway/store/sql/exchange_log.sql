@@ -66,6 +66,14 @@ insert into xlog_checkpoint (shard, size, root, note) values (:shard, :size, :ro
 -- name: newest_checkpoint^
 select size, root, note, created_at from xlog_checkpoint where shard = :shard order by size desc limit 1;
 
+-- name: newest_note$
+-- The same with its cosignatures, of each witness the last one.
+select c.note || coalesce((
+    select string_agg(x.line, '' order by x.witness) from (
+        select distinct on (witness) witness, line from xlog_cosig
+        where shard = c.shard and size = c.size order by witness, at desc) x), '')
+from xlog_checkpoint c where c.shard = :shard order by c.size desc limit 1;
+
 -- name: moment^
 -- The database's clock, and since when no checkpoint was signed.
 select clock_timestamp(), (select created_at from xlog_checkpoint where shard = :shard order by size desc limit 1);
