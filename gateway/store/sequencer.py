@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import orjson
 import structlog
 
 from gateway.errors import LeafInvalid, LogStopped, NoteInvalid, ProofInvalid
@@ -28,7 +27,8 @@ from gateway.ports import Ids, Reached, nothing
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
-BATCH = 4096
+BATCH = 16_384
+"""More leaves than come in a second: a round that may not take all of them leaves a queue that only grows."""
 HEARTBEAT_AFTER = timedelta(hours=1)
 log = structlog.get_logger()
 
@@ -176,7 +176,7 @@ class Sequencer:
     def _own(self, connection: Connection, head: Head, act: str, previous: str | None = None) -> bytes:
         """A leaf about the log itself, in the next place of it."""
         _SQL.open_streams(connection, streams=[LOG])
-        [(_, before, at)] = _SQL.take_places(connection, wanted=orjson.dumps({LOG: 1}).decode())
+        _, before, at = _SQL.take_place(connection, stream=LOG, many=1)
         leaf = Leaf(act, at, self._ids(), LOG, before + 1, previous=previous)
         raw = leaf.to_bytes()
         _SQL.add_entry(connection, shard=head.shard, idx=head.size, event_id=leaf.id, leaf=raw)

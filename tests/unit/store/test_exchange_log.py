@@ -204,6 +204,14 @@ def test_a_new_year_has_a_log_of_its_own_that_begins_with_the_end_of_the_old_one
     assert open_checkpoint(previous, Verifier.parse(old.vkey)).checkpoint.size == old.size == 3
 
 
+def test_what_comes_within_a_second_of_the_highest_rate_needs_no_second_round(
+    act: Callable[..., None], log: ExchangeLog
+) -> None:
+    log.round()
+    act(*[ACT] * 14_500)
+    assert log.round() == 14_500
+
+
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_files_are_the_tiles_of_every_published_size_and_no_temporary_ones(
     act: Callable[..., None], log: ExchangeLog
