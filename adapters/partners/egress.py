@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -131,7 +132,7 @@ class Egress(httpx2.HTTPTransport):
     def __init__(
         self, networks: Sequence[Network] = (), *, connections: int = 4, resolve: Resolver | None = None
     ) -> None:
-        context = ssl.create_default_context()
+        context = trusted()
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         self._terms, self._names = _Terms(), ThreadPoolExecutor(connections, "name")
@@ -153,6 +154,12 @@ class Egress(httpx2.HTTPTransport):
         """Set the terms of the attempt that this thread makes inside the block."""
         self._terms.until, self._terms.plain = time.monotonic() + total_s, plain
         yield
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whose certificates are believed: whom the system believes. Read once, as that takes longer than all else here."""
+    return ssl.create_default_context()
 
 
 def may_connect(address: Address, networks: Sequence[Network], *, plain: bool) -> bool:

@@ -39,6 +39,7 @@ from tests.faults.place import PARTNERS, Jumping, Place, bound
 from tests.journey.world import knowledge
 
 KNOWN = staffed(knowledge(), 100_000)
+egress.trusted()
 log = structlog.get_logger()
 SHOWN_S = 0.5
 """So long a new key of ours is shown here before it signs."""

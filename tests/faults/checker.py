@@ -164,12 +164,37 @@ def _disordered(books: Books) -> Iterator[str]:
 
 
 # ── E ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+class _Seals:
+    """Opens what either side has signed. Keys are imported once, and the same words under the same seal opened once."""
+
+    def __init__(self, books: Books) -> None:
+        self._keys = {owner: KeySet.import_key_set({"keys": keys}) for owner, keys in books.keys.items()}
+        self._stated: dict[tuple[str, str], tuple[Row, Row] | None] = {}
+
+    def open(self, owner: str, jws: str, typ: str) -> Row | None:
+        """What a compact JWS states, if it is signed by its owner."""
+        if (owner, jws) not in self._stated:
+            self._stated[owner, jws] = self._opened(owner, jws)
+        head, stated = self._stated[owner, jws] or ({}, {})
+        return stated if head.get("typ") == typ else None
+
+    def _opened(self, owner: str, jws: str) -> tuple[Row, Row] | None:
+        if owner not in self._keys:
+            return None
+        try:
+            found = joserfc.deserialize_compact(jws, self._keys[owner], algorithms=["ES256"])
+        except (JoseError, ValueError):
+            return None
+        return found.headers(), orjson.loads(found.payload)
+
+
 def _unproven(books: Books) -> Iterator[str]:
+    seals = _Seals(books)
     for m in books.ours["messages"]:
         sender, receiver = (
             ("comwel", m["partner"].lower()) if m["direction"] == "out" else (m["partner"].lower(), "comwel")
         )
-        stated = _open(books, sender, m["jws"], "comwel-msg+jwt")
+        stated = seals.open(sender, m["jws"], "comwel-msg+jwt")
         digests = {p["s256"] for p in stated["parts"]} if stated else set()
         if stated is None or (stated["mid"], stated["iss"], stated["aud"]) != (m["mid"], sender, receiver):
             yield f"message {m['mid']} does not verify"
@@ -178,14 +203,14 @@ def _unproven(books: Books) -> Iterator[str]:
     sent = {(m["partner"], m["direction"], m["mid"]): m["jws"] for m in books.ours["messages"]}
     for r in books.ours["receipts"]:
         issuer = r["partner"].lower() if r["direction"] == "out" else "comwel"
-        yield from _about(books, issuer, r["jws"], r["mid"], sent.get((r["partner"], r["direction"], r["mid"])))
+        yield from _about(seals, issuer, r["jws"], r["mid"], sent.get((r["partner"], r["direction"], r["mid"])))
     across = {(d["partner"], d["mid"]) for d in books.ours["deliveries"] if d["state"] == "delivered"}
     kept = {(r["partner"], r["mid"]) for r in books.ours["receipts"] if r["direction"] == "out"}
     yield from (f"{key} is delivered without a receipt" for key in across - kept)
     letters = {(p, line["mid"]): line["jws"] for p, line in _lines(books, "letter")}
     for partner, line in _lines(books, "answer"):
         if line.get("receipt"):
-            yield from _about(books, "comwel", line["receipt"], line["mid"], letters.get((partner, line["mid"])))
+            yield from _about(seals, "comwel", line["receipt"], line["mid"], letters.get((partner, line["mid"])))
     for partner, line in _lines(books, "forged"):
         if (line.get("status") or 999) < 400 or line.get("receipt"):
             yield f"{line['kind']}: {partner} was believed, {line['mid']}"
@@ -197,23 +222,12 @@ def _unproven(books: Books) -> Iterator[str]:
             yield f"{line['mid']} was received under another proof than ours"
 
 
-def _about(books: Books, issuer: str, jws: str, mid: str, sent: str | None) -> Iterator[str]:
-    stated = _open(books, issuer, jws, "comwel-receipt+jwt")
+def _about(seals: _Seals, issuer: str, jws: str, mid: str, sent: str | None) -> Iterator[str]:
+    stated = seals.open(issuer, jws, "comwel-receipt+jwt")
     if stated is None or stated["iss"] != issuer:
         yield f"the receipt for {mid} does not verify"
     elif sent is None or (stated["mid"], stated["mjws_s256"]) != (mid, _digest(sent.encode())):
         yield f"the receipt for {mid} is about another message"
-
-
-def _open(books: Books, owner: str, jws: str, typ: str) -> Row | None:
-    """What a compact JWS states, if it is signed by its owner."""
-    try:
-        keys = KeySet.import_key_set({"keys": books.keys.get(owner, [])})
-        found = joserfc.deserialize_compact(jws, keys, algorithms=["ES256"])
-    except (JoseError, ValueError):
-        return None
-    stated: Row = orjson.loads(found.payload)
-    return stated if found.headers().get("typ") == typ else None
 
 
 def _digest(raw: bytes) -> str:

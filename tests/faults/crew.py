@@ -18,7 +18,8 @@ import orjson
 from tests.faults.place import Place
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.faults.actors"])
+_FORKS.set_forkserver_preload(["tests.faults.actors", "tests.faults.matrix", "pydantic.v1.dataclasses"])
+"""What actors are, what the program they belong to is (each of them imports it), and what a door is built with."""
 
 Order = Callable[[], tuple[Any, ...]]
 """Makes the arguments of a process anew for every life of it."""

@@ -20,7 +20,7 @@ from tests.faults.ground import Ground
 from tests.faults.lines import counted
 from tests.faults.mischief import rogues
 from tests.faults.place import Place, bound, set_ahead
-from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, longest_silence, result
+from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, done, longest_silence, result
 from tests.faults.sender import SLOWLY, Habits, sender
 from tests.journey.world import knowledge
 
@@ -106,8 +106,7 @@ def _set_back(place: Place) -> None:
 
 
 def _done(place: Place) -> bool:
-    journals = [home / "rogue.ndjson" for home in place.partners.iterdir()]
-    return all(j.exists() and b'"what":"done"' in j.read_bytes()[-60:] for j in journals)
+    return all(done(home / "rogue.ndjson") for home in place.partners.iterdir())
 
 
 def _withhold(place: Place) -> int:
