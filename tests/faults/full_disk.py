@@ -25,7 +25,7 @@ from tests.faults import lines
 from tests.faults.checker import Findings
 from tests.faults.ground import Ground
 from tests.faults.rounds import Result
-from tests.faults.sender import SLOWLY
+from tests.faults.sender import slowly
 from tests.faults.trouble import Trouble, server_of
 
 ROOM_MB = 400
@@ -44,7 +44,9 @@ def in_a_room_of_its_own(cases: int) -> Result:
 
 def fill(ground: Ground) -> Result:
     """Partners bring their letters, and in the middle of it there is no room for them."""
-    return lines.inbound(ground, "full disk", SLOWLY, trouble=Trouble([partial(server_of(ground).full, FULL_S)]))[0]
+    return lines.inbound(
+        ground, "full disk", slowly(ground.cases), trouble=Trouble([partial(server_of(ground).full, FULL_S)])
+    )[0]
 
 
 def main() -> None:

@@ -7,11 +7,16 @@ it is met does not depend on how fast the machine is.
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import orjson
 
 from tests.faults import actors, books
 from tests.faults.books import Books, Row
@@ -28,6 +33,7 @@ Weather = Sequence[tuple[Toxic, ...]]
 """Toxics, one set after the other, each for one connection, over and over."""
 
 CALM: Weather = ((),)
+RECENT_BYTES = 1 << 16
 UNAVAILABLE = frozenset({503})
 """What the door may say while the database is away, if it says when to come again."""
 REFUSES_S, RECOVERS_S = 1.0, 5.0
@@ -54,8 +60,11 @@ def outbound(
     manners: Manners = Manners(),  # noqa: B008 - immutable
     weather: Weather = CALM,
     trouble: Trouble | None = None,
+    *,
+    workers: int = 2,
+    rest_s: float = 0.0,
 ) -> tuple[Result, Books]:
-    """Two workers deliver to partners with these manners, in this weather, and the database has this trouble."""
+    """Workers deliver to partners with these manners, in this weather, and the database has this trouble."""
     began = time.monotonic()
     with ExitStack() as stack:
         place, theirs = stack.enter_context(ground.place("referred", retry_scale=0.002))
@@ -67,8 +76,8 @@ def outbound(
         stack.callback(watch.close)
         crew.hire("partners", partners, lambda: (theirs, manners))
         meanwhile = stack.enter_context(_Meanwhile(place, trouble))
-        for name in ("worker-1", "worker-2"):
-            crew.hire(name, actors.worker, lambda: ("",))
+        for n in range(workers):
+            crew.hire(f"worker-{n}", actors.worker, lambda: ("", rest_s))
         crew.until("everything is over", lambda: meanwhile.over() and not watch.left(), PATIENCE_S)
         messages = watch.count("select count(*) from message where direction = 'out'")
         found = result(what, crew, began, messages, place.lease_s + watch.longest_s)
@@ -119,6 +128,7 @@ class _Meanwhile:
 
     def __enter__(self) -> _Meanwhile:
         if self._trouble:
+            self._trouble.goes_on = self._goes_on
             self._trouble.__enter__()
         return self
 
@@ -131,6 +141,10 @@ class _Meanwhile:
 
     def _begun(self) -> int:
         return len(said(self._place, b"actor.ready"))
+
+    def _goes_on(self, since: float) -> bool:
+        """Whether a message went across since then, as the books will say."""
+        return any(map(partial(_across_after, since), self._journals))
 
     def over(self) -> bool:
         """Whether there is nothing left to happen."""
@@ -174,6 +188,14 @@ def counted(found: Books) -> Counter[str]:
 def answers(found: Books) -> list[Row]:
     """What the door said to every letter."""
     return [line for lines in found.theirs.values() for line in lines if line["what"] == "answer"]
+
+
+def _across_after(since: float, journal: Path) -> bool:
+    with journal.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - RECENT_BYTES))
+        _, *recent = file.read().split(b"\n")  # the first one may be half a line, the last one is not written yet
+    found = Books(theirs={"": [orjson.loads(line) for line in recent[:-1]]})
+    return recovered_s(found, since) > 0
 
 
 def recovered_s(found: Books, since: float) -> float:

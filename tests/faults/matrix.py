@@ -12,9 +12,9 @@ from tests.faults.checker import Findings
 from tests.faults.ground import Ground
 from tests.faults.lines import SLICED, STORM
 from tests.faults.partner import Manners
-from tests.faults.rotations import KEY, MOST
+from tests.faults.rotations import KEY
 from tests.faults.rounds import IN, OUT, Result, until_hit
-from tests.faults.sender import SLOWLY, Habits
+from tests.faults.sender import Habits, slowly
 from tests.faults.trouble import Server, Trouble, server_of
 
 
@@ -37,19 +37,21 @@ def _in(point: str, ground: Ground, hits: int) -> Result:
     return rounds.inbound(ground, {point: IN[point]}, hits, point)
 
 
-def _going_out(manners: Manners, weather: lines.Weather, ground: Ground, _: int) -> Result:
-    return lines.outbound(ground, str(manners), manners, weather)[0]
+def _going_out(manners: Manners, weather: lines.Weather, ground: Ground, _: int, workers: int = 2) -> Result:
+    return lines.outbound(ground, str(manners), manners, weather, workers=workers)[0]
 
 
 def _coming_in(habits: Habits, weather: lines.Weather, ground: Ground, _: int) -> Result:
     return lines.inbound(ground, str(habits), habits, weather)[0]
 
 
-def _troubled(way: str, acts: Callable[[Server], Sequence[Callable[[], None]]], ground: Ground, _: int) -> Result:
+def _troubled(
+    way: str, acts: Callable[[Server], Sequence[Callable[[], None]]], ground: Ground, _: int, rest_s: float = 0.0
+) -> Result:
     trouble = Trouble(acts(server_of(ground)), every_s=lines.RECOVERS_S + 1)  # time enough to see it recover
     if way == "out":
-        return lines.outbound(ground, "trouble", trouble=trouble)[0]
-    return lines.inbound(ground, "trouble", SLOWLY, trouble=trouble)[0]
+        return lines.outbound(ground, "trouble", trouble=trouble, rest_s=rest_s)[0]
+    return lines.inbound(ground, "trouble", slowly(ground.cases), trouble=trouble)[0]
 
 
 def _stops(server: Server) -> Sequence[Callable[[], None]]:
@@ -71,9 +73,9 @@ def _killed(ground: Ground, kills: int) -> Result:
 
 
 def _rotated(point: str, ground: Ground, hits: int) -> Result:
-    """A place has room for so many keys; so one place after the other."""
+    """A place has room for so many keys; so one place after the other, oftener than others."""
     points = {point: KEY[point]}
-    return until_hit(lambda missing: rotations.outbound(ground, points, min(missing, MOST), point), [point], hits)
+    return until_hit(lambda missing: rotations.outbound(ground, points, missing, point), [point], hits)
 
 
 def _beside(act: str, many: int, ground: Ground, _: int) -> Result:
@@ -126,7 +128,8 @@ ROWS = (
         "5", "the broker's line is reset every 2 s",
         lambda ground, _: hints.reset_again_and_again(ground, 75.0), "delivered", 5000,
     ),
-    *(Row("6", f"PostgreSQL is stopped, {way}", partial(_troubled, way, _stops), "happened", 10) for way in WAYS),
+    Row("6", "PostgreSQL is stopped, out", partial(_troubled, "out", _stops, rest_s=0.5), "happened", 10),
+    Row("6", "PostgreSQL is stopped, in", partial(_troubled, "in", _stops), "happened", 10),
     *(Row("7", f"PostgreSQL stands still, {way}", partial(_troubled, way, _freezes), "happened", 1) for way in WAYS),
     Row(
         "7", "a worker stands still inside a transaction",
@@ -137,7 +140,10 @@ ROWS = (
     ),
     Row("8", "PostgreSQL only reads", partial(_troubled, "in", _reads_only), "refused", 20),
     Row("9", "partners answer 500, 503, 429, three in ten", partial(_going_out, Manners(busy=300), STILL), "busy", 500),
-    Row("10", "partners take it and say nothing", partial(_going_out, Manners(deaf=300), STILL), "duplicate", 200),
+    Row(
+        "10", "partners take it and say nothing", partial(_going_out, Manners(deaf=300), STILL, workers=4),
+        "duplicate", 200,
+    ),
     Row(
         "11", "KEIS answers one byte a second", partial(_going_out, Manners(trickle=1000, only="KEIS"), STILL),
         "received", 200,

@@ -24,12 +24,12 @@ from tests.faults.lines import counted
 from tests.faults.partner import partners
 from tests.faults.place import PARTNERS, Place
 from tests.faults.rounds import PATIENCE_S, Aiming, Result, Watch, brought, longest_silence, result
-from tests.faults.sender import SLOWLY, sender
+from tests.faults.sender import sender, slowly
 
 KEY = {"key.made": 0.9, "key.written": 0.9, "key.committed": 0.9, "key.turned": 0.9}
 MOST = 15
 """Partners take sixteen keys in a set."""
-RESTS_S = 0.3
+RESTS_S = 0.15
 """Who refers rests so long after every three cases, so that there is a key before and one after."""
 KEYS = "select count(*) from partner_key where owner = 'comwel'"
 ACTED = "select count(*) from partner_key where owner = 'comwel' and begun_at is not null"
@@ -45,7 +45,7 @@ def outbound(ground: Ground, points: Mapping[str, float], hits: int, what: str, 
         crew.hire("referrer", actors.referrer, lambda: ("", RESTS_S))
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("",))
-        _rotating(crew, watch, points, hits, rotations)
+        _rotating(crew, watch, points, hits, rotations, ground.cases)
         crew.until("everything is referred and delivered", partial(watch.over, wanted), PATIENCE_S)
         return _judged(what, crew, watch, began, wanted, place.lease_s + watch.longest_s)
 
@@ -59,7 +59,7 @@ def inbound(ground: Ground, what: str, rotations: int = MOST) -> Result:
         watch = Watch(crew)
         for name in ("door-1", "door-2"):
             crew.hire(name, actors.door, lambda: ("",))
-        crew.hire("sender", sender, lambda: (SLOWLY,))
+        crew.hire("sender", sender, lambda: (slowly(ground.cases),))
         _rotating(crew, watch, {}, 0, rotations)
         crew.until("every letter has its receipt", lambda: brought(place), PATIENCE_S)
         letters = watch.count("select count(*) from message where direction = 'in'")
@@ -67,13 +67,14 @@ def inbound(ground: Ground, what: str, rotations: int = MOST) -> Result:
         return _judged(what, crew, watch, began, letters, longest_silence(crew))
 
 
-def _rotating(crew: Crew, watch: Watch, points: Mapping[str, float], hits: int, rotations: int) -> None:
+def _rotating(crew: Crew, watch: Watch, points: Mapping[str, float], hits: int, rotations: int, cases: int = 0) -> None:
+    """Until it was replaced so often; or somebody died so often at it, or there is no load any more to do it under."""
     aiming, most = Aiming(crew, points, hits), rotations + 1  # the first one was there
     crew.hire("rotator", actors.rotator, lambda: (aiming.point(), most))
 
     def over() -> bool:
         died = crew.hits()
-        if points and min(died[p] for p in points) >= hits:
+        if points and (min(died[p] for p in points) >= hits or watch.over(3 * cases)):
             return True
         return watch.count(KEYS) == watch.count(ACTED) == most
 

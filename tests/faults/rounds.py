@@ -23,12 +23,13 @@ from tests.faults.checker import Findings
 from tests.faults.crew import Crew, crew_at
 from tests.faults.ground import Ground
 from tests.faults.partner import Manners, partners
-from tests.faults.place import PARTNERS, Place, set_ahead
+from tests.faults.place import LEASE_S, PARTNERS, Place, set_ahead
 from tests.faults.sender import Habits, sender
 
 PATIENCE_S = 400.0
 MOST_ROUNDS = 12
-POISON_LEASE_S = 1.5
+SHORT_LEASE_S = 1.5
+"""Where the next one can only go on when the lease of who died is over."""
 DELIVERED = "select count(*) from delivery where state = 'delivered'"
 LEASED = "select count(*) from delivery where state = 'leased'"
 DONE_BYTES = 60
@@ -44,32 +45,33 @@ class Aim(NamedTuple):
     probability: float
     manners: Manners = Manners()
     retry_scale: float = 0.02
+    lease_s: float = LEASE_S
 
 
 OUT = {
-    "refer.written": Aim(0.5),
-    "refer.committed": Aim(0.5),
-    "refer.woken": Aim(0.5),
+    "refer.written": Aim(0.9),
+    "refer.committed": Aim(0.9),
+    "refer.woken": Aim(0.9),
     "outbox.claimed": Aim(0.2),
     "request.half-sent": Aim(0.08),
     "request.sent": Aim(0.08),
-    "attempt.answered": Aim(0.08),
+    "attempt.answered": Aim(0.12),
     "attempt.judged": Aim(0.08),
     "delivery.written": Aim(0.2),
-    "delivery.committed": Aim(0.2),
-    "delivery.retried": Aim(0.4, Manners(busy=250), retry_scale=0.002),
-    "line.turned": Aim(0.6, Manners(busy=600, only="KEIS"), retry_scale=0.001),
+    "delivery.committed": Aim(0.4),
+    "delivery.retried": Aim(0.6, Manners(busy=250), retry_scale=0.002),
+    "line.turned": Aim(0.9, Manners(busy=600), retry_scale=0.001, lease_s=SHORT_LEASE_S),
     "delivery.buried": Aim(0.8, Manners(down=250), retry_scale=3e-6),
 }
 IN = {
     "request.read": 0.1,
     "inbound.proven": 0.1,
-    "inbound.fresh": 0.1,
-    "inbound.remembered": 0.1,
-    "inbound.written": 0.1,
-    "inbound.committed": 0.1,
+    "inbound.fresh": 0.2,
+    "inbound.remembered": 0.2,
+    "inbound.written": 0.2,
+    "inbound.committed": 0.2,
     "request.answered": 0.1,
-    "receipt.found": 0.1,
+    "receipt.found": 0.2,
     "outcome.judged": 0.5,
 }
 
@@ -176,7 +178,10 @@ def outbound(ground: Ground, points: Mapping[str, Aim], hits: int, what: str, ca
     aim = next(iter(points.values()))
     began = time.monotonic()
     with (
-        ground.place("referred", retry_scale=aim.retry_scale, careless=careless) as (place, theirs),
+        ground.place("referred", retry_scale=aim.retry_scale, lease_s=aim.lease_s, careless=careless) as (
+            place,
+            theirs,
+        ),
         crew_at(place) as crew,
     ):
         watch = Watch(crew)
@@ -237,7 +242,7 @@ def inbound(
 def poisoned(ground: Ground, how_many: int) -> tuple[Result, Books]:
     """So many referrals kill whoever tries them; everybody else's go through."""
     began = time.monotonic()
-    with ground.place("referred", lease_s=POISON_LEASE_S, poison_after=3) as (place, theirs), crew_at(place) as crew:
+    with ground.place("referred", lease_s=SHORT_LEASE_S, poison_after=3) as (place, theirs), crew_at(place) as crew:
         watch = Watch(crew)
         sql = "select array_agg(mid::text) from (select mid from message where type = 'referral.created' order by mid"
         mids = frozenset(watch.row(f"{sql} limit {how_many}) as chosen")[0])

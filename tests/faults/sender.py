@@ -49,8 +49,9 @@ class Habits(NamedTuple):
     patience_s: float = TIMEOUT_S
 
 
-SLOWLY = Habits(side=1, again=1000, again_after_s=0.08, fetch=0, patience_s=15.0)
-"""Letters for some seconds, so that there is work before, during and after what happens."""
+def slowly(cases: int) -> Habits:
+    """Letters for some seconds, so that there is work before, during and after what happens, however many they are."""
+    return Habits(side=1, again=1000, again_after_s=min(0.08, 3.0 / cases), fetch=0, patience_s=15.0)
 
 
 def write_letters(place: Place, legs: Sequence[LegRow]) -> int:

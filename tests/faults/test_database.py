@@ -29,7 +29,7 @@ from tests.conftest import ROOT, home_folder, leaves, make_template
 from tests.faults import full_disk, lines, rounds
 from tests.faults.ground import Ground
 from tests.faults.rounds import Result
-from tests.faults.sender import SLOWLY
+from tests.faults.sender import slowly
 from tests.faults.stage import wait_for
 from tests.faults.trouble import Server, Trouble, server_of
 from tests.journey.world import knowledge
@@ -64,7 +64,7 @@ def test_what_happens_to_the_database_costs_no_message_going_out(server: Server,
 
 def test_what_happens_to_the_database_is_a_503_in_time_and_no_receipt_is_lost(server: Server, there: Ground) -> None:
     acts = (partial(server.stop, 1.0), partial(server.freeze, 2.0), partial(server.read_only, 1.0))
-    found, _ = lines.inbound(there, "in", SLOWLY, trouble=Trouble(acts))
+    found, _ = lines.inbound(there, "in", slowly(CASES), trouble=Trouble(acts))
     assert_nothing_is_wrong(found)
     assert found.hits["happened"] == len(acts)
     assert found.hits["refused"] > 10

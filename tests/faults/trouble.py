@@ -28,17 +28,22 @@ from tests.faults.ground import Ground
 
 START_S = 60.0
 PIECE = 1 << 16
+GOES_ON_S, LOOKS_EVERY_S = 1.0, 0.1
+"""So long all goes on before the next thing happens, and so often somebody looks whether it does."""
 
 
 @dataclass
 class Trouble:
-    """Things that happen one after the other, `every_s` seconds apart, in a thread of their own. A context manager.
+    """Things that happen one after the other, in a thread of their own. A context manager; it waits for `begin`.
 
-    It waits for `begin`. `spans` are their beginnings and ends, by the clock on the wall. Raises what went wrong.
+    The next one happens `every_s` seconds after the one before; where `goes_on` is given, a second after it says that
+    all goes on since that moment (seconds since 1970), and no later. `spans` are their beginnings and ends, by the
+    clock on the wall. Raises what went wrong.
     """
 
     acts: Sequence[Callable[[], None]]
     every_s: float = 1.0
+    goes_on: Callable[[float], bool] = lambda _: False
     spans: list[tuple[float, float]] = field(default_factory=list)
 
     def __enter__(self) -> Trouble:
@@ -67,8 +72,17 @@ class Trouble:
             began = time.time()
             act()
             self.spans.append((began, time.time()))
-            if self._stop.wait(self.every_s):
+            if self._rested(time.time()):
                 return
+
+    def _rested(self, since: float) -> bool:
+        """Wait for the next one; whether there shall be none."""
+        while (left := since + self.every_s - time.time()) > 0:
+            if self.goes_on(since):
+                return self._stop.wait(min(GOES_ON_S, left))
+            if self._stop.wait(min(LOOKS_EVERY_S, left)):
+                return True
+        return False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.faults.lines import counted
 from tests.faults.mischief import rogues
 from tests.faults.place import Place, bound, set_ahead
 from tests.faults.rounds import PATIENCE_S, Result, Watch, brought, done, longest_silence, result
-from tests.faults.sender import SLOWLY, Habits, sender
+from tests.faults.sender import Habits, sender, slowly
 from tests.journey.world import knowledge
 
 ONCE = Habits(again=0, fetch=0)
@@ -55,7 +55,7 @@ def jumping(ground: Ground) -> tuple[Result, Books]:
         with crew_at(place) as crew:
             watch = Watch(crew)
             _open(crew)
-            crew.hire("sender", sender, lambda: (SLOWLY,))
+            crew.hire("sender", sender, lambda: (slowly(ground.cases),))
             letters = "select count(*) from message where direction = 'in'"
             crew.until("letters are taken in", lambda: watch.count(letters) > 3, PATIENCE_S)
             set_ahead(place.ahead, JUMP_S)
