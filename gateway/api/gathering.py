@@ -1,16 +1,14 @@
 """Gathering: messages of one partner that stand at the door at the same time are taken in together, by one commit.
 
-Rules: nobody waits for company: who comes to an idle door goes in alone, and who comes while others of that partner are
-being taken in goes with the next. Partners take turns, however many messages one of them has, and two go in beside each
-other: while one waits for the database, the other's are proven. A partner has room for so many at once; one more is
-told to come back (503, `GW-BUSY`).
+Rules: nobody waits for company: who comes to an idle door goes in alone, and who comes while others are being taken in
+goes with the next. Partners take turns, however many messages one of them has. A partner has room for so many at once;
+one more is told to come back (503, `GW-BUSY`).
 Refuses to let one message spoil another's: a batch that breaks is taken in one by one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +30,7 @@ class Gathering:
         self._take_in = take_in
         self._waiting: defaultdict[str, deque[_Waiting]] = defaultdict(deque)
         self._here = Counter[str]()
-        self._turns = set[str]()
-        self._lock = threading.Lock()  # holds what waits and whose turn it is together
-        self._two = ThreadPoolExecutor(2, "receive")
+        self._one = ThreadPoolExecutor(1, "receive")  # two would halve the batches, and cost more than they overlap
 
     async def receive(self, inbound: Inbound) -> Reply:
         """Take in one message, with whoever else is here. Raises TooBusy, and what its taking in raises."""
@@ -42,10 +38,10 @@ class Gathering:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._here[inbound.partner] += 1
         try:
-            with self._lock:
-                self._waiting[inbound.partner].append((inbound, answer))
-                if inbound.partner not in self._turns:
-                    self._give_turn(inbound.partner)
+            waiting = self._waiting[inbound.partner]
+            waiting.append((inbound, answer))
+            if len(waiting) == 1:  # the others have a turn to come
+                self._one.submit(self._next, inbound.partner)
             return await answer
         finally:
             self._here[inbound.partner] -= 1
@@ -55,20 +51,15 @@ class Gathering:
         if self._here[partner] >= ROOM:
             raise TooBusy
 
-    def _give_turn(self, partner: str) -> None:
-        self._turns.add(partner)
-        self._two.submit(self._next, partner)
-
     def _next(self, partner: str) -> None:
-        """Take in what waits of one partner; whoever comes meanwhile waits for its next turn, behind the others."""
-        waiting = self._waiting[partner]
-        going = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
+        """Take in what waits of one partner; whoever is left waits for its next turn, behind the other partners."""
+        waiting, going = self._waiting[partner], list[_Waiting]()
+        while waiting and len(going) < MOST:
+            going.append(waiting.popleft())
+        if waiting:
+            self._one.submit(self._next, partner)
         if batch := [one for one in going if not one[1].cancelled()]:
             batch[0][1].get_loop().call_soon_threadsafe(_tell, batch, self._together([inbound for inbound, _ in batch]))
-        with self._lock:
-            self._turns.discard(partner)
-            if waiting:
-                self._give_turn(partner)
 
     def _together(self, inbounds: Sequence[Inbound]) -> Sequence[Reply | Exception]:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -19,26 +18,17 @@ def message(body: str) -> Inbound:
     return Inbound(body.split(":", 1)[0] if ":" in body else "KEIS", "POST", "http://door", {}, body.encode())
 
 
-ELSEWHERE = "ELSEWHERE:1"
-"""A message that occupies one of the two places for as long as anybody waits for the other."""
-
-
 class TakeIn:
     """Answers each message with its own words; `stop` holds the first batch until it is let go."""
 
     def __init__(self, *, stop: bool = False) -> None:
         self.batches: list[list[str]] = []
         self.began, self.go_on = threading.Event(), threading.Event()
-        self.elsewhere, self.over = threading.Event(), threading.Event()
         if not stop:
             self.go_on.set()
 
     def __call__(self, inbounds: Sequence[Inbound]) -> list[Reply]:
         said = [inbound.body.decode() for inbound in inbounds]
-        if said == [ELSEWHERE]:
-            self.elsewhere.set()
-            self.over.wait(5)
-            return [Reply(200, ELSEWHERE, None)]
         self.batches.append(said)
         self.began.set()
         self.go_on.wait(5)
@@ -49,26 +39,15 @@ class TakeIn:
         return [Reply(200, word, None) for word in said]
 
 
-async def one_place_left(gathering: Gathering, take_in: TakeIn) -> asyncio.Task[Reply]:
-    """Occupy the other place until `take_in.over` is set, so that batches come in one order."""
-    going = asyncio.create_task(gathering.receive(message(ELSEWHERE)))
-    await asyncio.to_thread(take_in.elsewhere.wait, 5)
-    return going
-
-
 async def all_at_once(take_in: TakeIn, first: str, *others: str) -> list[Reply | BaseException]:
     """The first goes in; the others come while it is being taken in."""
     gathering = Gathering(take_in)
-    elsewhere = await one_place_left(gathering, take_in)
     going = [asyncio.create_task(gathering.receive(message(first)))]
     await asyncio.to_thread(take_in.began.wait, 5)
     going += [asyncio.create_task(gathering.receive(message(word))) for word in others]
     await asyncio.sleep(0)
     take_in.go_on.set()
-    replies = await asyncio.gather(*going, return_exceptions=True)
-    take_in.over.set()
-    await elsewhere
-    return replies
+    return await asyncio.gather(*going, return_exceptions=True)
 
 
 def test_who_comes_to_an_idle_door_goes_in_alone_and_at_once() -> None:
@@ -97,13 +76,12 @@ def test_who_keeps_coming_does_not_go_in_before_a_partner_that_waits() -> None:
 
     class StepByStep(TakeIn):
         def __call__(self, inbounds: Sequence[Inbound]) -> list[Reply]:
-            if inbounds[0].partner != "ELSEWHERE":
-                began.release()
-                go_on.acquire(timeout=5)
+            began.release()
+            go_on.acquire(timeout=5)
             return super().__call__(inbounds)
 
     async def busy(gathering: Gathering) -> None:
-        elsewhere, going = await one_place_left(gathering, take_in), list[asyncio.Task[Reply]]()
+        going: list[asyncio.Task[Reply]] = []
         for coming in (["a"], ["b", "c", "TRN:1"], ["d"]):
             going += [asyncio.create_task(gathering.receive(message(word))) for word in coming]
             await asyncio.sleep(0)
@@ -112,36 +90,10 @@ def test_who_keeps_coming_does_not_go_in_before_a_partner_that_waits() -> None:
             await asyncio.to_thread(began.acquire, timeout=5)
         go_on.release(2)
         await asyncio.gather(*going)
-        take_in.over.set()
-        await elsewhere
 
     take_in = StepByStep()
     asyncio.run(busy(Gathering(take_in)))
-    assert take_in.batches == [["a"], ["TRN:1"], ["b", "c", "d"]]
-
-
-def test_two_partners_go_in_beside_each_other_but_none_beside_itself() -> None:
-    inside, most, seen = Counter[str](), Counter[str](), set[str]()
-    together = threading.Barrier(2, timeout=5)
-
-    def take_in(inbounds: Sequence[Inbound]) -> list[Reply]:
-        partner = inbounds[0].partner
-        inside[partner] += 1
-        most[partner] = max(most[partner], inside[partner])
-        if partner not in seen:
-            seen.add(partner)
-            together.wait()  # breaks when nobody else comes in
-        inside[partner] -= 1
-        return [Reply(200, inbound.body.decode(), None) for inbound in inbounds]
-
-    async def both(gathering: Gathering) -> list[Reply]:
-        words = [f"{partner}:{n}" for n in range(2 * MOST) for partner in ("KEIS", "TRN")]
-        return await asyncio.gather(*(gathering.receive(message(word)) for word in words))
-
-    replies = asyncio.run(both(Gathering(take_in)))
-    assert len(replies) == 4 * MOST
-    assert not together.broken
-    assert most == {"KEIS": 1, "TRN": 1}
+    assert take_in.batches == [["a"], ["b", "c"], ["TRN:1"], ["d"]]
 
 
 def test_a_crowd_goes_in_by_batches_and_nobody_is_left() -> None:
