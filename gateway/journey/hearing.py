@@ -9,7 +9,7 @@ more than a hundred behind one that does not come.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from gateway.journey.understand import understand
 from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.partners.pseudonym import pairwise_case
-from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, Unit, WorkItem
+from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, ToldRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
 from gateway.referrals.states import Business, Status
 from gateway.sealing.manifest import read_sealed
@@ -51,12 +51,20 @@ class Hearing:
             self._checks[check.ref_no][check.milestone] = check
         self._said: dict[str, MessageRow] = {}  # by held messages whose turn comes, by their ids
         self._changed: dict[str, LegRow] = {}
+        self._before: dict[str, list[ToldRow]] = {}  # facts in the books, of legs that were looked back to
         self._facts: list[FactRow] = []
         self._superseded: list[tuple[str, int, str]] = []
         self._saved: dict[tuple[str, str], CheckRow] = {}
         self._settled: list[tuple[str, str, str, str | None]] = []
         self._work: list[WorkItem] = []
         self._paused: set[str] = set()  # legs that were asked back, and are on hold now: called back again (row 22)
+
+    def look_back(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
+        """Read in one trip what was reported before of the legs of those of these outcomes that ask for it."""
+        asked = sorted({o["refNo"] for o in outcomes if o["refNo"] in self._legs and looks_back(o)})
+        self._before |= {ref_no: [] for ref_no in asked}
+        for row in self._unit.facts.of(asked) if asked else ():
+            self._before[row.ref_no].append(row)
 
     def whose(self, partner: str, outcome: Mapping[str, Any]) -> LegRow:
         """The leg it is about, as it stands now.
@@ -135,9 +143,13 @@ class Hearing:
 
     def _told(self, ref_no: str) -> tuple[OutcomeFact, ...]:
         """What was reported of a leg until now, in this unit too."""
+        if ref_no not in self._before:  # a held message asks, which nobody has read before its turn
+            self._before[ref_no] = list(self._unit.facts.of([ref_no]))
         facts: tuple[OutcomeFact, ...] = ()
-        for told in (*self._unit.facts.of([ref_no]), *(f for f in self._facts if f.ref_no == ref_no)):
-            facts = supersede(facts, fact_of(reread(told.content), mid=told.mid))
+        said = [(before.content, before.mid) for before in self._before[ref_no]]
+        said += [(now.content, now.mid) for now in self._facts if now.ref_no == ref_no]
+        for content, mid in said:
+            facts = supersede(facts, fact_of(reread(content), mid=mid))
         return facts
 
     def _follow(self, ref_no: str) -> None:

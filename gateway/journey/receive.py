@@ -128,9 +128,9 @@ def keep_unproven(world: World, *, everything: bool = False) -> None:
 
 
 # ── 1–3 proof ────────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Letter:
-    """A proven message on its way through the steps; `place` among those it came with."""
+    """A proven message on its way through the steps, equal to no other; `place` among those it came with."""
 
     place: int
     partner: str
@@ -305,6 +305,7 @@ def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
 
 # ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _new(world: World, hearing: Hearing, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
+    hearing.look_back(one for letter in letters if not isinstance(one := said[letter.place], Refused))
     judged = [_judge(hearing, letter, said[letter.place]) for letter in letters]
     places = hearing.write([(_inbox(one), _kept(one)) for one in judged])
     world.reached("inbound.remembered")

@@ -24,7 +24,7 @@ from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.outcomes.judgement import FOR_A_PERSON, Judgement, Original, judge
 from gateway.outcomes.turns import next_turn, observed_on
 from gateway.outcomes.update import About, Written, next_update
-from gateway.ports import FactRow, LegRow, Unit, UpdateRow, WorkItem
+from gateway.ports import LegRow, ToldRow, Unit, UpdateRow, WorkItem
 from gateway.referrals.states import TERMINAL, Status
 
 PURPOSE = "rtw-tracking"
@@ -114,7 +114,7 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     ref_nos = [leg.ref_no for leg in legs]
     records = unit.cases.records(sorted({leg.case_no for leg in legs}))
     last = unit.facts.last_updates(ref_nos)
-    told: dict[str, list[FactRow]] = {}
+    told: dict[str, list[ToldRow]] = {}
     for fact in unit.facts.of(ref_nos):
         told.setdefault(fact.ref_no, []).append(fact)
     found = _Found([], [], [], {})
@@ -167,7 +167,7 @@ def _refused(world: World, case_no: str, ref_no: str, partner: str | None, refus
     return WorkItem(REFUSED, refusal.code, case_no, ref_no, partner, None, world.clock.now())
 
 
-def _facts(told: Sequence[FactRow]) -> tuple[OutcomeFact, ...]:
+def _facts(told: Sequence[ToldRow]) -> tuple[OutcomeFact, ...]:
     facts: tuple[OutcomeFact, ...] = ()
     for row in told:
         facts = supersede(facts, fact_of(reread(row.content), mid=row.mid))

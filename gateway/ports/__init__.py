@@ -23,7 +23,7 @@ from gateway.ports.comwel import (
     RtwRegister,
     place_of,
 )
-from gateway.ports.facts import CheckRow, FactRow, Facts, UpdateRow
+from gateway.ports.facts import CheckRow, FactRow, Facts, ToldRow, UpdateRow
 from gateway.ports.handovers import HandoverFile, Handovers, ParkedRow, QuarantinedRow
 from gateway.ports.inbox import Arrival, HeldRow, Inbox, InboxRow, Met
 from gateway.ports.keys import KeyRow, Keys, TurnedKeys
@@ -106,6 +106,7 @@ __all__ = [
     "Store",
     "Stretch",
     "Stretches",
+    "ToldRow",
     "TurnedKeys",
     "Unit",
     "Unobserved",

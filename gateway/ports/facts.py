@@ -23,6 +23,18 @@ class FactRow(NamedTuple):
     at: datetime
 
 
+class ToldRow(NamedTuple):
+    """What a fact says, without its FHIR face, and whether it still counts."""
+
+    fact_id: str
+    ref_no: str
+    seq: int
+    mid: str
+    content: bytes
+    entered_in_error: bool
+    superseded_by: str | None
+
+
 class CheckRow(NamedTuple):
     """A retention check. `state` scheduled|due|completed|failed|cancelled."""
 
@@ -50,8 +62,8 @@ class UpdateRow(NamedTuple):
 class Facts(Protocol):
     """Outcome facts, retention checks, return-to-work updates."""
 
-    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
-        """All facts of these legs, by leg and seq."""
+    def of(self, ref_nos: Sequence[str]) -> Sequence[ToldRow]:
+        """What all facts of these legs say, by leg and seq."""
         ...
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:

@@ -58,7 +58,7 @@ SCREENING = Sealed("screening", ("case_no", "revision", "inputs_hash"), {"contri
 MESSAGE = Sealed("message", ("partner", "direction", "mid"), {"body": b"", "fhir": None, "head": None})
 ATTEMPT = Sealed("attempt", ("partner", "mid", "fence"), {"head": None})
 FACT = Sealed("outcome_fact", ("fact_id",), {"content": b"", "fhir": b""})
-DECLINED = FACT._replace(columns={"content": b""})
+TOLD = FACT._replace(columns={"content": b""})
 UPDATE = Sealed("rtw_update", ("ref_no", "update_no"), {"content": b"{}"})
 ALL = (ASIDE, PARKED, CASE, HISTORY, SCREENING, MESSAGE, ATTEMPT, FACT, UPDATE)
 """Every table that holds content."""

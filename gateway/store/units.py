@@ -32,7 +32,7 @@ from gateway.store.parts.lines import Lines
 from gateway.store.parts.outbox import Outbox
 from gateway.store.parts.reconciliation import Reconciliation
 from gateway.store.parts.retention import Retention
-from gateway.store.sealed import DECLINED, Seal
+from gateway.store.sealed import TOLD, Seal
 from gateway.store.shapes import as_dicts, as_json, as_rows
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 class _Said(NamedTuple):
-    """A fact by which a partner declined, as the columns that `DECLINED` names; its content is sealed, then open."""
+    """A fact by which a partner declined, as the columns that `TOLD` names; its content is sealed, then open."""
 
     fact_id: str
     content: bytes
@@ -152,7 +152,7 @@ class PostgresUnit:
     def _declined(self) -> Mapping[str, int]:
         found = Counter[str]()
         for partner, case_no, fact_id, content, key in _SQL.declined(self._c):
-            fact = self._seal.open(DECLINED, _Said(fact_id, content), key, case_no)
+            fact = self._seal.open(TOLD, _Said(fact_id, content), key, case_no)
             reason = orjson.loads(fact.content or b"{}").get("reason")
             if reason is not None:
                 found[f"declined {partner} {reason.get('code', '-')}"] += 1

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from gateway.ports import CheckRow, FactRow, UpdateRow
+from gateway.ports import CheckRow, ToldRow, UpdateRow
 from gateway.store.parts.part import Part
 from gateway.store.parts.written import write_down
-from gateway.store.sealed import FACT, UPDATE
+from gateway.store.sealed import TOLD, UPDATE
 from gateway.store.shapes import as_arrays, as_rows
 from gateway.store.statements import STATEMENTS as _SQL
 
@@ -17,13 +17,13 @@ from gateway.store.statements import STATEMENTS as _SQL
 class Facts(Part):
     """See `ports.Facts`."""
 
-    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
+    def of(self, ref_nos: Sequence[str]) -> Sequence[ToldRow]:
         found = [self._open_fact(*columns) for columns in _SQL.facts_of(self._c, ref_nos=list(ref_nos))]
         return [row for row in found if row.content]
 
-    def _open_fact(self, *columns: Any) -> FactRow:
+    def _open_fact(self, *columns: Any) -> ToldRow:
         *said, case_no, key = columns
-        return self._seal.open(FACT, FactRow(*said), key, case_no)
+        return self._seal.open(TOLD, ToldRow(*said), key, case_no)
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         return bool(_SQL.supersede(self._c, ref_no=ref_no, seq=seq, by=by))

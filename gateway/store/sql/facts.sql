@@ -2,8 +2,8 @@
 
 -- name: facts_of
 -- A fact whose content was destroyed says nothing any more.
-select f.fact_id::text, f.ref_no, f.seq, f.mid::text, f.happened_on, f.content, f.evidence, f.entered_in_error,
-       f.superseded_by::text, f.fhir, f.at, l.case_no, (select k.content from vault_key k where k.case_no = l.case_no)
+select f.fact_id::text, f.ref_no, f.seq, f.mid::text, f.content, f.entered_in_error, f.superseded_by::text,
+       l.case_no, (select k.content from vault_key k where k.case_no = l.case_no)
 from outcome_fact f left join leg l using (ref_no)
 where f.ref_no = any(:ref_nos) and f.content <> '' order by f.ref_no, f.seq, f.at;
 

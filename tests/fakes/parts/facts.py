@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from gateway.ports import CheckRow, FactRow, LegRow, UpdateRow
+from gateway.ports import CheckRow, LegRow, ToldRow, UpdateRow
 from tests.fakes.shelf import Part
 
 
 class Facts(Part):
-    def of(self, ref_nos: Sequence[str]) -> Sequence[FactRow]:
-        return sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
+    def of(self, ref_nos: Sequence[str]) -> Sequence[ToldRow]:
+        found = sorted((f for f in self.s.facts if f.ref_no in ref_nos), key=lambda f: (f.ref_no, f.seq, f.at))
+        return [ToldRow(*(getattr(f, name) for name in ToldRow._fields)) for f in found]
 
     def supersede(self, ref_no: str, seq: int, by: str) -> bool:
         hit = [f for f in self.s.facts if (f.ref_no, f.seq) == (ref_no, seq) and not f.entered_in_error]
