@@ -21,7 +21,7 @@ from gateway.worker.embedded import Runner
 from tests.bench import stage
 from tests.bench.figure import Figure
 
-CASES = 1_000
+CASES = 2_000  # at the end of a round nothing comes for two seconds, the settling time: a twentieth of it
 COORDINATORS = 100_000  # nobody waits for a seat
 ROUNDS = 3
 LEAST_PER_S = 80
