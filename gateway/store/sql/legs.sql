@@ -57,17 +57,30 @@ from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 
 -- name: to_withdraw
 -- Open legs whose case may no longer be served, or not to their partner; those that were called back are when their case
--- has changed again. The database has marked those that come into question (trigger legs_behind).
+-- has changed again. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
+-- the planner knows nothing of them. What is true of them is asked once more when they are locked.
+with behind as materialized (
+    select l.ref_no from case_record c
+    cross join lateral (select * from leg where leg.case_no = c.case_no offset 0) l
+    where (c.barred or c.version > 1 or c.unserved <> '')
+      and (c.barred or c.version <> l.case_version
+           or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
+      and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+      and (l.business is null or l.business <> 'cancellation-requested')
+      and l.recalled < c.revision
+    order by l.ref_no limit :limit
+)
 select l.ref_no, l.request_no, l.case_no, l.case_version, l.partner, l.person_id, l.state, l.status, l.business, l.services, l.legal_basis, l.consent_no, l.filler_no, l.answered, l.in_seq, l.first_answer_due, l.result_due, l.tracked, l.version, l.updated_at,
        c.case_no, c.version, c.revision, c.status, c.branch, c.facts, c.facts_sha256, c.entry, c.entry_sha256, c.entry_state, c.record, c.verdict, c.reason, c.merged_into, c.barred, c.screened, c.referred, c.updated_at, c.facts_date, c.facts_seq, c.entry_date, c.entry_seq, c.entry_version, c.unserved, c.holds_until, c.judged,
        (select k.content from vault_key k where k.case_no = c.case_no)
 from leg l join case_record c on c.case_no = l.case_no
-where l.behind and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+where l.ref_no = any(array(select ref_no from behind))
   and (c.barred or c.version <> l.case_version
        or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
+  and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
   and (l.business is null or l.business <> 'cancellation-requested')
   and l.recalled < c.revision
-order by l.ref_no limit :limit for update of l;
+order by l.ref_no for update of l;
 
 -- name: mark_recalled!
 -- Locked in the order of their numbers first, in which everybody locks.

@@ -132,26 +132,3 @@ def test_an_index_that_broke_off_is_built_anew(empty: str) -> None:
     migrate(empty)
     with psycopg.connect(empty) as owner:
         assert is_valid(owner)
-
-
-def test_legs_that_are_behind_are_marked_once_for_those_of_earlier_releases(empty: str) -> None:
-    _upgrade(empty, "0029_taken_back")
-    _upgrade(empty, steps("post")[-1])
-    legs = """
-        insert into case_record (case_no, version, revision, status, entry_state, verdict, barred, unserved, updated_at)
-        values ('served', 1, 1, 'live', 'present', 'ok', false, 'KEAD', now()),
-               ('barred', 1, 1, 'live', 'present', 'ok', true, '', now()),
-               ('again', 2, 2, 'live', 'present', 'ok', false, '', now()),
-               ('unserved', 1, 1, 'live', 'present', 'ok', false, 'KEIS', now());
-        insert into referral (request_no, case_no, case_version, status, authored_at, authored_on)
-        values ('q', 'c', 1, 'active', now(), current_date);
-        insert into leg (ref_no, request_no, case_no, case_version, partner, person_id, state, status, services,
-                         legal_basis, first_answer_due, result_due, tracked, version, updated_at)
-        select case_no || '-' || one.status, 'q', case_no, 1, 'KEIS', 'p', 's', one.status, '{}', 'LB-02', current_date,
-               current_date, 1, 1, now()
-        from case_record, unnest(array['in-progress', 'completed']) as one (status)"""
-    with psycopg.connect(empty, autocommit=True, options="-c app.partner=*") as owner:
-        owner.execute(legs)
-        migrate(empty)
-        found = owner.execute("select ref_no from leg where behind order by ref_no").fetchall()
-    assert found == [("again-in-progress",), ("barred-in-progress",), ("unserved-in-progress",)]
