@@ -26,6 +26,8 @@ from gateway.referrals.leg import Order, order
 from gateway.referrals.states import Business, Status
 from gateway.sealing.manifest import read_sealed
 
+REFUSED_INBOUND = "inbound-refused"
+"""The work item about a report that is refused."""
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
 TOGETHER = 16
@@ -178,7 +180,7 @@ class Hearing:
             self._use_up(row)
             self._settled.append((row.partner, message.mid, "refused", refusal.code))
             ids = (row.case_no, row.ref_no, row.partner, message.mid)
-            self._work.append(WorkItem("inbound-refused", refusal.code, *ids, self._world.clock.now()))
+            self._work.append(WorkItem(REFUSED_INBOUND, refusal.code, *ids, self._world.clock.now()))
         else:
             self._settled.append((row.partner, message.mid, "applied", None))
 

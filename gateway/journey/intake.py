@@ -2,7 +2,8 @@
 
 Rules: the same bytes change nothing; a bad record is put aside alone with its bytes (`gateway.journey.admit`); a bad
 file is refused whole. One file is one unit of work: all of it, or only its refusal. A full file (mode F) ends no case:
-those that it does not name are shown to a person until COMWEL names them again, and end when that is a deletion.
+those that it does not name are shown to a person until COMWEL names them again (a resend does not count), and end when
+that is a deletion.
 Refuses to interpret: what a layout means is the adapter's affair, what a case means is `gateway.cases`'.
 """
 

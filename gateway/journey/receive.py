@@ -31,7 +31,7 @@ from gateway.errors import (
     WrongAudience,
 )
 from gateway.exchange_log.audit import REQUESTS, AuditEvent
-from gateway.journey.hearing import Hearing
+from gateway.journey.hearing import REFUSED_INBOUND, Hearing
 from gateway.journey.understand import understand
 from gateway.journey.unproven import ACT
 from gateway.journey.world import US, World
@@ -374,7 +374,7 @@ def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
     letter, row, refusal = one.letter, one.row, one.refusal
     event = _event(world, letter, row, one.state)
     if refusal:
-        work = _work("inbound-refused", refusal.code, letter, row)
+        work = _work(REFUSED_INBOUND, refusal.code, letter, row)
         return _Result(Reply(one.status, None, refusal), event.refused(refusal.code), work, inbox_seq)
     return _Result(Reply(one.status, None, None), event, None, inbox_seq)
 

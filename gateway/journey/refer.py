@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.cases.permission import Permission, may_refer
-from gateway.documents.strict_json import dumps, reread
+from gateway.documents.strict_json import reread
 from gateway.errors import Refused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
@@ -186,9 +186,9 @@ def _our_record(world: World, record: Mapping[str, Any], leg: LegRow, entry: dic
     """The referral as the standard says it, for our own shelf: the whole case with this one leg. It never leaves."""
     person = [{"partner": leg.partner, "id": leg.person_id}]
     source = {**record, "partnerPersonId": person, "referral": [entry], "referralStatus": leg.status}
-    bundle = translate(world, "case-to-fhir|1.0.0", source, now=iso(world.clock.business_now())).document
-    world.know.fhir.require(bundle)
-    return dumps(bundle)
+    face = translate(world, "case-to-fhir|1.0.0", source, now=iso(world.clock.business_now()))
+    world.know.fhir.require(face.document)
+    return face.body
 
 
 def _event(world: World, case: CaseRow, **about: str) -> AuditEvent:

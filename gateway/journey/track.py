@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import ConsentWithdrawn, Refused
+from gateway.journey.hearing import REFUSED_INBOUND
 from gateway.journey.translate import translate
 from gateway.journey.world import World
 from gateway.korea import SEVERE
@@ -37,7 +38,6 @@ UNANSWERED_FOR = timedelta(days=180)
 """A retention check that is not answered so long after its day is closed as unknown."""
 REFUSED = "update-refused"
 MISSING = "report-missing"
-INBOUND = "inbound-refused"
 MISSING_AFTER = timedelta(hours=24)
 
 
@@ -271,16 +271,18 @@ def forget_nonces(world: World) -> None:
 def mind_missing(world: World) -> None:
     """A report that has waited a day for an earlier one is shown to a person, until that one has come.
 
-    Where the consent was withdrawn meanwhile none will be heard: what waits is refused, as what comes now is.
+    On a leg that was called back for a withdrawn consent none will be heard: what waits is refused, as what comes now
+    is, and is no longer missed.
     """
     now = world.clock.now()
     with world.store.unit() as unit:
-        refused = unit.inbox.refuse_held(ConsentWithdrawn.code)
         come = unit.inbox.end_missing(MISSING, now)
+        if refused := unit.inbox.refuse_held(ConsentWithdrawn.code):
+            unit.inbox.end_missing(MISSING, now)
         late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
         if late or come or refused:
             unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
-            unit.add_work([WorkItem(INBOUND, ConsentWithdrawn.code, *of_report, now) for of_report in refused])
+            unit.add_work([WorkItem(REFUSED_INBOUND, ConsentWithdrawn.code, *of_report, now) for of_report in refused])
             counts = {"waiting": len(late), "come": come, "refused": len(refused)}
             unit.commit(world.event("reports.missed", PURPOSE, counts=counts))
 

@@ -31,7 +31,7 @@ from kombu import Queue
 from gateway.journey.world import World
 from gateway.ports import Observer
 from gateway.worker.embedded import Runner
-from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_all, walk
+from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_partners, walk
 
 WAKE_TASK, JOURNEY_TASK, RECONCILE_TASK = "gateway.wake", "gateway.journey", "gateway.reconcile"
 HINT_EXPIRES_S = 30
@@ -125,7 +125,7 @@ def give_tasks(app: Celery, world: World, name: str, observer: Observer) -> None
     @app.task(name=RECONCILE_TASK, expires=HINT_EXPIRES_S)
     def reconcile() -> None:
         observer.woken(RECONCILE)
-        one_round(observer, RECONCILE, partial(reconcile_all, world))
+        one_round(observer, RECONCILE, partial(reconcile_partners, world))
 
 
 def work(

@@ -18,7 +18,7 @@ import structlog
 from gateway.journey.deliver import deliver
 from gateway.journey.world import World
 from gateway.ports import Observer, Unobserved
-from gateway.worker.rounds import RECONCILE, collect, one_round, reconcile_all, walk
+from gateway.worker.rounds import RECONCILE, collect, one_round, reconcile_partners, walk
 
 PAUSE_S = 0.2
 COLLECT_S = 2.0
@@ -92,7 +92,7 @@ class Runner:
         return collect(self._world)
 
     def _reconcile(self) -> int:
-        return reconcile_all(self._world)
+        return reconcile_partners(self._world)
 
     def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
         """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""

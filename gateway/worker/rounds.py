@@ -76,7 +76,7 @@ def walk(world: World) -> int:
         return _each(world, VERBS) if mine else 0
 
 
-def reconcile_all(world: World) -> int:
+def reconcile_partners(world: World) -> int:
     """Reconcile what is due with every partner; returns how many days were compared.
 
     One with whom it breaks keeps no other waiting; when all had their turn the gravest error is raised.

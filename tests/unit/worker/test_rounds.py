@@ -15,7 +15,7 @@ from gateway.errors import StoreUnavailable
 from gateway.journey.world import World
 from gateway.ports import Unobserved
 from gateway.worker import rounds
-from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_all, walk
+from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_partners, walk
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene, a_case, make_scene
 
@@ -87,7 +87,7 @@ def test_of_partners_with_whom_the_books_break_each_is_told_and_the_gravest_ends
         return 1
 
     monkeypatch.setattr(rounds, "reconcile_due", due)
-    assert one_round(watched, RECONCILE, partial(reconcile_all, here.world)) == 0
+    assert one_round(watched, RECONCILE, partial(reconcile_partners, here.world)) == 0
     assert (done, watched.ended) == (["TRN"], [(RECONCILE, "broken")])
     said = [line.get("error") or line["code"] for line in map(orjson.loads, out.getvalue().splitlines())]
     assert sorted(said) == [StoreUnavailable.code, "ValueError"]
