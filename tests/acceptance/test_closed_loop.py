@@ -182,7 +182,7 @@ def test_a_message_explains_itself_to_its_last_byte(sample: Demo, exchanges: lis
 def test_a_command_that_cannot_ends_with_a_sentence_and_no_traceback(sample: Demo) -> None:
     done = gateway(sample.home, "map", "explain", "no-message-of-ours", "--by", "kim.0417")
     assert done.returncode == 1
-    assert done.stderr.decode().startswith("LOOP-OWNER")
+    assert done.stderr.decode().startswith("LOOP-NONE")
     assert b"Traceback" not in done.stderr
 
 
