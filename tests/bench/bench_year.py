@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,11 @@ class Week(NamedTuple):
     reports: int
     reports_s: float
     memory_mb: float
+
+    def told(self) -> str:
+        """What came of it, for who waits an hour."""
+        cases, reports = f"{self.cases:,} cases in {self.night_s:.1f} s", f"{self.reports:,} in {self.reports_s:.1f} s"
+        return f"{cases}, reports {reports}, {self.memory_mb:,.0f} MB"
 
 
 def run(share: float) -> tuple[Figure, ...]:
@@ -123,7 +129,9 @@ def _year(engine: Engine, folder: Path, home: Path, each: int) -> Iterator[Week]
                 raise RuntimeError(f"a night was refused: {refused[0].name} {refused[0].reason}")
             engine.until_quiet()
             shutil.rmtree(night)
-        yield Week(cases, time.monotonic() - began, reports, reports_s, _memory_mb(home))
+        week = Week(cases, time.monotonic() - began, reports, reports_s, _memory_mb(home))
+        print(f"week {number}: {week.told()} …", file=sys.stderr, flush=True)
+        yield week
         if not cases and all(one.get("next") is None for one in said):
             return
 

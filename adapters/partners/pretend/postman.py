@@ -33,6 +33,8 @@ from gateway.sealing.manifest import Manifest, digest_part, seal
 from gateway.sealing.receipts import Decision, Receipt
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+MOST_WAITING = 512
+"""Letters without a receipt, beyond which no more should be written: they are in memory."""
 _TIMEOUTS = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 15.0)}
 _MESSAGE = "outcome.reported"
 
@@ -104,8 +106,9 @@ class Postman:
         self._turns: list[tuple[float, int, str, int]] = []  # (not before, tie, referral number, failures so far)
         self._ties = itertools.count()
         lock = threading.Lock()
-        self._change, self._idle = threading.Condition(lock), threading.Condition(lock)
+        self._change, self._fewer = threading.Condition(lock), threading.Condition(lock)
         self._closing = False
+        self._waiting = 0
         self.delivered = 0
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
 
@@ -130,18 +133,26 @@ class Postman:
         with self._change:
             line = self._lines.setdefault(letter.ref_no, deque())
             line.append(letter)
+            self._waiting += 1
             if len(line) == 1:
                 self._take_turn(letter.ref_no, 0.0, 0)
 
     def waiting(self) -> int:
         """How many letters have no receipt yet."""
         with self._change:
-            return sum(map(len, self._lines.values()))
+            return self._waiting
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until everything is delivered; False when it takes longer than `timeout_s`."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._lines, timeout_s)
+        return self._wait_until_fewer(1, timeout_s)
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait until one more may be written; False when it takes longer than `timeout_s`."""
+        return self._wait_until_fewer(MOST_WAITING, timeout_s)
+
+    def _wait_until_fewer(self, than: int, timeout_s: float) -> bool:
+        with self._fewer:
+            return self._fewer.wait_for(lambda: self._waiting < than, timeout_s)
 
     # ── the round ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _run(self) -> None:
@@ -171,14 +182,14 @@ class Postman:
 
     def _done(self, ref_no: str) -> None:
         self.delivered += 1
+        self._waiting -= 1
         line = self._lines[ref_no]
         line.popleft()
         if line:
             self._take_turn(ref_no, 0.0, 0)
         else:
             del self._lines[ref_no]
-        if not self._lines:
-            self._idle.notify_all()
+        self._fewer.notify_all()
 
     # ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _deliver(self, letter: Letter) -> float | None:

@@ -112,12 +112,17 @@ class Partner:
         return judged
 
     def advance(self, today: date) -> dict[str, object]:
-        """Do all acts due up to a business date and wait until they are delivered."""
+        """Do all acts due up to a business date and wait until they are delivered.
+
+        While the gateway takes nothing, the rest is left to the next time.
+        """
         with self._clock:
             before = self.postman.delivered
             self._to_report.join()
             self.desk.record("clock", today=today.isoformat())
             for ref_no in self.desk.cases_due():
+                if not self.postman.wait_for_room(self.options.wait_s):
+                    break
                 self._report_case(ref_no)
             self.postman.wait_until_idle(self.options.wait_s)
             ahead, following = self.desk.ahead()
@@ -177,6 +182,7 @@ class Partner:
 
     def _report_at_once(self) -> None:
         while (ref_no := self._to_report.get()) is not None:
+            self.postman.wait_for_room(self.options.wait_s)
             self._report_case(ref_no)
             self._to_report.task_done()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.partners.pretend import story
+from adapters.partners.pretend.postman import MOST_WAITING
 from adapters.partners.pretend.scripts import Kind, Mishap
 from adapters.partners.pretend.server import DIALECTS
 from adapters.partners.pretend.story import Story
@@ -196,6 +197,23 @@ def test_a_killed_partner_goes_on_where_it_stopped_with_the_same_bytes(start: St
     assert all(m.mid.encode() in line for (m, _), line in zip(stub_gateway.messages, written, strict=True))
     assert (before["cases"], before["next"]) == (again.status()["cases"], again.status()["next"])
     assert jwks == HTTP.get(f"{again.base}/.well-known/jwks.json").json()
+
+
+def test_while_the_gateway_takes_nothing_few_letters_are_written_and_all_come_later(
+    start: Start, stub_gateway: StubGateway
+) -> None:
+    it, expected, longest = start("kead", "--wait-seconds", "1"), 0, 0
+    for ref_no, told in stories("kead"):
+        it.refer(ref_no)
+        expected, longest = expected + len(told.events), max(longest, len(told.events))
+        if expected > MOST_WAITING * 5 / 4:
+            break
+    stub_gateway.plan += ["down"] * 100_000
+    assert MOST_WAITING <= it.clock(FAR)["pending"] < MOST_WAITING + longest
+    stub_gateway.plan.clear()
+    while (after := it.clock(FAR))["ahead"]:
+        assert after["sent"], "the gateway is there again, and nothing comes"
+    assert (after["pending"], len(stub_gateway.messages)) == (0, expected)
 
 
 CANCEL = {"keis": "REF_CNL", "kead": "취소", "trn": "abort"}  # once the work has begun
