@@ -101,6 +101,7 @@ ACTS = LOG_ACTS | READS | {
     "reports.missed",
     "retention.due",
     "retention.ended",
+    "versions.missed",
     "work.done",
     "writeback.allocated",
     "writeback.written",

@@ -3,7 +3,7 @@
 Rules: the same bytes change nothing; a bad record is put aside alone with its bytes (`gateway.journey.admit`); a bad
 file is refused whole. One file is one unit of work: all of it, or only its refusal. A full file (mode F) ends no case:
 those that it does not name are shown to a person until COMWEL names them again (a resend does not count), and end when
-that is a deletion.
+that is a deletion. A version for which another has waited a day is shown to a person as well, until it comes.
 Refuses to interpret: what a layout means is the adapter's affair, what a case means is `gateway.cases`'.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from gateway.errors import FolderUnusable, HandoverRefused, Place, TotalsMismatch
@@ -24,6 +25,10 @@ RESEND, FULL = "R", "F"
 CASES = "A1"
 """The way of the files in which COMWEL itself names its cases."""
 MISSING = "case-not-in-full-file"
+VERSION_MISSING = "version-missing"
+"""The work item about a version of a case for which others wait; its code says which. COMWEL has to send it again."""
+MISSED_AFTER = timedelta(hours=24)
+MOST = 500
 EVERY = 2**31 - 1
 
 
@@ -109,6 +114,19 @@ def _mind_missing(world: World, unit: Unit, taken: Taken, *, full: bool) -> None
         over = shown.difference(missing)
     if over:
         unit.end_work_about(MISSING, over, now)
+
+
+def mind_versions(world: World) -> int:
+    """Show which versions others have waited a day for, until they come; returns how many items began or ended."""
+    now = world.clock.now()
+    with world.store.unit() as unit:
+        come = unit.handovers.end_missing_versions(VERSION_MISSING, now)
+        late = unit.handovers.missing_versions(VERSION_MISSING, now - MISSED_AFTER, MOST)
+        if late or come:
+            unit.add_work([WorkItem(VERSION_MISSING, which, no, None, None, None, now) for no, which in late])
+            counts = {"waiting": len(late), "come": come}
+            unit.commit(world.event("versions.missed", PURPOSE, counts=counts))
+    return len(late) + come
 
 
 def _told(head: FileHead, replaced: str | None, before: Iterable[HandoverFile]) -> Told:

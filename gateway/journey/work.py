@@ -1,9 +1,9 @@
 """Work: what a person has to look at, and that person's word that it is done.
 
 Rules: looking is an act, and so is being done; an officer does both, by an id that stays. What is over when something
-happens (a line flows again, a missing report comes, books agree) ends by itself, never by a word. One thing may never
-happen: that books agree, where one side has lost for good what the other has. Such a difference an officer settles with
-a reason that is kept; it stays a difference in every list and report, and calls nobody any more.
+happens (a line flows again, a missing report or version comes, books agree) ends by itself, never by a word. One thing
+may never happen: that books agree, where one side has lost for good what the other has. Such a difference an officer
+settles with a reason that is kept; it stays a difference in every list and report, and calls nobody any more.
 Refuses to end what is not open, and reasons in free text (they could name somebody).
 """
 
@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from gateway.errors import WorkRefused
 from gateway.journey.finish import QUEUEING
+from gateway.journey.intake import VERSION_MISSING
 from gateway.journey.reconcile import DIFFER, UNANSWERED
 from gateway.journey.track import MISSING
 from gateway.journey.world import World
@@ -21,7 +22,7 @@ from gateway.ports import OpenWork, WorkItem
 
 PURPOSE = "operations"
 MOST = 500
-ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING, DIFFER, UNANSWERED})
+ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING, VERSION_MISSING, DIFFER, UNANSWERED})
 
 
 class Settled(StrEnum):

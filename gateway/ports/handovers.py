@@ -76,7 +76,10 @@ class Handovers(Protocol):
     def mark_replaced(self, file_id: str) -> None: ...
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
-        """Keep versions that came too early; the same row twice is one, as new as the newest file that says it."""
+        """Keep versions that came too early.
+
+        The same row twice is one, as new as the newest file that says it, and has waited since the first one.
+        """
         ...
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
@@ -84,3 +87,14 @@ class Handovers(Protocol):
         ...
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None: ...
+
+    def missing_versions(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Cases of which something has waited since before this moment, and for which version, e.g. `version-2`.
+
+        Not those that have open work of this kind. What is missing of a case without facts is its first version.
+        """
+        ...
+
+    def end_missing_versions(self, kind: str, at: datetime) -> int:
+        """End the work of this kind about versions for which nothing waits any more; returns how much."""
+        ...

@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gateway.errors import GatewayError
 from gateway.journey.deliver import deliver
 from gateway.journey.destroy import destroy_daily
-from gateway.journey.intake import pick_up
+from gateway.journey.intake import mind_versions, pick_up
 from gateway.journey.judge import judge_due
 from gateway.journey.reconcile import reconcile_due
 from gateway.journey.refer import refer
@@ -29,7 +29,7 @@ from gateway.ports import Clock, Observer, Store
 from gateway.telemetry.logs import where
 
 JOURNEY, INTAKE, RECONCILE = "journey", "intake", "reconcile"
-VERBS = (turn, judge_due, screen_cases, withdraw, refer, track, destroy_daily)
+VERBS = (turn, judge_due, screen_cases, withdraw, refer, track, mind_versions, destroy_daily)
 log = structlog.get_logger()
 
 
@@ -69,7 +69,8 @@ def deliver_all(world: World, partner: str, worker: str) -> int:
 def walk(world: World) -> int:
     """Judge, screen, withdraw, refer and track once; returns how much there was to do, 0 while another process walks.
 
-    First it is kept which keys of ours began or ended. Once a business day, records whose time is up are destroyed.
+    First it is kept which keys of ours began or ended; later on it is shown which versions are missing. Once a business
+    day, records whose time is up are destroyed.
     A verb that raises keeps none of the others from its work; when all had their turn the gravest error is raised.
     """
     with world.store.alone(JOURNEY) as mine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
@@ -13,10 +14,12 @@ import pytest
 from adapters.comwel import synthetic
 from adapters.comwel.acknowledgement import Acknowledgements
 from gateway.config import Settings
-from gateway.errors import FolderUnusable
-from gateway.journey.intake import pick_up, take_file, take_in
+from gateway.errors import FolderUnusable, WorkRefused
+from gateway.journey.intake import MISSED_AFTER, VERSION_MISSING, mind_versions, pick_up, take_file, take_in
+from gateway.journey.work import done, look
 from gateway.ports import EntryRecord, FactsRecord, Problem
 from gateway.worker.embedded import Runner
+from gateway.worker.rounds import walk
 from tests.journey.world import (
     TODAY,
     Scene,
@@ -294,6 +297,52 @@ def test_what_was_missing_from_a_full_file_needs_nobody_once_comwel_names_it(sce
     assert [w["done_at"] is None for w in scene.rows("work_item")] == [True]
     scene.hand_over(*again_named[named], entries=(), mode="F" if named in ("F", "missing") else "D")
     assert [w["done_at"] is None for w in scene.rows("work_item")] == [named == "missing"]
+
+
+# ── versions that others wait for ────────────────────────────────────────────────────────────────────────────────────
+def missed(scene: Scene) -> list[tuple[str, str, bool]]:
+    """Case, which version, and whether it is over, of every version that was missed."""
+    found = [w for w in scene.rows("work_item") if w["kind"] == VERSION_MISSING]
+    return [(w["case_no"], w["code"], w["done_at"] is not None) for w in found]
+
+
+def test_a_version_that_others_have_waited_for_a_day_is_shown_to_a_person_once_until_it_comes(scene: Scene) -> None:
+    first, second, third = a_case(), again(a_case(), wonbuVer=2), again(a_case(), wonbuVer=3)
+    scene.hand_over(first)
+    scene.hand_over(third, entries=())
+    before = len(scene.events())
+    assert mind_versions(scene.world) == 0
+    scene.clock.at += MISSED_AFTER + timedelta(seconds=1)
+    assert [mind_versions(scene.world) for _ in range(2)] == [1, 0]
+    assert missed(scene) == [(first.case_no, "version-2", False)]
+    with pytest.raises(WorkRefused, match="by itself"):
+        done(scene.world, look(scene.world, by="kim.0417")[0].number, by="kim.0417")
+    scene.hand_over(second, entries=())
+    assert [mind_versions(scene.world) for _ in range(2)] == [1, 0]
+    assert missed(scene) == [(first.case_no, "version-2", True)]
+    told = [e["counts"] for e in scene.events(before) if e["act"] == "versions.missed"]
+    assert told == [{"waiting": 1, "come": 0}, {"waiting": 0, "come": 1}]
+    assert_nothing_personal(scene)
+
+
+def test_behind_a_version_that_has_come_the_next_one_may_be_missing(scene: Scene) -> None:
+    scene.hand_over(a_case())
+    scene.hand_over(*(again(a_case(), wonbuVer=n) for n in (3, 5)), entries=())
+    scene.clock.at += MISSED_AFTER + timedelta(seconds=1)
+    mind_versions(scene.world)
+    scene.hand_over(again(a_case(), wonbuVer=2), entries=())
+    assert mind_versions(scene.world) == 2
+    assert missed(scene) == [(a_case().case_no, "version-2", True), (a_case().case_no, "version-4", False)]
+
+
+def test_of_a_case_that_nobody_has_opened_the_first_version_is_missing(scene: Scene) -> None:
+    scene.hand_over(again(a_case(), "U"))
+    scene.clock.at += MISSED_AFTER + timedelta(seconds=1)
+    assert walk(scene.world) > 0
+    assert missed(scene) == [(a_case().case_no, "version-1", False)]
+    scene.hand_over(a_case(), entries=())
+    walk(scene.world)
+    assert missed(scene) == [(a_case().case_no, "version-1", True)]
 
 
 # ── the drop folder ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from gateway.ports import HandoverFile, ParkedRow, QuarantinedRow
 from gateway.store.parts.part import Part
@@ -41,3 +42,10 @@ class Handovers(Part):
 
     def unpark(self, rows: Iterable[ParkedRow]) -> None:
         _SQL.unpark(self._c, as_dicts(rows))
+
+    def missing_versions(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        return list(_SQL.missing_versions(self._c, kind=kind, before=before, limit=limit))
+
+    def end_missing_versions(self, kind: str, at: datetime) -> int:
+        over: int = _SQL.end_missing_versions(self._c, kind=kind, at=at)
+        return over

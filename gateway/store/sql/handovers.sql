@@ -34,13 +34,13 @@ select * from unnest(:file_id::uuid[], :record_no::integer[], :case_no::text[], 
                      :raw::bytea[], :sha256::text[]);
 
 -- name: park*!
--- The same word again is as new as the newest file that says it.
+-- The same word again is as new as the newest file that says it, and has waited since the first one.
 insert into parked_record
     (case_no, version, change, old_case_no, facts, facts_sha256, file_id, record_no, parked_at, told_date, told_seq)
 values (:case_no, :version, :change, :old_case_no, :facts, :facts_sha256, :file_id, :record_no, :parked_at, :told_date,
         :told_seq)
 on conflict (case_no, version, facts_sha256, change) do update set
-    facts = excluded.facts, file_id = excluded.file_id, record_no = excluded.record_no, parked_at = excluded.parked_at,
+    facts = excluded.facts, file_id = excluded.file_id, record_no = excluded.record_no,
     told_date = excluded.told_date, told_seq = excluded.told_seq
 where (coalesce(parked_record.told_date, '0001-01-01'), coalesce(parked_record.told_seq, 0))
     <= (coalesce(excluded.told_date, '0001-01-01'), coalesce(excluded.told_seq, 0));
@@ -55,3 +55,17 @@ order by case_no, version, told_date nulls first, told_seq nulls first, parked_a
 -- name: unpark*!
 delete from parked_record
 where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256 and change = :change;
+
+-- name: missing_versions
+-- Cases of which something has waited since before a moment, and for which version; not those of which somebody knows.
+select p.case_no, 'version-' || (coalesce(c.version, 0) + 1) as misses
+from parked_record p left join case_record c on c.case_no = p.case_no and c.facts is not null
+where not exists (select from work_item w where w.kind = :kind and w.case_no = p.case_no and w.done_at is null)
+group by p.case_no, misses having min(p.parked_at) < :before order by p.case_no limit :limit;
+
+-- name: end_missing_versions!
+-- A version for which nothing waits any more needs nobody to look for it.
+update work_item w set done_at = :at
+where w.kind = :kind and w.done_at is null
+  and not exists (select from parked_record p left join case_record c on c.case_no = p.case_no and c.facts is not null
+                  where p.case_no = w.case_no and 'version-' || (coalesce(c.version, 0) + 1) = w.code);

@@ -41,8 +41,9 @@ class Handovers(Part):
 
     def park(self, rows: Iterable[ParkedRow]) -> None:
         for row in rows:
-            if _told(self.s.parked.get(_key(row), row)) <= _told(row):
-                self.s.parked[_key(row)] = row
+            before = self.s.parked.get(_key(row), row)
+            if _told(before) <= _told(row):
+                self.s.parked[_key(row)] = row._replace(parked_at=before.parked_at)
 
     def parked(self, case_nos: Sequence[str]) -> Sequence[ParkedRow]:
         found = [row for row in self.s.parked.values() if row.case_no in case_nos]
@@ -51,3 +52,20 @@ class Handovers(Part):
     def unpark(self, rows: Iterable[ParkedRow]) -> None:
         for row in rows:
             self.s.parked.pop(_key(row), None)
+
+    def missing_versions(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        shown = {w.case_no for w in self.s.work if w.kind == kind and not w.done_at}
+        late = {row.case_no for row in self.s.parked.values() if row.parked_at < before}
+        return [(no, self._misses(no)) for no in sorted(late - shown)][:limit]
+
+    def end_missing_versions(self, kind: str, at: datetime) -> int:
+        missed = {(row.case_no, self._misses(row.case_no)) for row in self.s.parked.values()}
+        open_ = [n for n, w in enumerate(self.s.work) if w.kind == kind and not w.done_at]
+        over = [n for n in open_ if (self.s.work[n].case_no, self.s.work[n].code) not in missed]
+        for n in over:
+            self.s.work[n] = self.s.work[n]._replace(done_at=at)
+        return len(over)
+
+    def _misses(self, case_no: str) -> str:
+        case = self.s.cases.get(case_no)
+        return f"version-{case.version + 1 if case and case.facts is not None else 1}"
