@@ -98,7 +98,8 @@ class TotalsMismatch(HandoverRefused):
 
 class SequenceGap(HandoverRefused):
     code, issue = "E-GAP", "business-rule"
-    sentence, remedy = "an earlier file is missing", "hand over the missing file first, then this one again"
+    sentence = "an earlier file, or an earlier version of the case, is missing"
+    remedy = "hand over what is missing, then a file that was refused for it again"
 
 
 class DuplicateFile(HandoverRefused):

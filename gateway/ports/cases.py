@@ -154,5 +154,9 @@ class Caseload(Protocol):
     def mark_referred(self, case_nos: Sequence[str]) -> None: ...
 
     def report(self) -> Iterator[Mapping[str, Any]]:
-        """One row a case for `gateway status cases`: caseNo, record, reason, screening, legs."""
+        """One row a case for `gateway status cases`: caseNo, record, reason, screening, decision, score, legs.
+
+        `record`: ok, no-referral, quarantined, deleted, merged, or awaiting (an entry without facts); no-referral with
+        E-GAP while all facts of a case wait for an earlier version.
+        """
         ...

@@ -176,26 +176,32 @@ update case_record set referred = revision where case_no = any(:case_nos);
 
 -- name: report_cases
 -- One row a case; a quarantined A1 record that is newer than the facts of the case speaks for it, whatever entry came
--- since. Facts without a place are as old as the last change of their case.
+-- since. Facts without a place are as old as the last change of their case. Nothing leaves about a case whose facts all
+-- wait for an earlier version (E-GAP).
 with quarantine as (
     select distinct on (q.case_no) q.case_no, q.reason, f.received_at, f.base_date,
            coalesce(f.stands_for, f.file_seq) as file_seq
     from quarantined_record q join handover_file f using (file_id)
     where q.case_no is not null and f.status = 'accepted' and f.way = 'A1'
     order by q.case_no, f.base_date desc, file_seq desc, f.received_at desc, q.record_no
+), waiting as (
+    select distinct case_no from parked_record
 ), told as (
-    select c.*, q.case_no as aside_no, q.reason as why_aside,
+    select c.*, coalesce(c.case_no, q.case_no, w.case_no) as told_no, q.reason as why_aside,
            q.case_no is not null and (c.facts is null or case
                when c.facts_date is null then q.received_at > c.updated_at
-               else (q.base_date, q.file_seq) >= (c.facts_date, c.facts_seq) end) as aside
+               else (q.base_date, q.file_seq) >= (c.facts_date, c.facts_seq) end) as aside,
+           w.case_no is not null and coalesce(c.status, 'awaiting') = 'awaiting' as waits
     from case_record c full join quarantine q on q.case_no = c.case_no
+    full join waiting w on w.case_no = coalesce(c.case_no, q.case_no)
 )
-select coalesce(c.case_no, c.aside_no) as case_no,
+select c.told_no as case_no,
        case when c.aside then 'quarantined'
+            when c.waits then 'no-referral'
             when c.status = 'awaiting' then 'awaiting'
             when c.status in ('deleted', 'merged') then c.status
             else c.verdict end as record,
-       case when c.aside then c.why_aside else c.reason end as reason,
+       case when c.aside then c.why_aside when c.waits then 'E-GAP' else c.reason end as reason,
        case when c.aside then null else s.gate end as screening,
        s.result, s.score, l.legs
 from told c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from gateway.ports import CaseChange, QuarantinedRow, Store
+from gateway.ports import CaseChange, ParkedRow, QuarantinedRow, Store
 from tests.contract.store.build import DAY, EVENT, NOW, case, file, screening
 
 
@@ -132,6 +132,24 @@ def test_the_report_lets_a_newer_quarantine_speak_for_the_case(store: Store) -> 
         case(2).case_no: ("quarantined", "E-ENC", None),
         case(3).case_no: ("awaiting", None, None),
     }
+
+
+def test_the_report_tells_of_a_case_whose_facts_all_wait_for_an_earlier_version(store: Store) -> None:
+    waits = ParkedRow(case(1).case_no, 3, "U", None, b"{}", "a" * 64, file(1).file_id, 1, NOW)
+    aside = QuarantinedRow(file(1).file_id, 2, case(4).case_no, "E-ENC", "korNm", b"\xff", "0" * 64)
+    with store.unit() as unit:
+        unit.handovers.add(file(1), [aside])
+        unit.handovers.park([waits, waits._replace(version=4)])
+        unit.handovers.park([waits._replace(case_no=case(n).case_no) for n in (2, 3, 4)])
+        unit.cases.save([CaseChange(case(2, status="awaiting", facts=None, record=None), "E", None)])
+        unit.cases.save([CaseChange(case(3), "I", None)])
+        told = [(row["caseNo"], row["record"], row["reason"], row["legs"]) for row in unit.cases.report()]
+    assert told == [
+        (case(1).case_no, "no-referral", "E-GAP", []),
+        (case(2).case_no, "no-referral", "E-GAP", []),
+        (case(3).case_no, "ok", None, []),
+        (case(4).case_no, "quarantined", "E-ENC", []),
+    ]
 
 
 def test_what_speaks_for_a_case_and_how_it_was_judged_is_kept_with_it(store: Store) -> None:

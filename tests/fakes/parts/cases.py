@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import Any
 
+from gateway.errors import SequenceGap
 from gateway.ports import CaseChange, CaseRow, HandoverFile, JudgedRow, ScreeningRow, SeatRow
 from tests.fakes.shelf import TERMINAL, Part
 
@@ -132,12 +133,15 @@ class Caseload(Part):
         spoken = [q for q in self.s.quarantined if q.case_no and files[q.file_id].way == "A1"]
         spoken.sort(key=lambda q: (*_place(files[q.file_id]), files[q.file_id].received_at, -q.record_no))
         aside = {q.case_no: q for q in spoken if files[q.file_id].status == "accepted"}
-        for n in sorted({*self.s.cases, *(c for c in aside if c)}):
+        parked = {row.case_no for row in self.s.parked.values()}
+        for n in sorted({*self.s.cases, *parked, *(c for c in aside if c)}):
             case, q = self.s.cases.get(n), aside.get(n)
             s = self._latest(n)
             reason: str | None
             if q and (case is None or _newer(files[q.file_id], case)):
                 record, reason, gate = "quarantined", q.reason, None
+            elif n in parked and (case is None or case.status == "awaiting"):
+                record, reason, gate = "no-referral", SequenceGap.code, None
             else:
                 assert case is not None
                 plain = case.verdict if case.status == "live" else case.status
