@@ -5,7 +5,8 @@ a business day, and what is destroyed is one event a batch, with class, rules an
 Ids, digests, signatures and the log of acts say nothing of a person and stay verifiable. What was destroyed and came
 back with a backup that was too old, a key of content or rows, is found first and destroyed again, as an act of its own.
 Files from and for COMWEL are gone before the act that says so, for no act may say more than is true.
-Retention checks that nobody will answer any more are closed first, or their cases would be kept for ever.
+Retention checks that nobody will answer any more are closed first, or their cases would be kept for ever. A report that
+still waited for an earlier one is refused in the end: what it said has gone with its case.
 Refuses to destroy a case with which somebody is still concerned, whatever its age, and one that is taken up meanwhile.
 """
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from gateway.cases.retention import FILES, KEPT, RecordClass
 from gateway.errors import HoldRefused
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.track import end_checks
+from gateway.journey.track import end_checks, end_held
 from gateway.journey.world import World
 from gateway.ports import HandedFile, HoldRow, Unit
 
@@ -67,7 +68,9 @@ def destroy(world: World) -> int:
     """Destroy what may go today, batch by batch; returns how many cases or records that were."""
     today = world.clock.today()
     ended = (_end(world, records, today) for records in world.know.retention.classes if records.then != KEPT)
-    return _end_again(world) + sum(ended)
+    gone = _end_again(world) + sum(ended)
+    end_held(world)
+    return gone
 
 
 def _end_again(world: World) -> int:

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import ConsentWithdrawn, Refused
+from gateway.errors import ConsentWithdrawn, ContentDestroyed, Refused
 from gateway.journey.hearing import REFUSED_INBOUND
 from gateway.journey.translate import translate
 from gateway.journey.world import World
@@ -285,6 +285,16 @@ def mind_missing(world: World) -> None:
             unit.add_work([WorkItem(REFUSED_INBOUND, ConsentWithdrawn.code, *of_report, now) for of_report in refused])
             counts = {"waiting": len(late), "come": come, "refused": len(refused)}
             unit.commit(world.event("reports.missed", PURPOSE, counts=counts))
+
+
+def end_held(world: World) -> int:
+    """Refuse reports that waited when their case was destroyed: what they say is gone. Returns how many."""
+    with world.store.unit() as unit:
+        over = unit.inbox.refuse_destroyed(ContentDestroyed.code)
+        if over:
+            unit.inbox.end_missing(MISSING, world.clock.now())
+            unit.commit(world.event("reports.missed", PURPOSE, counts={"refused": over}))
+    return over
 
 
 def _settled(world: World) -> datetime:

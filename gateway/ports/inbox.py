@@ -81,6 +81,10 @@ class Inbox(Protocol):
         """Refuse with this code what is held on legs whose consent was withdrawn; case, leg, partner and id of each."""
         ...
 
+    def refuse_destroyed(self, code: str) -> int:
+        """Refuse with this code what is held and has lost its content with its case; returns how many messages."""
+        ...
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         """Case, leg, partner and id of what is held since before this moment and has no open work of this kind."""
         ...

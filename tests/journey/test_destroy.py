@@ -18,6 +18,7 @@ from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
 from gateway.journey.explain import explain
 from gateway.journey.intake import pick_up
 from gateway.journey.screen import screen_cases
+from gateway.journey.track import MISSING, MISSING_AFTER
 from gateway.sealing import base64url, receipts
 from gateway.worker.rounds import quiet
 from tests.journey.world import PARTNERS, Scene, a_case, again, ring
@@ -293,6 +294,25 @@ def test_a_message_whose_content_was_destroyed_is_not_explained(closed: Scene) -
     destroy(closed.world)
     with pytest.raises(ContentDestroyed):
         explain(closed.world, mid, by="kim.0417")
+
+
+@pytest.mark.parametrize("day", [DUE_FROM, date(2037, 1, 1)], ids=["content", "evidence"])
+def test_a_report_that_waits_for_another_ends_with_its_case(closed: Scene, day: date) -> None:
+    leg = closed.legs(a_case().case_no)["KEIS"]
+    assert closed.say(leg, Kind.START, 4).status == 202
+    closed.clock.at += MISSING_AFTER + timedelta(seconds=1)
+    closed.track()
+    assert [w["kind"] for w in closed.rows("work_item") if w["done_at"] is None].count(MISSING) == 1
+    closed.clock.day, since = day, len(closed.events())
+    assert destroy(closed.world) > 0
+    closed.track()
+    waited = [(row["state"], row["code"]) for row in closed.rows("inbox") if row["seq"] == 4]
+    assert waited == [("refused", ContentDestroyed.code)]
+    assert [w for w in closed.rows("work_item") if (w["kind"], w["done_at"]) == (MISSING, None)] == []
+    acts = [(e["act"], e["counts"]) for e in closed.events(since)]
+    assert acts[-1] == ("reports.missed", {"refused": 1})
+    assert destroy(closed.world) == 0
+    assert len(closed.events(since)) == len(acts)
 
 
 def test_the_engine_works_on_among_cases_without_content(closed: Scene) -> None:

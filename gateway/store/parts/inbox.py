@@ -91,6 +91,10 @@ class Inbox(Messages):
     def refuse_held(self, code: str) -> Sequence[tuple[str | None, str, str, str]]:
         return list(_SQL.refuse_held(self._c, code=code))
 
+    def refuse_destroyed(self, code: str) -> int:
+        over: int = _SQL.refuse_destroyed(self._c, code=code)
+        return over
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         return list(_SQL.missing(self._c, kind=kind, before=before, limit=limit))
 

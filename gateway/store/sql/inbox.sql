@@ -85,6 +85,12 @@ update inbox i set state = 'refused', code = :code from leg l
 where i.state = 'held' and l.ref_no = i.ref_no and l.business = 'consent-withdrawn'
 returning l.case_no, i.ref_no, i.partner, i.mid::text;
 
+-- name: refuse_destroyed!
+-- What was held when its content was destroyed with its case is never heard: there is nothing left to hear.
+update inbox i set state = 'refused', code = :code
+where i.state = 'held' and not exists (select from message m where m.partner = i.partner and m.direction = 'in'
+                                        and m.mid = i.mid and m.body <> '');
+
 -- name: missing
 -- Held messages that came before a moment and that nobody has been asked to look at.
 select l.case_no, i.ref_no, i.partner, i.mid::text

@@ -27,6 +27,7 @@ from tests.contract.store.build import (
     DAY,
     EVENT,
     NOW,
+    again,
     case,
     fact,
     file,
@@ -34,6 +35,7 @@ from tests.contract.store.build import (
     incoming,
     leg,
     message,
+    met,
     request_row,
     screening,
     uid,
@@ -153,6 +155,20 @@ def test_when_the_evidence_goes_the_case_is_gone(store: Store) -> None:
         assert unit.outbox.last_seqs([case().case_no]) == {}
         assert unit.counts()["events"] == events
         assert unit.retention.due(EVIDENCE, LATER) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", [CONTENT, EVIDENCE])
+def test_a_report_that_is_held_when_its_case_goes_is_refused_once(store: Store, kind: str) -> None:
+    a_closed_case(store)
+    heard = [incoming(2), incoming(4, "held")]
+    with store.unit() as unit:
+        unit.inbox.keep(heard)
+        assert unit.inbox.refuse_destroyed("GONE") == 0
+        assert unit.retention.destroy(kind, LATER, 9) == 1
+        assert [unit.inbox.refuse_destroyed("GONE") for _ in range(2)] == [1, 0]
+        seen = met(unit, *(again("KEIS", row.mid) for row, _ in heard)).seen
+        states = {row.mid: (row.state, row.code) for row, _ in seen.values()}
+        assert states == {uid("in2"): ("applied", None), uid("in4"): ("refused", "GONE")}
 
 
 def test_a_case_on_hold_is_passed_over_until_it_is_released(store: Store) -> None:

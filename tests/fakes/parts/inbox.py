@@ -54,6 +54,13 @@ class Inbox(Part):
             self.settle(r.partner, r.mid, "refused", code)
         return [(over[r.ref_no], r.ref_no, r.partner, r.mid) for r in held if r.ref_no]
 
+    def refuse_destroyed(self, code: str) -> int:
+        said = {(m.partner, m.mid) for m in self.s.messages.values() if m.direction == "in" and m.body}
+        over = [r for r in self.s.inbox.values() if r.state == "held" and (r.partner, r.mid) not in said]
+        for r in over:
+            self.settle(r.partner, r.mid, "refused", code)
+        return len(over)
+
     def missing(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[str | None, str, str, str]]:
         shown = {w.mid for w in self.s.work if w.kind == kind and not w.done_at}
         late = [r for r in self.s.inbox.values() if r.state == "held" and r.at < before and r.mid not in shown]
