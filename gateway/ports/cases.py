@@ -129,7 +129,7 @@ class Caseload(Protocol):
         ...
 
     def seats_held(self) -> Sequence[SeatRow]:
-        """Live cases that are PRIORITY now, and since which business day without a break."""
+        """Live cases that are PRIORITY now, and since which business day without a break or a deletion."""
         ...
 
     def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:

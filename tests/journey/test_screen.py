@@ -102,14 +102,16 @@ def test_a_seat_that_a_deletion_or_a_merger_frees_is_given_on_although_nothing_e
     assert screen_cases(scene.world) == 0
 
 
-def test_a_case_that_is_back_competes_for_a_seat_like_any_other(scene: Scene) -> None:
+@pytest.mark.parametrize("seen", [True, False], ids=["somebody saw it gone", "nobody did"])
+def test_a_case_that_is_back_competes_for_a_seat_like_any_other(scene: Scene, seen: bool) -> None:
     cases = [a_case(n) for n in range(1, SEATS + 2)]
     scene.hand_over(*cases)
     screen_cases(scene.world)
     seated = next(c for c in cases if decisions(scene)[c.case_no] == "PRIORITY")
     scene.hand_over(again(seated, "D"), entries=())
-    screen_cases(scene.world)
-    scene.hand_over(again(seated, wonbuVer=2))
+    if seen:
+        screen_cases(scene.world)
+    scene.hand_over(again(seated, wonbuVer=2, jhGrdExpCd="14"))
     screen_cases(scene.world)
     assert decisions(scene)[seated.case_no] == "WAITLIST"
     assert list(decisions(scene).values()).count("PRIORITY") == SEATS

@@ -115,7 +115,8 @@ where c.status = 'live' and c.screened = c.revision and c.record is not null and
 order by c.case_no for update of c;
 
 -- name: seats_held
--- Live cases that are PRIORITY now, and since when without a break. Of a case that is back the seat was given on.
+-- Live cases that are PRIORITY now, and since when without a break: another decision is one, and so is a deletion. Of a
+-- case that is back the seat was given on.
 select c.case_no, c.branch, s.since
 from case_record c
 join lateral (
@@ -125,7 +126,9 @@ join lateral (
     select min(x.business_date) as since from screening x
     where x.case_no = c.case_no
       and x.id > coalesce((select max(y.id) from screening y where y.case_no = c.case_no and y.result <> 'PRIORITY'), 0)
-) s on true
+      and x.revision > coalesce((select max(h.revision) from case_history h
+                                 where h.case_no = c.case_no and h.change in ('D', 'X')), 0)
+) s on s.since is not null
 where c.status = 'live' and c.branch is not null and c.record is not null
 order by c.case_no;
 

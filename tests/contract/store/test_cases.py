@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from gateway.ports import CaseChange, ParkedRow, QuarantinedRow, Store
 from tests.contract.store.build import DAY, EVENT, NOW, case, file, screening
 
@@ -93,6 +95,40 @@ def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> Non
         ]
         unit.cases.screened([screening(row, "GENERAL", date(2026, 12, 5))])
         assert unit.cases.seats_held() == []
+
+
+@pytest.mark.parametrize("change", ["D", "X"])
+@pytest.mark.parametrize("seen", [True, False], ids=["somebody saw it gone", "nobody did"])
+def test_a_seat_ends_with_a_deletion_and_is_held_anew_by_a_case_that_is_back(
+    store: Store, change: str, seen: bool
+) -> None:
+    row = case()
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        unit.cases.screened([screening(row, day=date(2026, 12, 1))])
+        gone = row._replace(status="deleted", revision=2, screened=1)
+        unit.cases.save([CaseChange(gone, change, None)])
+        if seen:
+            unit.cases.mark_taken_back([row.case_no])
+        back = gone._replace(status="live", revision=3, screened=2 if seen else 1)
+        unit.cases.save([CaseChange(back, "I", None)])
+        assert unit.cases.seats_held() == []
+        unit.cases.screened([screening(back, day=date(2026, 12, 5))])
+        changed = back._replace(revision=4, screened=3)
+        unit.cases.save([CaseChange(changed, "U", None)])
+        unit.cases.screened([screening(changed, day=date(2026, 12, 6))])
+        assert [seat.since for seat in unit.cases.seats_held()] == [date(2026, 12, 5)]
+
+
+def test_a_case_that_takes_another_over_keeps_its_seat(store: Store) -> None:
+    row = case()
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None)])
+        unit.cases.screened([screening(row, day=date(2026, 12, 1))])
+        merged = row._replace(revision=2, screened=1)
+        unit.cases.save([CaseChange(merged, "M", None)])
+        unit.cases.screened([screening(merged, day=date(2026, 12, 2))])
+        assert [seat.since for seat in unit.cases.seats_held()] == [date(2026, 12, 1)]
 
 
 def test_who_has_changed_since_the_last_decision_is_not_as_screened(store: Store) -> None:

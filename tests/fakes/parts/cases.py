@@ -90,9 +90,11 @@ class Caseload(Part):
     def seats_held(self) -> Sequence[SeatRow]:
         seats = []
         for row in self._live():
+            ends = [c.row.revision for c in self.s.history if c.row.case_no == row.case_no and c.change in ("D", "X")]
+            deleted = max(ends, default=0)
             since = None
             for s in self.s.screenings:
-                if s.case_no == row.case_no:
+                if s.case_no == row.case_no and s.revision > deleted:
                     since = (since or s.business_date) if s.result == "PRIORITY" else None
             last = self._latest(row.case_no)
             if since and row.branch and row.record is not None and last and last.revision == row.screened:

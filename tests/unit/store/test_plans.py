@@ -50,6 +50,19 @@ def test_who_was_taken_back_is_found_without_reading_all_cases(database: str) ->
     assert "Seq Scan on case_record" not in plan
 
 
+SEATED = """
+    ; insert into case_history (case_no, revision, change, at)
+    select n::text, 1, 'I', now() from generate_series(1, 20000) n;"""
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze case_history"], ids=["of a young history", "of an old one"])
+def test_since_when_seats_are_held_is_looked_up_case_by_case(database: str, analysed: str) -> None:
+    plan = plan_of(database, STATEMENTS.seats_held.sql, MANY + SEATED + analysed)
+    assert "case_history_pkey" in plan
+    assert "Seq Scan on case_history" not in plan
+    assert "Seq Scan on screening" not in plan
+
+
 def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(database: str) -> None:
     plan = plan_of(database, STATEMENTS.to_judge.sql, MANY, "limit", "now")
     assert "case_record_unjudged" in plan
