@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gateway.cases.ruleset import RuleSet
@@ -88,12 +89,14 @@ def allot(
     *,
     current: Iterable[Holding],
     today: date,
+    others: Mapping[str, int] = MappingProxyType({}),
     overrides: Iterable[Override] = (),
 ) -> list[Allotment]:
     """Allot the seats of every branch on the business day `today`; one Allotment per screening, by branch and rank.
 
     `seats` is what a branch can carry of the gateway's cases (`Caseload.seats`), holders included; a branch that is
-    missing has none. `overrides` have been accepted by `accept` before; the last one of a case counts.
+    missing has none. `current` names everybody of these cases who holds a seat; `others`: how many seats of a branch
+    are held by whom it does not name. `overrides` have been accepted by `accept` before; the last one of a case counts.
     """
     day = _Day(
         {h.case_no: h for h in current}, {o.case_no: o for o in sorted(overrides, key=lambda o: o.on)}, ruleset, today
@@ -102,7 +105,7 @@ def allot(
     for s in sorted(screenings, key=_rank_key(ruleset)):
         branches[s.branch].append(s)
     screened = {s.case_no for cases in branches.values() for s in cases}
-    unseen = Counter(h.branch for h in day.held.values() if h.case_no not in screened)
+    unseen = Counter(h.branch for h in day.held.values() if h.case_no not in screened) + Counter(others)
     return [
         allotment
         for branch in sorted(branches)

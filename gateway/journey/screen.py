@@ -42,14 +42,14 @@ def screen_cases(world: World, most: int = MOST) -> int:
         if not (fresh or gone or other):
             return 0
         waiting = _judge(world, unit.cases.waiting(), today) | fresh
-        held = [Holding(*seat) for seat in unit.cases.seats_held()]
-        rules = world.know.rules
+        rules, taken = world.know.rules, Counter(unit.cases.seats_taken())
         seats = {branch: load.seats(branch, rules) for branch in {j.screening.branch for j in waiting.values()}}
-        judged = _contested(world, unit, held, waiting, seats, today) | waiting
-        screenings = [j.screening for j in judged.values()]
-        allotments = allot(screenings, seats, rules, current=held, today=today)  # 3
-        seated = {h.case_no for h in held}
-        changed = _decisions(allotments, judged, fresh.keys(), seated, today, now)
+        free = {branch: many - taken[branch] for branch, many in seats.items()}
+        seated = _seated(world, unit, waiting, free, today)
+        judged = _judge(world, unit.cases.still_as_screened(sorted(seated.keys() - waiting.keys())), today) | waiting
+        screenings, others = [j.screening for j in judged.values()], taken - Counter(h.branch for h in seated.values())
+        allotments = allot(screenings, seats, rules, current=seated.values(), others=others, today=today)  # 3
+        changed = _decisions(allotments, judged, fresh.keys(), seated.keys(), today, now)
         unit.add_work(_left_to_a_person(unit, changed, now))  # 4
         if over := [*gone, *(d.case_no for d in changed if d.result != Result.REVIEW)]:
             unit.end_work_about(REVIEW, over, now)
@@ -74,22 +74,17 @@ def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _J
     }
 
 
-def _contested(
-    world: World,
-    unit: Unit,
-    held: Sequence[Holding],
-    waiting: Mapping[str, _Judged],
-    seats: Mapping[str, int],
-    today: date,
-) -> dict[str, _Judged]:
-    """Seats that somebody who waits may take: held long enough (hysteresis), where too few are free."""
-    seated, taken = {h.case_no for h in held}, Counter(h.branch for h in held)
+def _seated(
+    world: World, unit: Unit, waiting: Mapping[str, _Judged], free: Mapping[str, int], today: date
+) -> dict[str, Holding]:
+    """Who of these holds a seat, and who may lose one to them: who has held it long enough where too few are free."""
+    seated = {seat.case_no: Holding(*seat) for seat in unit.cases.seats_of(waiting)}
     screenings = [j.screening for no, j in waiting.items() if no not in seated]
     wanted = Counter(s.branch for s in screenings if s.gate is Gate.CANDIDATE)
-    short = {branch for branch, many in wanted.items() if many > seats[branch] - taken[branch]}
-    tenure = timedelta(world.know.rules.selection.min_tenure_days)
-    long_held = [h.case_no for h in held if h.branch in short and today - h.since >= tenure]
-    return _judge(world, unit.cases.still_as_screened(long_held), today)
+    short = [branch for branch, many in wanted.items() if many > free[branch]]
+    since = today - timedelta(world.know.rules.selection.min_tenure_days)
+    rivals = unit.cases.seats_held_since(short, since) if short else ()
+    return {seat.case_no: Holding(*seat) for seat in rivals} | seated
 
 
 def _decisions(

@@ -128,8 +128,16 @@ class Caseload(Protocol):
         """Live cases on a waiting list, by their latest decision, locked."""
         ...
 
-    def seats_held(self) -> Sequence[SeatRow]:
-        """Live cases that are PRIORITY now, and since which business day without a break or a deletion."""
+    def seats_taken(self) -> Mapping[str, int]:
+        """Branch → how many of its live cases are PRIORITY now: each holds a seat."""
+        ...
+
+    def seats_of(self, case_nos: Collection[str]) -> Sequence[SeatRow]:
+        """Who of these holds a seat, and since which business day without a break or a deletion."""
+        ...
+
+    def seats_held_since(self, branches: Collection[str], day: date) -> Sequence[SeatRow]:
+        """Who in these branches has held a seat since this business day or longer."""
         ...
 
     def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:

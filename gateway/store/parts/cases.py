@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from gateway.ports import CaseChange, CaseRow, JudgedRow, ScreeningRow, SeatRow
@@ -81,8 +81,17 @@ class Caseload(Part):
     def waiting(self) -> Sequence[JudgedRow]:
         return self._opened(JUDGED, JudgedRow, _SQL.waiting_cases(self._c))
 
-    def seats_held(self) -> Sequence[SeatRow]:
-        return as_rows(SeatRow, _SQL.seats_held(self._c))
+    def seats_taken(self) -> Mapping[str, int]:
+        return dict(_SQL.seats_taken(self._c))
+
+    def seats_of(self, case_nos: Collection[str]) -> Sequence[SeatRow]:
+        return self._seats(case_nos=list(case_nos), branches=[], until=None)
+
+    def seats_held_since(self, branches: Collection[str], day: date) -> Sequence[SeatRow]:
+        return self._seats(case_nos=[], branches=list(branches), until=day)
+
+    def _seats(self, **asked: object) -> Sequence[SeatRow]:
+        return as_rows(SeatRow, _SQL.seats_held(self._c, **asked))
 
     def still_as_screened(self, case_nos: Sequence[str]) -> Sequence[JudgedRow]:
         return self._opened(JUDGED, JudgedRow, _SQL.still_as_screened(self._c, case_nos=list(case_nos)))

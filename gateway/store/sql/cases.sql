@@ -114,11 +114,27 @@ join lateral (select x.result from screening x where x.case_no = c.case_no order
 where c.status = 'live' and c.screened = c.revision and c.record is not null and s.result = 'WAITLIST'
 order by c.case_no for update of c;
 
--- name: seats_held
--- Live cases that are PRIORITY now, and since when without a break: another decision is one, and so is a deletion. Of a
--- case that is back the seat was given on.
-select c.case_no, c.branch, s.since
+-- name: seats_taken
+-- How many live cases of each branch are PRIORITY now. Of a case that is back the seat was given on.
+select c.branch, count(*)
 from case_record c
+join lateral (
+    select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
+) last on last.result = 'PRIORITY' and last.revision = c.screened
+where c.status = 'live' and c.branch is not null and c.record is not null
+  and last.revision > coalesce((select max(h.revision) from case_history h
+                                where h.case_no = c.case_no and h.change in ('D', 'X')), 0)
+group by c.branch;
+
+-- name: seats_held
+-- Who of these cases is PRIORITY now, and who in these branches has been it since that day or longer. Since when without
+-- a break: another decision is one, and so is a deletion.
+select c.case_no, c.branch, s.since
+from (
+    select case_no, branch, screened from case_record
+    where status = 'live' and branch is not null and record is not null
+      and (case_no = any(:case_nos) or branch = any(:branches))
+) c
 join lateral (
     select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
 ) last on last.result = 'PRIORITY' and last.revision = c.screened
@@ -129,7 +145,7 @@ join lateral (
       and x.revision > coalesce((select max(h.revision) from case_history h
                                  where h.case_no = c.case_no and h.change in ('D', 'X')), 0)
 ) s on s.since is not null
-where c.status = 'live' and c.branch is not null and c.record is not null
+where c.case_no = any(:case_nos) or s.since <= :until
 order by c.case_no;
 
 -- name: still_as_screened

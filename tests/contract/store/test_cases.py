@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.ports import CaseChange, ParkedRow, QuarantinedRow, Store
+from gateway.ports import CaseChange, ParkedRow, QuarantinedRow, SeatRow, Store
 from tests.contract.store.build import DAY, EVENT, NOW, case, file, screening
 
 
@@ -90,11 +90,26 @@ def test_a_seat_is_held_since_the_first_day_without_a_break(store: Store) -> Non
         unit.cases.save([CaseChange(row, "I", None)])
         for result, day in (("PRIORITY", 1), ("WAITLIST", 2), ("PRIORITY", 3), ("PRIORITY", 4)):
             unit.cases.screened([screening(row, result, date(2026, 12, day))])
-        assert [(s.case_no, s.branch, s.since) for s in unit.cases.seats_held()] == [
-            (row.case_no, "1100", date(2026, 12, 3))
-        ]
+        held = SeatRow(row.case_no, "1100", date(2026, 12, 3))
+        assert unit.cases.seats_of([row.case_no]) == [held]
         unit.cases.screened([screening(row, "GENERAL", date(2026, 12, 5))])
-        assert unit.cases.seats_held() == []
+        assert unit.cases.seats_of([row.case_no]) == []
+
+
+def test_seats_are_counted_by_branch_and_told_of_those_who_are_asked_for(store: Store) -> None:
+    rows = [case(1), case(2), case(3, branch="2200"), case(4, branch=None), case(5, record=None), case(6)]
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in rows])
+        for day, row in enumerate(rows[:5], start=1):
+            unit.cases.screened([screening(row, day=date(2026, 12, day))])
+        unit.cases.screened([screening(rows[5], "WAITLIST")])
+        assert unit.cases.seats_taken() == {"1100": 2, "2200": 1}
+        one, two, three = (SeatRow(r.case_no, r.branch or "", date(2026, 12, n)) for n, r in enumerate(rows[:3], 1))
+        assert unit.cases.seats_of([row.case_no for row in rows[1:]]) == [two, three]
+        assert unit.cases.seats_of([]) == []
+        assert unit.cases.seats_held_since(["1100"], date(2026, 12, 1)) == [one]
+        assert unit.cases.seats_held_since(["1100", "2200"], date(2026, 12, 9)) == [one, two, three]
+        assert unit.cases.seats_held_since([], date(2026, 12, 9)) == []
 
 
 @pytest.mark.parametrize("change", ["D", "X"])
@@ -112,12 +127,13 @@ def test_a_seat_ends_with_a_deletion_and_is_held_anew_by_a_case_that_is_back(
             unit.cases.mark_taken_back([row.case_no])
         back = gone._replace(status="live", revision=3, screened=2 if seen else 1)
         unit.cases.save([CaseChange(back, "I", None)])
-        assert unit.cases.seats_held() == []
+        assert (unit.cases.seats_of([row.case_no]), unit.cases.seats_taken()) == ([], {})
         unit.cases.screened([screening(back, day=date(2026, 12, 5))])
         changed = back._replace(revision=4, screened=3)
         unit.cases.save([CaseChange(changed, "U", None)])
         unit.cases.screened([screening(changed, day=date(2026, 12, 6))])
-        assert [seat.since for seat in unit.cases.seats_held()] == [date(2026, 12, 5)]
+        assert [seat.since for seat in unit.cases.seats_of([row.case_no])] == [date(2026, 12, 5)]
+        assert unit.cases.seats_taken() == {"1100": 1}
 
 
 def test_a_case_that_takes_another_over_keeps_its_seat(store: Store) -> None:
@@ -128,7 +144,7 @@ def test_a_case_that_takes_another_over_keeps_its_seat(store: Store) -> None:
         merged = row._replace(revision=2, screened=1)
         unit.cases.save([CaseChange(merged, "M", None)])
         unit.cases.screened([screening(merged, day=date(2026, 12, 2))])
-        assert [seat.since for seat in unit.cases.seats_held()] == [date(2026, 12, 1)]
+        assert [seat.since for seat in unit.cases.seats_of([row.case_no])] == [date(2026, 12, 1)]
 
 
 def test_who_has_changed_since_the_last_decision_is_not_as_screened(store: Store) -> None:

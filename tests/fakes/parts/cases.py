@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import Any
@@ -87,7 +88,16 @@ class Caseload(Part):
             and s.result == "WAITLIST"
         ]
 
-    def seats_held(self) -> Sequence[SeatRow]:
+    def seats_taken(self) -> Mapping[str, int]:
+        return Counter(seat.branch for seat in self._seats())
+
+    def seats_of(self, case_nos: Collection[str]) -> Sequence[SeatRow]:
+        return [seat for seat in self._seats() if seat.case_no in case_nos]
+
+    def seats_held_since(self, branches: Collection[str], day: date) -> Sequence[SeatRow]:
+        return [seat for seat in self._seats() if seat.branch in branches and seat.since <= day]
+
+    def _seats(self) -> Sequence[SeatRow]:
         seats = []
         for row in self._live():
             ends = [c.row.revision for c in self.s.history if c.row.case_no == row.case_no and c.change in ("D", "X")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -189,6 +190,19 @@ def test_the_order_of_the_input_never_changes_the_result(
     rng.shuffle(shuffled)  # type: ignore[attr-defined]
     rng.shuffle(holdings)  # type: ignore[attr-defined]
     assert allot(shuffled, {"1100": seats, "2200": seats}, RULESET, current=holdings, today=TODAY) == expected
+
+
+@settings(max_examples=100)
+@given(CASES, SEATS, TENURES)
+def test_who_is_not_screened_takes_the_same_room_whether_named_or_counted(
+    cases: list[Screening], seats: int, tenures: dict[str, int]
+) -> None:
+    current, screened = held(cases, tenures), {s.case_no for s in cases}
+    named = [h for h in current if h.case_no in screened]
+    others = Counter(h.branch for h in current if h.case_no not in screened)
+    both = {"1100": seats, "2200": seats}
+    counted = allot(cases, both, RULESET, current=named, others=others, today=TODAY)
+    assert counted == allot(cases, both, RULESET, current=current, today=TODAY)
 
 
 @settings(max_examples=100)

@@ -57,7 +57,7 @@ SEATED = """
 
 @pytest.mark.parametrize("analysed", ["", "analyze case_history"], ids=["of a young history", "of an old one"])
 def test_since_when_seats_are_held_is_looked_up_case_by_case(database: str, analysed: str) -> None:
-    plan = plan_of(database, STATEMENTS.seats_held.sql, MANY + SEATED + analysed)
+    plan = plan_of(database, STATEMENTS.seats_held.sql, MANY + SEATED + analysed, "case_nos", "branches", "until")
     assert "case_history_pkey" in plan
     assert "Seq Scan on case_history" not in plan
     assert "Seq Scan on screening" not in plan
