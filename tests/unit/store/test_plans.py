@@ -106,6 +106,18 @@ def test_who_may_have_to_be_called_back_is_looked_up_case_by_case(database: str,
     assert "Join Filter" not in plan
 
 
+UPDATES = """
+    ; insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
+    select n::text, 1, n::text, '', current_date, 1 + n / 50, now() from generate_series(1, 20000) n;"""
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze rtw_update"], ids=["of a young table", "of an old one"])
+def test_the_updates_of_a_file_are_found_without_reading_all_updates(database: str, analysed: str) -> None:
+    plan = plan_of(database, STATEMENTS.updates_in_file.sql, LEGS + UPDATES + analysed, "file_date", "file_seq")
+    assert "rtw_update_of_file" in plan
+    assert "Seq Scan on rtw_update" not in plan
+
+
 ACTS = """
     insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner, mid)
     select gen_random_uuid(), timestamptz '2026-01-01' + n * interval '1 minute',

@@ -1,0 +1,7 @@
+-- The updates of a file are read when it is written, every two seconds while reports come; without an index all updates
+-- ever written were read for that.
+-- This step only adds (phase pre), and stops nobody meanwhile: the index is built beside the writers, outside a
+-- transaction; what an attempt that broke off has left behind goes first.
+
+drop index concurrently if exists rtw_update_of_file;
+create index concurrently rtw_update_of_file on rtw_update (file_date, file_seq) where file_seq is not null;
