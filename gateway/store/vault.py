@@ -26,7 +26,7 @@ from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 
 KEY_BYTES, ID_BYTES = 32, 8
-REMEMBERED = 4096
+REMEMBERED = 1024
 """Keys of acts, and ciphers of content keys, that a process keeps at hand."""
 
 
