@@ -118,6 +118,18 @@ def test_the_updates_of_a_file_are_found_without_reading_all_updates(database: s
     assert "Seq Scan on rtw_update" not in plan
 
 
+FILES = """
+    insert into rtw_file (file_date, file_seq, written_at)
+    select current_date, n, case when n % 5000 <> 0 then now() end from generate_series(1, 20000) n;"""
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze rtw_file"], ids=["of a young table", "of an old one"])
+def test_files_that_are_not_yet_written_are_found_without_reading_all_files(database: str, analysed: str) -> None:
+    plan = plan_of(database, STATEMENTS.unwritten_files.sql, FILES + analysed)
+    assert "rtw_file_unwritten" in plan
+    assert "Seq Scan on rtw_file" not in plan
+
+
 ACTS = """
     insert into audit_event (event_id, at, act, actor, purpose, verdict, case_no, partner, mid)
     select gen_random_uuid(), timestamptz '2026-01-01' + n * interval '1 minute',
