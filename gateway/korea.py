@@ -5,6 +5,7 @@ Refuses to know what COMWEL, a partner or an agreement says: that is data under 
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 KST = ZoneInfo("Asia/Seoul")
@@ -14,6 +15,11 @@ SEVERE = "심한 장애"
 """The graver of the two degrees of registered disability (장애인복지법 시행규칙 2조, 별표 1)."""
 
 _WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
+
+
+def day_begins(day: date) -> datetime:
+    """The first moment of a day in Korea, UTC."""
+    return datetime.combine(day, time(), KST).astimezone(UTC)
 
 
 def business_number(text: str) -> bool:

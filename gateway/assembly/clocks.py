@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.ports import Clock
 
 NINE = time_of_day(9)

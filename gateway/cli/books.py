@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from gateway.journey.reconcile import Reconciled, reconcile
-from gateway.journey.world import KST, World
+from gateway.journey.world import World
+from gateway.korea import KST
 
 BUSY = "somebody else is at it"
 

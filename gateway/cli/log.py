@@ -26,7 +26,7 @@ from gateway.journey import complete, review
 from gateway.journey.account import account
 from gateway.journey.evidence import evidence
 from gateway.journey.provenance import provenance
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.ports import ActsAsked
 from gateway.store.exchange_log import ExchangeLog
 

@@ -27,12 +27,13 @@ from gateway.documents.strict_json import dumps, reread
 from gateway.errors import EntryHoldsResidentNumber, MergeRefused, Refused, UnknownCode
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.judge import judged, open_partners
-from gateway.journey.world import CASE_SCHEMA, KST, World
+from gateway.journey.world import World
 from gateway.ports import CaseChange, CaseRow, EntryRecord, FactsRecord, ParkedRow, Problem, Unit
 
 CHUNK = 500
 ENDING = ("D", "X")
 PURPOSE = "case-intake"
+CASE_SCHEMA = "urn:comwel:schema:case:1.0.0"
 ACTS = {
     Change.GRANTED: "consent.granted",
     Change.CHANGED: "consent.changed",
@@ -195,7 +196,8 @@ class _Admission:
             **self._spoken_by(record),
         )
         new = self._revised(entered, record) or self._unused(entered)
-        changed = consent_change.changes(_consents(row), record.entry.get("consent") or (), self._day())
+        today = self.world.clock.today()
+        changed = consent_change.changes(_consents(row), record.entry.get("consent") or (), today)
         used = new.entry_state == EntryState.PRESENT
         refused = EntryHoldsResidentNumber.code if record.held_rrn else None if used else UnknownCode.code
         self._keep(record.case_no, changed, refused)
@@ -232,10 +234,10 @@ class _Admission:
         new = self._revised(again, record)
         if new and record.change == "M" and not self._merge_old(record, told):
             return None
-        before = reread(row.facts) if row.facts else {}
-        changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), self._day())
+        before, today = reread(row.facts) if row.facts else {}, self.world.clock.today()
+        changed = consent_change.of_comwel(before.get("a1Consent"), record.facts.get("a1Consent"), today)
         if new and new.entry_state != row.entry_state:
-            changed += consent_change.changes(_consents(row), (), self._day())
+            changed += consent_change.changes(_consents(row), (), today)
         self._keep(record.case_no, changed, None if new else UnknownCode.code)
         return new
 
@@ -313,9 +315,6 @@ class _Admission:
         for change in changed:
             event = self.world.event(ACTS[change], PURPOSE, case_no=case_no, subject=self.taken.name)
             self.consents.append(event.refused(refused) if refused else event)
-
-    def _day(self) -> date:
-        return self.world.clock.business_now().astimezone(KST).date()
 
 
 def _consents(row: CaseRow | None) -> Sequence[Mapping[str, Any]]:

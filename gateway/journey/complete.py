@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps
 from gateway.errors import ReconcileRefused
 from gateway.exchange_log.audit import moment
-from gateway.journey.world import KST, US, World
+from gateway.journey.world import US, World
+from gateway.korea import KST, day_begins
 from gateway.ports import DifferenceRow, ReconciliationRow, Stretch, Stretches
 from gateway.sealing import compact, lists
 from gateway.sealing.lists import State
@@ -57,7 +58,7 @@ def report(
 ) -> Report:
     """Report on the days from `first` to `last`. Raises ReconcileRefused for an impossible period or a stranger."""
     now = world.clock.now()
-    since, until = (datetime.combine(day, time(), KST).astimezone(UTC) for day in (first, last + DAY))
+    since, until = (day_begins(day) for day in (first, last + DAY))
     if partner not in world.know.profiles or not since < min(until, now):
         raise ReconcileRefused(f"{partner} from {first} to {last}")
     read = world.event("completeness.reported", purpose, by=by, partner=partner, subject=f"{first}/{last}")

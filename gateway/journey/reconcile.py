@@ -18,7 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from gateway.errors import ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.world import KST, US, World
+from gateway.journey.world import US, World
+from gateway.korea import KST, day_begins
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
 from gateway.sealing import base64url, http, lists, manifest
 from gateway.sealing.comparison import Book, Difference, compare, waiting
@@ -141,7 +142,7 @@ def _state(world: World, partner: str, day: date) -> ReconciliationRow | str:
 
 def _period(day: date, now: datetime) -> tuple[datetime, datetime]:
     """A day in Korea; today ends now."""
-    since = datetime.combine(day, time(), KST).astimezone(UTC)
+    since = day_begins(day)
     until = min(since + DAY, now.replace(microsecond=0))
     if until <= since:
         raise ReconcileRefused(f"{day} has not begun")

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from gateway.errors import ReviewRefused
-from gateway.journey.world import KST, World
+from gateway.journey.world import World
+from gateway.korea import day_begins
 from gateway.ports import ReadsRow, Unit
 
 PURPOSE = "access-review"
@@ -78,7 +79,7 @@ def _period(month: str) -> tuple[datetime, datetime]:
         raise ReviewRefused("a month is like 2026-11")
     year, number = int(month[:4]), int(month[5:])
     after = (year + 1, 1) if number == 12 else (year, number + 1)
-    return (datetime(year, number, 1, tzinfo=KST).astimezone(UTC), datetime(*after, 1, tzinfo=KST).astimezone(UTC))
+    return day_begins(date(year, number, 1)), day_begins(date(*after, 1))
 
 
 def _before(month: str) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 from gateway.documents.strict_json import LARGEST_INT, loads
 from gateway.errors import DocumentInvalid, Place
 from gateway.journey.translate import translate
-from gateway.journey.world import OUTCOME_SCHEMA, World, iso
+from gateway.journey.world import World, iso
 from gateway.sealing.manifest import MOST_SEQ
+
+OUTCOME_SCHEMA = "urn:comwel:schema:outcome:1.0.0"
 
 
 def understand(world: World, partner: str, body: bytes) -> dict[str, Any]:

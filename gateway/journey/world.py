@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from gateway import korea
 from gateway.cases.caseload import Caseload
 from gateway.cases.legal_basis import LegalBases
 from gateway.cases.retention import Retention
@@ -48,14 +47,6 @@ from gateway.sealing.keys import KeyFinder, SigningKey
 
 US = "comwel"
 """Our own name in manifests (iss, aud)."""
-
-KST = korea.KST
-
-Signing = Callable[[], SigningKey]
-"""The key of ours that signs now. Raises NothingSigns."""
-
-CASE_SCHEMA = "urn:comwel:schema:case:1.0.0"
-OUTCOME_SCHEMA = "urn:comwel:schema:outcome:1.0.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +103,11 @@ def nobody_is(partner: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All a verb needs. `keys(owner)` finds that party's public keys; `secret(partner)` keys its pairwise ids;
-    `attempts(partner)` runs attempts to it side by side; `make_key(kid)` makes the private half of a key of ours, once;
-    `pause(seconds)` lets time pass.
+    """All a verb needs.
+
+    `signing()` is the key of ours that signs now, `keys(owner)` finds the public keys of a party, `make_key(kid)` makes
+    the private half of a key of ours, once; `secret(partner)` keys the ids that no other partner knows.
+    `attempts(partner)` runs attempts to it side by side; `pause(seconds)` lets time pass.
 
     While `unseen()`, nothing is sent: too few outsiders keep the exchange log, and whoever runs us wants them to.
     Once `stopping()`, nothing is begun that is not under way.
@@ -128,7 +121,7 @@ class World:
     rng: Random
     know: Knowledge
     limits: Limits
-    signing: Signing
+    signing: Callable[[], SigningKey]
     keys: Callable[[str], KeyFinder]
     secret: Callable[[str], bytes]
     readers: tuple[HandoverReader, ...]

@@ -18,7 +18,8 @@ import orjson
 from gateway.documents.gwmap import CompiledMap, Mapped
 from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import dumps
-from gateway.journey.world import CASE_SCHEMA, Knowledge
+from gateway.journey.admit import CASE_SCHEMA
+from gateway.journey.world import Knowledge
 from tests.bench import bench_gwmap, stage
 from tests.bench.bench_mapping import FIXTURE, NOW, ROOT
 from tests.bench.figure import Figure, Floor, micros, per_second

@@ -14,10 +14,10 @@ import pytest
 from adapters.comwel.synthetic_cases import Invented
 from adapters.comwel.synthetic_edges import EDGES, Edge
 from gateway.documents.schemas import Schemas
+from gateway.journey.admit import CASE_SCHEMA
 from gateway.journey.judge import judge_due
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
-from gateway.journey.world import CASE_SCHEMA
 from gateway.worker.rounds import quiet
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import (

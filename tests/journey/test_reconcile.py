@@ -15,7 +15,7 @@ from gateway.errors import ClocksApart, ReconcileRefused, WorkRefused
 from gateway.journey.receive import receive
 from gateway.journey.reconcile import DIFFER, MONTH, TOLD_AFTER, Reconciled, reconcile
 from gateway.journey.work import Settled, done, look
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.ports import Outgoing, Said
 from gateway.sealing import compact, http, lists, manifest
 from gateway.sealing.comparison import What

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import NoOfficer, ReviewRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.review import FEW, look, sign_off
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.ports import ReadsRow
 from tests.journey.world import Scene, assert_nothing_personal
 

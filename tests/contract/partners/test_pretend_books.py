@@ -13,7 +13,7 @@ import pytest
 
 from adapters.partners.line import Line
 from gateway.journey.reconcile import Reconciled, reconcile
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.ports import Outgoing, Said
 from gateway.sealing import lists
 from gateway.sealing.keys import KeyRing, SigningKey

@@ -23,7 +23,7 @@ from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.evidence.verify import verify as check
 from gateway.exchange_log.leaf import read
 from gateway.exchange_log.note import Verifier
-from gateway.journey.world import KST
+from gateway.korea import KST
 from gateway.sealing import base64url
 from gateway.store.stamps import Stamps
 from tests.fakes.authority import Authority
