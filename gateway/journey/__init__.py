@@ -38,6 +38,7 @@ account      acts as FHIR AuditEvents
 provenance   messages as FHIR Provenance
 complete     a signed report on whether anything is missing
 evidence     everything that a stranger can check, in one bundle
+evidence_files  the files of a bundle, and the list of what it lacks
 
 What the clock does:
 

@@ -12,11 +12,8 @@ is given instead.
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from gateway.cases import rrn
 from gateway.errors import NothingProven, Refused, TooMuchAsked
@@ -25,22 +22,11 @@ from gateway.exchange_log.leaf import ACTS, BRINGS_A_MESSAGE, direction_of
 from gateway.exchange_log.named import named
 from gateway.journey import activate
 from gateway.journey.account import require_partner
+from gateway.journey.evidence_files import Bundled, Found, files_of, list_of
 from gateway.journey.explain import explained
 from gateway.journey.world import US, World
-from gateway.ports import (
-    ActsAsked,
-    AttemptRow,
-    Evidence,
-    KeptEvent,
-    KeyRow,
-    LogSeen,
-    MessageRow,
-    ProvenAct,
-    Prover,
-    ReceiptRow,
-    Unit,
-)
-from gateway.sealing import base64url, heads
+from gateway.ports import ActsAsked, AttemptRow, Evidence, KeptEvent, KeyRow, LogSeen, MessageRow, Prover, Unit
+from gateway.sealing import base64url
 from gateway.sealing.keys import from_jwk, thumbprint
 
 MOST = 10_000
@@ -48,33 +34,6 @@ ENDS = sorted(act for act in ACTS if act.startswith(("records.", "erasure.")))
 """Acts by which content ends."""
 KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
 RESTS_ON = (KEY_ADDED, KEY_REVOKED, *activate.ACTS.values())
-
-
-class Bundled(NamedTuple):
-    """A message with what was kept of its way: receipt, attempts, and why it says what it says.
-
-    `heads` by the number of the attempt, from 1; an inbound message has one.
-    """
-
-    row: MessageRow
-    receipt: ReceiptRow | None
-    attempts: Sequence[AttemptRow]
-    explanation: bytes | None
-    heads: Mapping[int, bytes]
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a bundle will hold, before it is proven."""
-
-    acts: list[KeptEvent]
-    messages: list[Bundled] = field(default_factory=list)
-    keys: list[KeyRow] = field(default_factory=list)
-    absent: list[dict[str, str]] = field(default_factory=list)
-
-    def lacks(self, what: str, of: str, why: str) -> None:
-        """Say in the list that something is not there."""
-        self.absent.append({"what": what, "of": of, "why": why})
 
 
 def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose: str, content: bool = False) -> bytes:
@@ -95,13 +54,13 @@ def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose
     proven = prover.evidence([kept.id for kept in found.acts if kept.id])  # 3
     if not proven.acts:
         raise NothingProven
-    _unproven(found, proven)
-    files = dict(_files(found, proven, content=content))  # 4
-    said = _list(asked, found, proven, content=content)
+    _note_unproven(found, proven)
+    files = dict(files_of(found, proven, content=content))  # 4
+    said = list_of(asked, found, proven, content=content)
     return bundle(files, said, _origin(proven.logs[-1]), lambda text: prover.sign(proven.logs[-1].name, text))
 
 
-def _unproven(found: _Found, proven: Evidence) -> None:
+def _note_unproven(found: Found, proven: Evidence) -> None:
     """Say which acts have no place yet, and of which messages no leaf can be opened."""
     opened = {act.id: act.statement is not None for act in proven.acts}
     for kept in found.acts:
@@ -114,8 +73,8 @@ def _unproven(found: _Found, proven: Evidence) -> None:
 
 
 # ── 1 what belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────
-def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
-    found = _Found(_no_more(_acts(unit, asked)))
+def _found(world: World, unit: Unit, asked: ActsAsked) -> Found:
+    found = Found(_no_more(_acts(unit, asked)))
     rows = list(_rows(unit, found))
     found.messages = [_bundled(world, unit, row, found) for row in rows]
     if any(not row.body for row in rows):
@@ -126,7 +85,7 @@ def _found(world: World, unit: Unit, asked: ActsAsked) -> _Found:
     return found
 
 
-def _rows(unit: Unit, found: _Found) -> Iterator[MessageRow]:
+def _rows(unit: Unit, found: Found) -> Iterator[MessageRow]:
     """The messages that these acts brought about. A bundle has one place for an id: for ours, if others used it too."""
     brought = {_which(kept) for kept in found.acts if kept.event.act in BRINGS_A_MESSAGE and kept.event.mid}
     taken = set[str]()
@@ -167,7 +126,7 @@ def _destructions(unit: Unit, since: datetime, known: Iterable[KeptEvent]) -> It
     yield from (kept for kept in unit.destructions(since, limit=MOST + 1) if kept.number not in numbers)
 
 
-def _bundled(world: World, unit: Unit, row: MessageRow, found: _Found) -> Bundled:
+def _bundled(world: World, unit: Unit, row: MessageRow, found: Found) -> Bundled:
     receipt = (unit.outbox if row.direction == "out" else unit.inbox).receipt(row.partner, row.mid)
     if receipt is None:
         found.lacks("receipt", row.mid, "none-kept")
@@ -183,7 +142,7 @@ def _bundled(world: World, unit: Unit, row: MessageRow, found: _Found) -> Bundle
     return Bundled(row, receipt, attempts, explanation, _heads(row, attempts, found))
 
 
-def _heads(row: MessageRow, attempts: Sequence[AttemptRow], found: _Found) -> dict[int, bytes]:
+def _heads(row: MessageRow, attempts: Sequence[AttemptRow], found: Found) -> dict[int, bytes]:
     """The heads that go in, by the number of the attempt. Says of which answered requests there is none, and why."""
     inbound = row.direction == "in"
     kept = {1: row.head} if inbound else {n: one.head for n, one in enumerate(attempts, 1)}
@@ -216,7 +175,7 @@ def _keys(unit: Unit, rows: Sequence[MessageRow]) -> Iterator[KeyRow]:
         yield from unit.keys.of(owner)
 
 
-def _rests_on(unit: Unit, rows: Sequence[MessageRow], found: _Found) -> list[KeptEvent]:
+def _rests_on(unit: Unit, rows: Sequence[MessageRow], found: Found) -> list[KeptEvent]:
     """The acts that introduced the keys and maps of these messages, the partners' profiles, and all rules."""
     keys = {_subject(key) for key in found.keys}
     maps = {
@@ -242,119 +201,6 @@ def _rests_on(unit: Unit, rows: Sequence[MessageRow], found: _Found) -> list[Kep
 def _subject(key: KeyRow) -> str:
     public = from_jwk(key.jwk, key.owner, key.not_before).public
     return named(key.owner, base64url.decode(thumbprint(public)))
-
-
-# ── 4 as files ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def _files(found: _Found, proven: Evidence, *, content: bool) -> Iterator[tuple[str, bytes]]:
-    for act in proven.acts:
-        yield from _act_files(act, found)
-    for log in proven.logs:
-        yield from _log_files(log)
-    for bundled in found.messages:
-        yield from _message_files(bundled, found, content=content)
-    for n, key in enumerate(found.keys):
-        terms = {"notBefore": key.not_before, "notAfter": key.not_after, "revokedAt": key.revoked_at}
-        yield _key_path(key, n), json({"jwk": dict(key.jwk), **terms})
-
-
-def _act_files(act: ProvenAct, found: _Found) -> Iterator[tuple[str, bytes]]:
-    path = f"acts/{act.id}"
-    yield f"{path}.leaf.json", act.leaf
-    yield f"{path}.tlog-proof", act.proof.encode()
-    if act.statement is None or act.key is None:
-        found.lacks("statement", act.id, "key-destroyed")
-        return
-    yield f"{path}.act.json", act.statement
-    yield f"{path}.key", f"{b64encode(act.key).decode()}\n".encode()
-
-
-def _log_files(log: LogSeen) -> Iterator[tuple[str, bytes]]:
-    path = f"logs/{log.name}"
-    yield f"{path}/checkpoint", log.checkpoint.encode()
-    yield f"{path}/earlier", log.earlier.encode()
-    yield f"{path}/log.vkey", f"{log.vkey}\n".encode()
-    yield f"{path}/consistency", "".join(f"{b64encode(one).decode()}\n" for one in log.consistency).encode()
-    yield f"{path}/policy", log.policy.encode()
-    if log.stamped:
-        note, stamp = log.stamped
-        yield f"{path}/stamped", note.encode()
-        yield f"{path}/stamped.tsr", stamp
-
-
-def _message_files(bundled: Bundled, found: _Found, *, content: bool) -> Iterator[tuple[str, bytes]]:
-    path, row = f"messages/{bundled.row.mid}", bundled.row
-    yield f"{path}/manifest.jws", row.jws.encode()
-    if bundled.receipt:
-        yield f"{path}/receipt.jws", bundled.receipt.jws.encode()
-    if bundled.explanation:
-        yield f"{path}/explanation.json", bundled.explanation
-    for n, head in bundled.heads.items():
-        told = heads.told(head, body_sha256=row.body_sha256, mid=row.mid, jws=row.jws)
-        yield _head_path(row.mid, n), json(told)
-    if reason := _withheld(row, content=content):
-        found.lacks("body", row.mid, reason)
-    else:
-        yield f"{path}/body", row.body
-
-
-def _withheld(row: MessageRow, *, content: bool) -> str | None:
-    """Why the message itself does not go in."""
-    if not row.body:
-        return "destroyed"
-    if not content:
-        return "not-asked-for"
-    return "holds-a-resident-number" if rrn.find(row.body.decode("utf-8", "replace")) else None
-
-
-def _list(asked: ActsAsked, found: _Found, proven: Evidence, *, content: bool) -> dict[str, Any]:
-    """What the list says: what was asked for, what there is, and what is not there."""
-    withheld = {one["of"] for one in found.absent if one["what"] == "body"}
-    return {
-        "asked": {
-            "exchange": asked.mid, "case": asked.case_no, "partner": asked.partner,
-            "since": asked.since, "until": asked.until, "content": content,
-        },
-        "signedBy": proven.logs[-1].name,
-        "logs": [log.name for log in proven.logs],
-        "acts": [
-            {"id": act.id, "log": act.log, "entry": act.entry, "open": act.statement is not None}
-            for act in proven.acts
-        ],
-        "messages": [_message(bundled, content=bundled.row.mid not in withheld) for bundled in found.messages],
-        "keys": [{"owner": k.owner, "kid": k.kid, "file": _key_path(k, n)} for n, k in enumerate(found.keys)],
-        "absent": sorted(found.absent, key=lambda one: (one["what"], one["of"])),
-    }  # fmt: skip
-
-
-def _message(bundled: Bundled, *, content: bool) -> dict[str, Any]:
-    row, them = bundled.row, bundled.row.partner.lower()
-    return {
-        "mid": row.mid,
-        "type": row.type,
-        "from": US if row.direction == "out" else them,
-        "to": them if row.direction == "out" else US,
-        "contentType": row.content_type,
-        "sha256": row.body_sha256.hex(),
-        "content": content,
-        "receipt": bundled.receipt is not None,
-        "map": row.map_pin,
-        "mapDigest": (row.map_digest or "").removeprefix("sha256:") or None,
-        "fields": list(row.fields),
-        "requests": [_head_path(row.mid, n) for n in bundled.heads],
-        "attempts": [
-            {"phase": one.phase, "status": one.http_status, "result": one.result, "began": one.began_at,
-             "ended": one.ended_at}
-            for one in bundled.attempts
-        ],
-    }  # fmt: skip
-
-
-def _key_path(key: KeyRow, n: int) -> str:
-    return f"keys/{key.owner}/{n}.json"
-
-
-def _head_path(mid: str, n: int) -> str:
-    return f"messages/{mid}/http/{n}.json"
 
 
 def _origin(log: LogSeen) -> str:
