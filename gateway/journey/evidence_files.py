@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gateway.cases import rrn
+from gateway.documents.strict_json import loads
+from gateway.errors import DocumentRefused
 from gateway.exchange_log.bundle import json
 from gateway.journey.world import US
 from gateway.ports import (
@@ -115,7 +117,16 @@ def _withheld(row: MessageRow, *, content: bool) -> str | None:
         return "destroyed"
     if not content:
         return "not-asked-for"
-    return "holds-a-resident-number" if rrn.find(row.body.decode("utf-8", "replace")) else None
+    return "holds-a-resident-number" if _holds_number(row.body) else None
+
+
+def _holds_number(body: bytes) -> bool:
+    """In its characters, or in what they mean as JSON, which may write each of them as an escape."""
+    try:
+        said = loads(body)
+    except DocumentRefused:
+        said = None
+    return rrn.find(body.decode("utf-8", "replace")) or rrn.find_anywhere(said) is not None
 
 
 def list_of(asked: ActsAsked, found: Found, proven: Evidence, *, content: bool) -> dict[str, Any]:
