@@ -26,7 +26,8 @@ from gateway.api.requests import Requests
 from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
 from gateway.errors import DocumentTooLarge, Fault, GatewayError, PartnerStopped, Refused
-from gateway.journey.receive import Inbound, Reply, keep_unproven, must_be_ours, receive_together, turned_away
+from gateway.journey.prove import Inbound, count_unproven, keep_unproven, must_be_ours
+from gateway.journey.receive import Reply, receive_together
 from gateway.sealing import http
 
 MAX_BODY = 1_048_576
@@ -67,7 +68,7 @@ def _take_reports(app: FastAPI, gateway: Gateway) -> None:
             await let_in(partner, headers)
             body = await _body(request)
         except Refused as refusal:
-            if turned_away(gateway.world, partner, refusal):
+            if count_unproven(gateway.world, partner, refusal):
                 await before.run(keep_unproven, gateway.world)
             return problem(_noted(request, refusal))
         url = gateway.public_url + _raw_path(request)

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.errors import ClocksApart, StoreUnavailable, TooBusy
-from gateway.journey.receive import Inbound, Reply
+from gateway.journey.prove import Inbound
+from gateway.journey.receive import Reply
 
 MOST = 32
 ROOM = 256

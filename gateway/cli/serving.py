@@ -14,7 +14,7 @@ from gateway.api.app import build_app
 from gateway.assembly import Gateway
 from gateway.cli.in_time import READ_S, in_time
 from gateway.errors import SettingsInvalid, StoreUnavailable
-from gateway.journey.receive import keep_unproven
+from gateway.journey.prove import keep_unproven
 
 START_S = 10.0
 LOOK_S = 5.0

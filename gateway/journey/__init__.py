@@ -17,6 +17,7 @@ translate    one map run over one document
 deliver      waiting messages are brought to a partner, and proven to be there
 finish       what became of the attempts is written, all of it in one commit
 receive      what partners send is proven, understood, applied, or refused with a receipt
+prove        whose request it is, and that it is fresh and whole
 unproven     what was refused unbelieved is counted, until an act stands for it
 understand   a partner's bytes become a canonical outcome
 hearing      the legs that some messages are about, and what the messages change of them

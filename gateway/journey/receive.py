@@ -11,8 +11,6 @@ a person.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -21,45 +19,27 @@ from gateway.errors import (
     GatewayError,
     Interfered,
     ManifestContradicted,
-    ManifestInvalid,
     NotFresh,
-    PartnerStopped,
     Place,
     Refused,
     SameIdOtherBytes,
     StoreUnavailable,
-    WrongAudience,
 )
-from gateway.exchange_log.audit import REQUESTS, AuditEvent
+from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import REFUSED_INBOUND, Hearing
+from gateway.journey.prove import PURPOSE, Inbound, Letter, count_unproven, keep_unproven, prove
 from gateway.journey.understand import understand
-from gateway.journey.unproven import ACT
-from gateway.journey.world import US, World
+from gateway.journey.world import World
 from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
-from gateway.sealing import heads, http, manifest, receipts
-from gateway.sealing.heads import Head
+from gateway.sealing import heads, receipts
 from gateway.sealing.keys import SigningKey
-from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision, Promise
 
-PURPOSE = "outcome-return"
-REPORT = "outcome.reported"
-"""The type of every message that is taken in, as its manifest states it."""
 REUSED = "message-id-reused"
 """The work item about an id that came with other bytes."""
 MOST_REUSED = 1000
 _STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
-
-
-class Inbound(NamedTuple):
-    """A request as it came in: `partner` from the path, `target_uri` = our public base URL + raw path."""
-
-    partner: str
-    method: str
-    target_uri: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Reply(NamedTuple):
@@ -85,9 +65,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | 
     have their receipts. Raises what is nobody's own: StoreUnavailable, ClocksApart, and what breaks before anything is
     taken in; who was taken in by a round before then asks again, and gets the receipt.
     """
-    # 1 the partner is known to us, and not stopped (a door has asked that before it read the body)
-    # 2 this attempt: digest, signature and freshness (RFC 9421), with keys of that partner only
-    # 3 this message: manifest, signature, audience, digests of the exact bytes; that of the attempt, and a report
+    # 1–3 proof: a partner of ours that is not stopped, this attempt, this message (`gateway.journey.prove`)
     # 4 strict JSON, the partner's own schema, the map, the canonical schema; the form and the number that were sealed
     # 5 the nonce is used for the first time
     # 6 the message id is new; the same bytes again get the original receipt, other bytes are refused
@@ -96,13 +74,13 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | 
     # 9 apply: the lifecycle's table, the facts, the retention checks; then what was held behind it
     # 10 numbers in the log, receipts that promise them, and one commit for all; then the receipts leave
     words: dict[int, Reply | Exception] = {}
-    letters: list[_Letter] = []
+    letters: list[Letter] = []
     for place, inbound in enumerate(inbounds):
         try:
-            letters.append(_prove(world, inbound, place))  # 1–3
+            letters.append(prove(world, inbound, place))  # 1–3
             world.reached("inbound.proven")
         except Refused as refusal:
-            turned_away(world, inbound.partner, refusal)
+            count_unproven(world, inbound.partner, refusal)
             keep_unproven(world)
             words[place] = Reply(refusal.status, None, refusal)
     for distinct in _rounds(letters):
@@ -110,71 +88,7 @@ def receive_together(world: World, inbounds: Sequence[Inbound]) -> list[Reply | 
     return [words[place] for place in range(len(inbounds))]
 
 
-# ── 1–3 what proves nothing ──────────────────────────────────────────────────────────────────────────────────────────
-def turned_away(world: World, partner: str, refusal: Refused) -> bool:
-    """Count what is refused unproven; whether an act is due (`keep_unproven`). Who is not ours counts as nobody."""
-    world.unproven.count(partner if partner in world.know.profiles else None, refusal.code)
-    return world.unproven.is_due(world.clock.now())
-
-
-def keep_unproven(world: World, *, everything: bool = False) -> None:
-    """Keep acts for what was turned away: those that are due, or all. Raises StoreUnavailable; then they stay due."""
-
-    def keep(partner: str | None, code: str, many: int) -> None:
-        event = world.event(ACT, PURPOSE, partner=partner, counts={REQUESTS: many})
-        world.store.keep_refusal(event.refused(code))
-
-    world.unproven.keep(keep, world.clock.now(), everything=everything)
-
-
-# ── 1–3 proof ────────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True, eq=False)
-class _Letter:
-    """A proven message on its way through the steps, equal to no other; `place` among those it came with."""
-
-    place: int
-    partner: str
-    manifest: Manifest
-    jws: str
-    nonce: str
-    body: bytes
-    content_type: str
-    head: Head
-    at: datetime
-
-    @property
-    def id(self) -> tuple[str, str]:
-        return self.partner, self.manifest.mid
-
-
-def must_be_ours(world: World, partner: str) -> None:
-    """Raises WrongAudience for whom we do not know."""
-    if partner not in world.know.profiles:
-        raise WrongAudience("no such partner")
-
-
-def _prove(world: World, inbound: Inbound, place: int) -> _Letter:
-    must_be_ours(world, inbound.partner)  # 1
-    if world.stopped(inbound.partner):
-        raise PartnerStopped
-    now, keys = world.clock.now(), world.keys(inbound.partner)
-    attempt = http.verify(inbound.method, inbound.target_uri, inbound.headers, inbound.body, keys=keys, now=now)  # 2
-    sender = world.know.profiles[inbound.partner].iss
-    stated = manifest.open_sealed(  # 3
-        attempt.jws, {"body": inbound.body}, keys=keys, audience=US, sender=sender, received=now
-    )
-    if stated.mid != attempt.mid or stated.iss != attempt.owner:
-        raise WrongAudience("the attempt names another message or sender than the manifest")
-    if stated.type != REPORT:
-        raise ManifestInvalid("no message of this type is taken here", place=Place(field="/type"))
-    content_type = stated.parts[0].cty
-    if content_type != attempt.head.content_type:
-        raise ManifestInvalid("another media type than that of the request", place=Place(field="/parts/0/cty"))
-    said = attempt.jws, attempt.nonce, inbound.body, content_type, attempt.head
-    return _Letter(place, inbound.partner, stated, *said, now)
-
-
-def _round(world: World, letters: Sequence[_Letter]) -> Mapping[int, Reply | Exception]:
+def _round(world: World, letters: Sequence[Letter]) -> Mapping[int, Reply | Exception]:
     """Take in one round; when it breaks one by one, for what broke it belongs to the one message that brought it."""
     try:
         return _take_in(world, letters)
@@ -186,11 +100,11 @@ def _round(world: World, letters: Sequence[_Letter]) -> Mapping[int, Reply | Exc
         return {place: word for letter in letters for place, word in _round(world, [letter]).items()}
 
 
-def _rounds(letters: Sequence[_Letter]) -> Iterator[list[_Letter]]:
+def _rounds(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
     """Letters in rounds: each is of one partner, and in it every message id and every nonce comes once."""
     while letters:
         partner, ids, nonces = letters[0].partner, set[str](), set[str]()
-        now, later = list[_Letter](), list[_Letter]()
+        now, later = list[Letter](), list[Letter]()
         for letter in letters:
             fits = letter.partner == partner and letter.manifest.mid not in ids and letter.nonce not in nonces
             (now if fits else later).append(letter)
@@ -205,7 +119,7 @@ _Said = dict[str, Any] | Refused
 """The canonical outcome, or why there is none."""
 
 
-def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
+def _take_in(world: World, letters: Sequence[Letter]) -> dict[int, Reply]:
     said = {letter.place: _understood(world, letter) for letter in letters}  # 4
     key = world.signing_key  # nothing is taken in whose receipt we could not sign; later nobody may wait for it
     try:
@@ -214,7 +128,7 @@ def _take_in(world: World, letters: Sequence[_Letter]) -> dict[int, Reply]:
         return _unit(world, letters, said, key)
 
 
-def _understood(world: World, letter: _Letter) -> _Said:
+def _understood(world: World, letter: Letter) -> _Said:
     stated, form = letter.manifest, world.know.profiles[letter.partner].report_form
     try:
         if stated.profile != form:
@@ -240,7 +154,7 @@ class _Result(NamedTuple):
 class _Judged(NamedTuple):
     """A new letter after the steps; `row` is its leg, if it has one; `seq` its place among the leg's messages."""
 
-    letter: _Letter
+    letter: Letter
     row: LegRow | None
     seq: int | None
     state: str
@@ -252,7 +166,7 @@ class _Judged(NamedTuple):
         return self.refusal.status if self.refusal else 202 if self.state == "held" else 200
 
 
-def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
+def _unit(world: World, letters: Sequence[Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
         asked_at = world.clock.now()
         met = unit.inbox.meet([_arrival(letter, said[letter.place]) for letter in letters])  # 5–6
@@ -274,18 +188,18 @@ def _unit(world: World, letters: Sequence[_Letter], said: Mapping[int, _Said], k
     return given | {place: given[place]._replace(receipt=row.jws) for place, row in made.items()}
 
 
-def _arrival(letter: _Letter, said: _Said) -> Arrival:
+def _arrival(letter: Letter, said: _Said) -> Arrival:
     return Arrival(*letter.id, letter.nonce, letter.at, None if isinstance(said, Refused) else said["refNo"])
 
 
 # ── 5–6 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _replayed(world: World, letter: _Letter) -> _Result:
+def _replayed(world: World, letter: Letter) -> _Result:
     refusal = NotFresh("the nonce was used before")
     event = world.event("message.received", PURPOSE, partner=letter.partner).refused(refusal.code)
     return _Result(Reply(refusal.status, None, refusal), event)
 
 
-def _again(world: World, letter: _Letter, seen: InboxRow, receipt: ReceiptRow | None) -> _Result:
+def _again(world: World, letter: Letter, seen: InboxRow, receipt: ReceiptRow | None) -> _Result:
     """Same id: with the same bytes the original decision stands; with others it is refused and somebody is told."""
     event = world.event("message.repeated", PURPOSE, partner=letter.partner, mid=letter.manifest.mid)
     if seen.jws_sha256 == _digest(letter.jws):
@@ -304,7 +218,7 @@ def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
 
 
 # ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _new(world: World, hearing: Hearing, letters: Sequence[_Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
+def _new(world: World, hearing: Hearing, letters: Sequence[Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
     hearing.look_back(one for letter in letters if not isinstance(one := said[letter.place], Refused))
     judged = [_judge(hearing, letter, said[letter.place]) for letter in letters]
     places = hearing.write([(_inbox(one), _kept(one)) for one in judged])
@@ -312,7 +226,7 @@ def _new(world: World, hearing: Hearing, letters: Sequence[_Letter], said: Mappi
     return {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
 
 
-def _judge(hearing: Hearing, letter: _Letter, outcome: _Said) -> _Judged:
+def _judge(hearing: Hearing, letter: Letter, outcome: _Said) -> _Judged:
     """Let its leg hear it. A refused one changes nothing, but uses up its number if it was its turn."""
     try:
         if isinstance(outcome, Refused):
@@ -348,7 +262,7 @@ def _kept(one: _Judged) -> MessageRow:
     return _message(one.letter, one.row)._replace(head=head)
 
 
-def _message(letter: _Letter, row: LegRow | None) -> MessageRow:
+def _message(letter: Letter, row: LegRow | None) -> MessageRow:
     return MessageRow(
         partner=letter.partner,
         direction="in",
@@ -380,7 +294,7 @@ def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
 
 
 def _receipts(
-    letters: Sequence[_Letter], results: Mapping[int, _Result], promises: Sequence[Promise], key: SigningKey
+    letters: Sequence[Letter], results: Mapping[int, _Result], promises: Sequence[Promise], key: SigningKey
 ) -> dict[int, ReceiptRow]:
     """Our receipts for those of these letters that are new, by place."""
     return {
@@ -390,7 +304,7 @@ def _receipts(
     }
 
 
-def _receipt(letter: _Letter, result: _Result, promise: Promise, key: SigningKey) -> ReceiptRow:
+def _receipt(letter: Letter, result: _Result, promise: Promise, key: SigningKey) -> ReceiptRow:
     """Our signed word on a new letter, with the promise of its leaf."""
     code = result.event.code
     decision = Decision.REJECTED if result.reply.refusal else Decision.ACCEPTED
@@ -401,12 +315,12 @@ def _receipt(letter: _Letter, result: _Result, promise: Promise, key: SigningKey
     return ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
 
 
-def _work(kind: str, code: str | None, letter: _Letter, row: LegRow | None) -> WorkItem:
+def _work(kind: str, code: str | None, letter: Letter, row: LegRow | None) -> WorkItem:
     case_no, ref_no = (row.case_no, row.ref_no) if row else (None, None)
     return WorkItem(kind, code, case_no, ref_no, letter.partner, letter.manifest.mid, letter.at)
 
 
-def _event(world: World, letter: _Letter, row: LegRow | None, state: str) -> AuditEvent:
+def _event(world: World, letter: Letter, row: LegRow | None, state: str) -> AuditEvent:
     case_no, ref_no = (row.case_no, row.ref_no) if row else (None, None)
     ids = {"case_no": case_no, "ref_no": ref_no, "partner": letter.partner, "mid": letter.manifest.mid}
     return world.event("message.received", PURPOSE, subject=state, **ids)

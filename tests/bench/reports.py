@@ -17,7 +17,7 @@ from adapters.partners.pretend.server import DIALECTS
 from adapters.partners.pretend.story import Event
 from gateway.assembly.clocks import RealClock, uuid7
 from gateway.documents.strict_json import dumps
-from gateway.journey.receive import Inbound
+from gateway.journey.prove import Inbound
 from gateway.sealing import http, manifest
 from gateway.sealing.keys import SigningKey
 from gateway.sealing.manifest import Manifest

@@ -18,7 +18,8 @@ import pytest
 from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import reread
 from gateway.errors import NothingSigns, StoreUnavailable
-from gateway.journey.receive import Inbound, Reply, receive
+from gateway.journey.prove import Inbound
+from gateway.journey.receive import Reply, receive
 from gateway.partners.pseudonym import partner_person_id
 from gateway.ports import LegRow
 from gateway.sealing import compact, heads, http, manifest, receipts

@@ -12,7 +12,8 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.errors import StoreUnavailable
-from gateway.journey.receive import Inbound, Reply, receive_together
+from gateway.journey.prove import Inbound
+from gateway.journey.receive import Reply, receive_together
 from tests.journey.world import (
     TODAY,
     Letter,

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.journey.account import account
-from gateway.journey.receive import Inbound, keep_unproven, receive, receive_together
+from gateway.journey.prove import Inbound, keep_unproven
+from gateway.journey.receive import receive, receive_together
 from gateway.journey.unproven import Unproven
 from gateway.ports import ActsAsked, Unobserved
 from tests.journey.world import DOOR, Scene, a_case, assert_nothing_personal, replies

@@ -46,7 +46,8 @@ from gateway.documents.strict_json import dumps, reread
 from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
 from gateway.journey.intake import take_in
-from gateway.journey.receive import Inbound, Reply, receive
+from gateway.journey.prove import Inbound
+from gateway.journey.receive import Reply, receive
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track

@@ -21,7 +21,7 @@ from gateway.assembly import Gateway, assemble
 from gateway.config import Settings
 from gateway.errors import StoreDamaged, TooBusy
 from gateway.journey.gate import Gate, Reason, turn
-from gateway.journey.receive import keep_unproven
+from gateway.journey.prove import keep_unproven
 from gateway.ports import ActsAsked
 from tests.journey.world import knowledge
 

@@ -10,7 +10,8 @@ import pytest
 
 from gateway.api.gathering import MOST, ROOM, Gathering
 from gateway.errors import StoreUnavailable, TooBusy
-from gateway.journey.receive import Inbound, Reply
+from gateway.journey.prove import Inbound
+from gateway.journey.receive import Reply
 
 
 def message(body: str) -> Inbound:
