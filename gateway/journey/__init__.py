@@ -23,7 +23,7 @@ understand   a partner's bytes become a canonical outcome
 hearing      the legs that some messages are about, and what the messages change of them
 apply        what one outcome does to its leg
 retention_checks  whether the worker is still there: asked when, answered by what
-legs         a leg as it is kept, and as it is thought of
+legs         between the row of a leg and the leg that knows its moves
 track        facts become judgements, and judgements a file for COMWEL
 withdraw     what may no longer be served is called back
 

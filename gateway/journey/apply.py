@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import HandoverRefused, OutcomeIncomplete
-from gateway.journey.legs import kept, moved, thought
+from gateway.journey.legs import leg_of, moved, with_leg
 from gateway.journey.retention_checks import changed_checks, concerns_checks
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
@@ -57,9 +57,9 @@ def apply(
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
     flags = _check(world, row, record if {"employment", "subsidies"} & outcome.keys() else None, outcome)
-    heard = thought(row).hear(outcome["seq"], _steps(outcome, told))
+    heard = leg_of(row).hear(outcome["seq"], _steps(outcome, told))
     now = world.clock.now()
-    leg = _verified(kept(row, heard.leg, now), outcome, now)
+    leg = _verified(with_leg(row, heard.leg, now), outcome, now)
     shown = [f"outcome-{flag}" for flag in flags]
     if any(happened.act is Act.REFUSE_CANCEL for happened in heard.happened):
         shown.append(REFUSED)

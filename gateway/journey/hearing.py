@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gateway.documents.strict_json import reread
 from gateway.errors import ConsentWithdrawn, GapTooWide, ManifestContradicted, NotYourLeg, Place, Refused
 from gateway.journey.apply import apply, looks_back
-from gateway.journey.legs import kept, thought
+from gateway.journey.legs import leg_of, with_leg
 from gateway.journey.understand import understand
 from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
@@ -124,7 +124,7 @@ class Hearing:
         return places
 
     def _use_up(self, row: LegRow) -> None:
-        self._change(kept(row, thought(row).pass_over(row.in_seq + 1), self._world.clock.now()))
+        self._change(with_leg(row, leg_of(row).pass_over(row.in_seq + 1), self._world.clock.now()))
 
     def _change(self, leg: LegRow) -> None:
         self._legs[leg.ref_no] = self._changed[leg.ref_no] = leg

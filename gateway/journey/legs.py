@@ -1,4 +1,4 @@
-"""Between a leg as it is kept (a row) and a leg as it is thought of (`gateway.referrals.leg.Leg`)."""
+"""Legs: between the row of a leg and the leg that knows its moves (`gateway.referrals.leg.Leg`)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gateway.referrals.needs import Given
 from gateway.referrals.states import State
 
 
-def thought(row: LegRow) -> Leg:
-    """The leg a row keeps."""
+def leg_of(row: LegRow) -> Leg:
+    """The leg of a row."""
     return Leg(
         ref_no=row.ref_no,
         request_no=row.request_no,
@@ -31,7 +31,7 @@ def thought(row: LegRow) -> Leg:
     )
 
 
-def kept(row: LegRow, leg: Leg, at: datetime) -> LegRow:
+def with_leg(row: LegRow, leg: Leg, at: datetime) -> LegRow:
     """The row with what became of its leg; `version` stays the one read, the store raises it."""
     return row._replace(
         state=leg.state.written(),
@@ -48,4 +48,4 @@ def moved(
     row: LegRow, act: Act, by: Party, at: datetime, *, business: str | None = None, given: Given | None = None
 ) -> LegRow:
     """The row after one act. Raises IllegalMove or OutcomeIncomplete."""
-    return kept(row, thought(row).apply(act, by=by, business=business, given=given).leg, at)
+    return with_leg(row, leg_of(row).apply(act, by=by, business=business, given=given).leg, at)
