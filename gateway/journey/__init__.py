@@ -16,6 +16,7 @@ compose      one message, mapped, checked and sealed
 translate    one map run over one document
 deliver      waiting messages are brought to a partner, and proven to be there
 finish       what became of the attempts is written, all of it in one commit
+lines        what attempts say about the line to a partner, and whether messages queue for it
 receive      what partners send is proven, understood, applied, or refused with a receipt
 prove        whose request it is, and that it is fresh and whole
 unproven     what was refused unbelieved is counted, until an act stands for it

@@ -1,9 +1,9 @@
 """Finish: what became of a batch of attempts is written, all of it in one commit.
 
 Rules: only who still holds the fence of a message ends its attempt; a message that is across moves its leg, one that
-may not leave any more calls its leg back; what is blocked or dead is shown to a person; the breaker hears how
-these attempts went, and when messages begin or cease to queue a person is told, once. While the database is away it is
-asked again, as long as the lease lasts: an interruption costs no receipt.
+may not leave any more calls its leg back; what is blocked or dead is shown to a person; the line hears how these
+attempts went (`gateway.journey.lines`). While the database is away it is asked again, as long as the lease lasts: an
+interruption costs no receipt.
 Refuses to judge: what an answer means is known by then (`gateway.delivery.judge`).
 """
 
@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from gateway.delivery import breaker
-from gateway.delivery.breaker import Breaker, Tally
 from gateway.delivery.judge import Judgement, Kind, Line
 from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage, StoreUnavailable
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
+from gateway.journey.lines import hear
 from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, call_back
 from gateway.journey.world import World
 from gateway.ports import Answer, AttemptRow, Claim, Finish, LegRow, ReceiptRow, Unit, WorkItem
@@ -31,8 +30,6 @@ from gateway.sealing.receipts import Receipt
 PURPOSE = "vocational-rehab"
 SUSPENDED_S = 3600
 """A partner that says it has gone (410) is asked again no sooner than this."""
-QUEUEING = "queueing"
-"""The work item that stands while messages to a partner queue because its line is shut."""
 AGAIN_S, LONGEST_S = 0.1, 1.0
 """A database that is away is asked again after this, then after twice as long each time."""
 Done = TypeVar("Done")
@@ -94,7 +91,8 @@ def _write(
         )
         events = [_event(world, t, f) for t, f in zip(all_tried, finishes, strict=True)]
         told = [t for t in all_tried if t.claim.message.mid in held]  # what came too late is another's to tell
-        turned = _mind_line(world, unit, partner, told) if told or (claims[0].probe and not all_tried) else []
+        results = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in told]
+        turned = hear(world, unit, partner, results) if told or (claims[0].probe and not all_tried) else []
         for point in sorted({_WRITTEN.get(f.state, "delivery.written") for f in finishes}):
             world.reached(point)
         if turned:
@@ -189,45 +187,6 @@ def _confirmed(world: World, row: LegRow) -> LegRow | None:
 def _call_back(world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]) -> CalledBack:
     reason = WITHDRAWN if tried.refused == ConsentMissing.code else OTHER
     return call_back(world, unit, row, reason, seqs, holding=tried.claim)
-
-
-def _mind_line(world: World, unit: Unit, partner: str, all_tried: Sequence[Tried]) -> list[AuditEvent]:
-    """Tell the breaker what was heard. When messages begin or cease to queue, a person is told, once."""
-    row, now = unit.lines.hold(partner)
-    before = Breaker(
-        breaker.State(row.breaker),
-        breaker.Why(row.why) if row.why else None,
-        row.failures,
-        row.probes,
-        row.due_at,
-        tuple(Tally(*t) for t in row.recent),
-        row.at_once,
-        row.slow_until,
-    )
-    heard = [t.judgement.line if t.judgement else Line.UNTOUCHED for t in all_tried]
-    after = breaker.after(before, heard, now, world.patience)
-    unit.lines.save(
-        row._replace(
-            breaker=after.state,
-            why=after.why,
-            failures=after.failures,
-            probes=after.probes,
-            due_at=after.due_at,
-            recent=after.recent,
-            at_once=after.at_once,
-            slow_until=after.slow_until,
-        )
-    )
-    flows = row.gate == "open"  # behind a shut gate messages queue anyway
-    if before.state is breaker.State.CLOSED and after.state is breaker.State.OPEN:
-        if flows:
-            unit.add_work([WorkItem(QUEUEING, after.why, None, None, partner, None, world.clock.now())])
-        return [world.event("line.opened", PURPOSE, partner=partner, subject=after.why)]
-    if before.state is not breaker.State.CLOSED and after.state is breaker.State.CLOSED:
-        if flows:
-            unit.end_work(QUEUEING, partner, world.clock.now())
-        return [world.event("line.closed", PURPOSE, partner=partner)]
-    return []
 
 
 def _work(tried: Tried, finish: Finish) -> WorkItem | None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from gateway.errors import GateRefused
-from gateway.journey.finish import QUEUEING
+from gateway.journey.lines import tell_queueing
 from gateway.journey.world import World
-from gateway.ports import LineRow, WorkItem
+from gateway.ports import LineRow
 
 PURPOSE = "operations"
 
@@ -49,9 +49,6 @@ def turn(world: World, partner: str, gate: Gate, *, by: str, reason: Reason) -> 
             raise GateRefused(f"it is {gate} already")
         turned = row._replace(gate=gate, gate_reason=reason, gate_by=by, gate_at=now)
         unit.lines.save(turned)
-        if gate is Gate.OPEN and row.breaker == "closed":
-            unit.end_work(QUEUEING, partner, now)
-        elif row.gate == Gate.OPEN and row.breaker == "closed":
-            unit.add_work([WorkItem(QUEUEING, gate, None, None, partner, None, now)])
+        tell_queueing(unit, row, turned, gate, now)
         unit.commit(world.event(ACTS[gate], PURPOSE, by=by, partner=partner, subject=reason))
     return turned

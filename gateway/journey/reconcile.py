@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from gateway.errors import ReconcileRefused, SealRefused
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey.lines import flows
 from gateway.journey.world import US, World
 from gateway.korea import KST, day_begins
 from gateway.ports import BookedRow, DifferenceRow, Outgoing, ReconciliationRow, Unit, WorkItem
@@ -115,7 +116,7 @@ def _state(world: World, partner: str, day: date) -> ReconciliationRow | str:
     with world.store.unit(partner) as unit:
         line, at = unit.lines.hold(partner)
         world.require_same_time(at)
-        if line.gate != "open" or line.breaker != "closed":
+        if not flows(line):
             return "line-shut"
         newest = unit.reconciliation.newest(partner, day)
         if newest and not newest.theirs and newest.stated_at > now - DAY:

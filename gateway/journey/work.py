@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from gateway.errors import WorkRefused
-from gateway.journey.finish import QUEUEING
 from gateway.journey.intake import VERSION_MISSING
+from gateway.journey.lines import QUEUEING
 from gateway.journey.reconcile import DIFFER, UNANSWERED
 from gateway.journey.track import MISSING
 from gateway.journey.world import World
