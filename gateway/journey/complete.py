@@ -73,6 +73,14 @@ def report(
         "to": last.isoformat(),
         "at": moment(now),
         "by": by,
+        **_told(found, partner),
+    }
+    return Report(said, compact.seal(dumps(said), typ=TYP, key=world.signing_key))
+
+
+def _told(found: _Books, partner: str) -> dict[str, Any]:
+    """What was found, by numbers and in sentences."""
+    return {
         "log": {
             "stream": partner,
             "leaves": found.log.leaves,
@@ -93,7 +101,6 @@ def report(
         ],
         "missing": list(_sentences(found)),
     }
-    return Report(said, compact.seal(dumps(said), typ=TYP, key=world.signing_key))
 
 
 def _look(world: World, stretches: Stretches, partner: str, since: datetime, until: datetime) -> _Books:
