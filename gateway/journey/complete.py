@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps
@@ -22,7 +22,7 @@ from gateway.errors import ReconcileRefused
 from gateway.exchange_log.audit import moment
 from gateway.journey.world import US, World
 from gateway.korea import KST, day_begins
-from gateway.ports import DifferenceRow, ReconciliationRow, Stretch, Stretches
+from gateway.ports import DifferenceRow, ReconciliationRow, Stretch, Stretches, Unit
 from gateway.sealing import compact, lists
 from gateway.sealing.lists import State
 
@@ -108,13 +108,19 @@ def _look(world: World, stretches: Stretches, partner: str, since: datetime, unt
     with world.store.unit(partner) as unit:
         booked = unit.reconciliation.booked(partner, since, until)
         rows = unit.reconciliation.of_days(partner, first, last)
+        answered = [row for row in rows if row.theirs and _speaks_for_its_day(unit, row, until)]
         differences = [d for d in unit.reconciliation.open_differences(partner) if first <= d.day <= last]
-    answered = [row for row in rows if row.theirs]
     known = {row.day for row in answered}
     unanswered = [day for n in range((last - first).days + 1) if (day := first + n * DAY) not in known]
     theirs = Counter(entry.direction for row in answered for entry in lists.read(row.theirs or "").entries)
     ours = Counter((row.direction, State(row.state)) for row in booked)
     return _Books(stretches(partner, since, until), ours, answered, unanswered, theirs, differences)
+
+
+def _speaks_for_its_day(unit: Unit, row: ReconciliationRow, until: datetime) -> bool:
+    """Whether a list reaches to the end of its day; of a day that is not over, to the last message with the partner."""
+    reaches, ends = datetime.fromtimestamp(lists.read(row.ours).until, UTC), day_begins(row.day + DAY)
+    return reaches >= ends or (until < ends and not unit.reconciliation.booked(row.partner, reaches, until))
 
 
 def _sentences(found: _Books) -> Iterator[str]:

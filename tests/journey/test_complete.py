@@ -14,13 +14,14 @@ import pytest
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, InvalidJWSSignature
 
+from adapters.partners.pretend.scripts import Kind
 from gateway.errors import LeafInvalid, ReconcileRefused
 from gateway.journey.complete import Report, report
 from gateway.journey.reconcile import reconcile
 from gateway.sealing.keys import to_jwk
 from gateway.store.exchange_log import ExchangeLog
 from tests.journey.test_reconcile import Books, honest_books, sealed_on, the, the_night_after
-from tests.journey.world import Scene, key_of, says
+from tests.journey.world import Scene, a_case, key_of, says
 from tests.unit.store.test_exchange_log import a_log
 
 DAY = timedelta(days=1)
@@ -163,6 +164,34 @@ def test_a_day_for_which_the_partner_has_not_answered_is_not_complete(year: Year
     assert [f"its own list of {year.day + DAY} yet" in sentence for sentence in found.said["missing"]] == [True]
     other = report(year.scene.world, year.log.stretch, "TRN", year.day, year.day, by="kim.0417", purpose="audit")
     assert not other.complete
+
+
+@pytest.fixture
+def morning(real: Scene, database: str, tmp_path: Path) -> Year:
+    """As `year`, but the lists were compared on the day itself, as far as it had gone."""
+    day, books = sealed_on(real), honest_books(real)
+    real.clock.pass_(seconds=2)
+    reconcile(real.world, "KEIS", day)
+    log = a_log(real.store, tmp_path / "xlog")
+    log.catch_up()
+    return Year(real, log, books, day, database)
+
+
+def test_a_list_of_half_a_day_answers_for_it_until_the_next_message(morning: Year) -> None:
+    assert morning.report().complete
+    morning.scene.clock.pass_(seconds=2)
+    morning.scene.say(morning.scene.legs(a_case().case_no)["KEIS"], Kind.START, 2)
+    found = morning.report()
+    assert found.said["unanswered"] == [morning.day.isoformat()]
+    assert [f"its own list of {morning.day} yet" in sentence for sentence in found.said["missing"]] == [True]
+
+
+def test_a_list_of_half_a_day_does_not_answer_for_a_day_that_is_over(morning: Year) -> None:
+    the_night_after(morning.scene, morning.day)
+    found = morning.report()
+    assert (found.complete, found.said["unanswered"]) == (False, [morning.day.isoformat()])
+    reconcile(morning.scene.world, "KEIS", morning.day)
+    assert morning.report().complete
 
 
 def forgets(year: Year) -> str:
