@@ -19,9 +19,9 @@ from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage, StoreUnav
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.lines import hear
-from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, call_back
+from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, Why, call_back, why
 from gateway.journey.world import World
-from gateway.ports import Answer, AttemptRow, Claim, Finish, LegRow, ReceiptRow, Unit, WorkItem
+from gateway.ports import Answer, AttemptRow, CaseRow, Claim, Finish, LegRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
 from gateway.referrals.states import State
@@ -169,9 +169,12 @@ def _move_legs(world: World, unit: Unit, legs: Sequence[_Ended], held: Set[str])
     barred = [e for e in legs if e.tried.refused and e.finish.state == "blocked" and e.finish.attempt.mid in held]
     refused = [e for e in barred if not State.read(e.leg.state).terminal]
     seqs = dict(unit.outbox.last_seqs(sorted({e.leg.case_no for e in refused}))) if refused else {}
-    called_back = [_call_back(world, unit, e.leg, e.tried, seqs) for e in refused]
-    unit.outbox.enqueue([one.message for one in called_back if one.message])
     cases = unit.cases.look(sorted({e.leg.case_no for e in refused})) if refused else {}
+    called_back = [
+        call_back(world, unit, e.leg, _reason(world, cases.get(e.leg.case_no), e), seqs, holding=e.tried.claim)
+        for e in refused
+    ]
+    unit.outbox.enqueue([one.message for one in called_back if one.message])
     unit.legs.mark_recalled({e.leg.ref_no: cases[no].revision for e in refused if (no := e.leg.case_no) in cases})
     unit.legs.save(*(row for e in legs if e.finish.state == "delivered" if (row := _confirmed(world, e.leg))))
     return called_back
@@ -184,9 +187,10 @@ def _confirmed(world: World, row: LegRow) -> LegRow | None:
         return None  # the partner's first report was faster than its receipt: nothing to move
 
 
-def _call_back(world: World, unit: Unit, row: LegRow, tried: Tried, seqs: dict[tuple[str, str], int]) -> CalledBack:
-    reason = WITHDRAWN if tried.refused == ConsentMissing.code else OTHER
-    return call_back(world, unit, row, reason, seqs, holding=tried.claim)
+def _reason(world: World, case: CaseRow | None, ended: _Ended) -> Why:
+    """The same that the walk would say, but that a consent which covers less than was sealed is one withdrawn."""
+    reason = why(world, case, ended.leg) if case else OTHER
+    return WITHDRAWN if reason is OTHER and ended.tried.refused == ConsentMissing.code else reason
 
 
 def _work(tried: Tried, finish: Finish) -> WorkItem | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.schedule import STEPS, RetrySchedule
+from gateway.documents.strict_json import reread
 from gateway.errors import StoreUnavailable
 from gateway.journey.deliver import deliver
 from gateway.journey.refer import refer
@@ -303,6 +304,25 @@ def test_between_two_attempts_too_and_then_the_partner_is_told_without_identity(
     assert scene.legs(case.case_no)["KEIS"].state == "cancelled|consent-withdrawn"
     told = next(event for event in scene.events() if event["act"] == "referral.withdrawn")
     assert str(told["mid"]) == second.mid  # and so a leaf commits to the message
+
+
+@pytest.mark.parametrize("first", ["the walk", "who sends"])
+@pytest.mark.parametrize(
+    ("happens", "reason"), [(_dead, "DTH"), (_deleted, "ETC"), (_withdrawn, "WDR"), (_entry_with_rrn, "WDR")]
+)
+def test_whoever_notices_it_first_the_partner_is_told_the_same_reason(
+    scene: Scene, happens: Callable[[Scene], None], reason: str, first: str
+) -> None:
+    scene.refer(a_case())
+    fast(scene).partners["KEIS"].will(takes_it_and_is_too_slow)
+    scene.deliver("KEIS")
+    happens(scene)
+    if first == "the walk":
+        scene.withdraw()
+    for _ in range(3):
+        scene.deliver("KEIS")
+    _, last = scene.partners["KEIS"].sent
+    assert reread(last.body)["body"]["cnlRsnCd"] == reason
 
 
 def test_withdrawn_health_consent_blocks_a_message_that_discloses_health(scene: Scene) -> None:
