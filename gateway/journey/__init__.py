@@ -25,7 +25,9 @@ hearing      the legs that some messages are about, and what the messages change
 apply        what one outcome does to its leg
 retention_checks  whether the worker is still there: asked when, answered by what
 legs         between the row of a leg and the leg that knows its moves
-track        facts become judgements, and judgements a file for COMWEL
+inbox        what time does to messages that came in
+track        facts become judgements, and judgements updates
+write_back   updates become files for COMWEL
 withdraw     what may no longer be served is called back
 
 What officers do:

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from gateway.cases.retention import FILES, KEPT, RecordClass
 from gateway.errors import HoldRefused
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.track import end_checks, end_held
+from gateway.journey.inbox import end_held
+from gateway.journey.track import end_checks
 from gateway.journey.world import World
 from gateway.ports import HandedFile, HoldRow, Unit
 

@@ -178,4 +178,3 @@ def _key_path(key: KeyRow, n: int) -> str:
 
 def _head_path(mid: str, n: int) -> str:
     return f"messages/{mid}/http/{n}.json"
-

@@ -2,24 +2,24 @@
 
 Rules: the judgement is derived from the facts of a leg by a versioned definition, never typed; an update that says
 nothing new is not written; a leg is judged when it has changed, and again on the day on which time alone may make the
-judgement another (`gateway.outcomes.turns`); a file to COMWEL is allocated in the database first, written after that,
-and a crash between the two writes the same bytes again; an update that does not fit into COMWEL's register is shown to
-a person and holds up no other; so is, once a leg, what is odd about a judgement: reports that contradict each other, a
-break too long, a job that the worker had beside the other before the accident.
-Refuses to send the same update twice, and to judge by anything but stored facts.
+judgement another (`gateway.outcomes.turns`); an update that does not fit into COMWEL's register
+(`gateway.journey.write_back`) is shown to a person and holds up no other; so is, once a leg, what is odd about a
+judgement: reports that contradict each other, a break too long, a job that the worker had beside the other before the
+accident.
+Refuses to judge by anything but stored facts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import ConsentWithdrawn, ContentDestroyed, Refused
-from gateway.journey.hearing import REFUSED_INBOUND
-from gateway.journey.translate import translate
+from gateway.errors import Refused
+from gateway.journey.inbox import forget_nonces, mind_missing
 from gateway.journey.world import World
+from gateway.journey.write_back import REFUSED, row_of, settled, update_refused, write_back
 from gateway.korea import SEVERE
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.outcomes.judgement import FOR_A_PERSON, Judgement, Original, judge
@@ -30,26 +30,20 @@ from gateway.referrals.states import TERMINAL, Status
 
 PURPOSE = "rtw-tracking"
 UPDATE_SCHEMA = "urn:comwel:schema:rtw-update:1.0.0"
-ROW_SCHEMA = "urn:comwel:schema:rtw-row:1.0.0"
 MOST = 500
-FILE_ROWS = 5_000
-NONCES_KEPT = timedelta(minutes=15)
 UNANSWERED_FOR = timedelta(days=180)
 """A retention check that is not answered so long after its day is closed as unknown."""
-REFUSED = "update-refused"
-MISSING = "report-missing"
-MISSING_AFTER = timedelta(hours=24)
 
 
 def track(world: World) -> int:
     """One round; returns how much there was to do."""
+    # 0 nonces too old to be replayed are forgotten, reports that wait in vain are shown to a person
     # 1 retention checks whose day has come are due
     # 2 legs that changed, or whose day has come, are judged anew; what is new becomes an update
     # 3 updates are put into a file to COMWEL, and the file is written
-    # beside the way: nonces too old to be replayed are forgotten, reports that wait in vain are shown to a person
-    forget_nonces(world)
+    forget_nonces(world)  # 0
     mind_missing(world)
-    return fall_due(world) + judge_changed(world) + write_back(world)
+    return fall_due(world) + judge_changed(world) + write_back(world)  # 1, 2, 3
 
 
 # ── 1 retention checks ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,7 +80,7 @@ def end_checks(world: World) -> int:
 def judge_changed(world: World, most: int = MOST) -> int:
     """Judge legs that changed since they were judged last, and those whose day has come."""
     with world.store.unit() as unit:
-        legs = unit.legs.untracked(most, _settled(world), world.clock.today())
+        legs = unit.legs.untracked(most, settled(world), world.clock.today())
         if not legs:
             return 0
         found = _judge(world, unit, legs)
@@ -129,7 +123,7 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
             found.odd.extend((f"outcome-{flag}", leg) for flag in judgement.flags if flag in FOR_A_PERSON)
             update = _update(world, leg, judgement, last.get(leg.ref_no))
         except Refused as refusal:
-            found.refused.append(_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
+            found.refused.append(update_refused(world, leg.case_no, leg.ref_no, leg.partner, refusal))
         else:
             found.updates.extend([update] if update else [])
     return found
@@ -158,13 +152,8 @@ def _update(world: World, leg: LegRow, judgement: Judgement, last: UpdateRow | N
     document = update.document()
     world.know.schemas.require(UPDATE_SCHEMA, document)
     made = UpdateRow(leg.ref_no, update.update_no, leg.case_no, dumps(document), None, None, world.clock.now())
-    _row(world, made)  # what could not be written later is refused now
+    row_of(world, made)  # what could not be written later is refused now
     return made
-
-
-def _refused(world: World, case_no: str, ref_no: str, partner: str | None, refusal: Refused) -> WorkItem:
-    """One leg says what COMWEL's register has no room for: a person looks, and no other update waits for it."""
-    return WorkItem(REFUSED, refusal.code, case_no, ref_no, partner, None, world.clock.now())
 
 
 def _facts(told: Sequence[ToldRow]) -> tuple[OutcomeFact, ...]:
@@ -215,88 +204,3 @@ def _close_requests(world: World, unit: Unit, legs: Sequence[LegRow]) -> list[Wo
 
 
 _CLOSED = frozenset(str(status) for status in TERMINAL)
-
-
-# ── 3 write-back ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def write_back(world: World) -> int:
-    """Give waiting updates a file number, then write every file that is not safely on disk yet."""
-    today = world.clock.today()
-    with world.store.unit() as unit:
-        allocated = unit.facts.allocate_file(today, FILE_ROWS, _settled(world))
-        if allocated:
-            event = world.event("writeback.allocated", PURPOSE, counts={"updates": len(allocated[1])})
-            unit.commit(event)
-    with world.store.unit() as unit:
-        waiting = unit.facts.unwritten_files()
-        for file_date, file_seq, updates in waiting:
-            rows, refused = _rows(world, updates)
-            unit.add_work(refused)
-            sha256 = world.register.write(world.limits.to_comwel, file_date, file_seq, rows)
-            unit.facts.file_written(file_date, file_seq, sha256, world.clock.now())
-        if waiting:
-            unit.commit(world.event("writeback.written", PURPOSE, counts={"files": len(waiting)}))
-    return len(waiting)
-
-
-def _rows(world: World, updates: Sequence[UpdateRow]) -> tuple[list[Mapping[str, Any]], list[WorkItem]]:
-    """The rows of a file. An update that an earlier release let through is left out, and shown to a person."""
-    rows: list[Mapping[str, Any]] = []
-    refused: list[WorkItem] = []
-    for update in updates:
-        try:
-            rows.append(_row(world, update))
-        except Refused as refusal:
-            partner = reread(update.content).get("partner")
-            refused.append(_refused(world, update.case_no, update.ref_no, partner, refusal))
-    return rows, refused
-
-
-def _row(world: World, update: UpdateRow) -> Mapping[str, Any]:
-    """COMWEL's row of an update. Raises Refused when there is none."""
-    row = translate(world, "outcome-to-comwel|1.0.0", reread(update.content)).document
-    world.know.schemas.require(ROW_SCHEMA, row)
-    world.register.check(row)
-    return row
-
-
-# ── beside the way ───────────────────────────────────────────────────────────────────────────────────────────────────
-def forget_nonces(world: World) -> None:
-    """A request older than five minutes is refused anyway; its nonce is kept for fifteen."""
-    with world.store.unit() as unit:
-        gone = unit.inbox.forget_nonces(world.clock.now() - NONCES_KEPT)
-        if gone:
-            unit.commit(world.event("nonces.forgotten", PURPOSE, counts={"nonces": gone}))
-
-
-def mind_missing(world: World) -> None:
-    """A report that has waited a day for an earlier one is shown to a person, until that one has come.
-
-    On a leg that was called back for a withdrawn consent none will be heard: what waits is refused, as what comes now
-    is, and is no longer missed.
-    """
-    now = world.clock.now()
-    with world.store.unit() as unit:
-        come = unit.inbox.end_missing(MISSING, now)
-        if refused := unit.inbox.refuse_held(ConsentWithdrawn.code):
-            unit.inbox.end_missing(MISSING, now)
-        late = unit.inbox.missing(MISSING, now - MISSING_AFTER, MOST)
-        if late or come or refused:
-            unit.add_work([WorkItem(MISSING, None, *of_report, now) for of_report in late])
-            unit.add_work([WorkItem(REFUSED_INBOUND, ConsentWithdrawn.code, *of_report, now) for of_report in refused])
-            counts = {"waiting": len(late), "come": come, "refused": len(refused)}
-            unit.commit(world.event("reports.missed", PURPOSE, counts=counts))
-
-
-def end_held(world: World) -> int:
-    """Refuse reports that waited when their case was destroyed: what they say is gone. Returns how many."""
-    with world.store.unit() as unit:
-        over = unit.inbox.refuse_destroyed(ContentDestroyed.code)
-        if over:
-            unit.inbox.end_missing(MISSING, world.clock.now())
-            unit.commit(world.event("reports.missed", PURPOSE, counts={"refused": over}))
-    return over
-
-
-def _settled(world: World) -> datetime:
-    """What was not touched since this moment has settled: reports that come together are judged together."""
-    return world.clock.now() - timedelta(seconds=world.limits.settle_s)

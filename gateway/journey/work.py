@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from gateway.errors import WorkRefused
+from gateway.journey.inbox import MISSING
 from gateway.journey.intake import VERSION_MISSING
 from gateway.journey.lines import QUEUEING
 from gateway.journey.reconcile import DIFFER, UNANSWERED
-from gateway.journey.track import MISSING
 from gateway.journey.world import World
 from gateway.ports import OpenWork, WorkItem
 

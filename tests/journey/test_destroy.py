@@ -16,9 +16,9 @@ from gateway.cases.caseload import OnHand
 from gateway.errors import ContentDestroyed, HoldRefused, NoOfficer
 from gateway.journey.destroy import destroy, destroy_daily, hold, plan, release
 from gateway.journey.explain import explain
+from gateway.journey.inbox import MISSING, MISSING_AFTER
 from gateway.journey.intake import pick_up
 from gateway.journey.screen import screen_cases
-from gateway.journey.track import MISSING, MISSING_AFTER
 from gateway.sealing import base64url, receipts
 from gateway.worker.rounds import quiet
 from tests.journey.world import PARTNERS, Scene, a_case, again, ring

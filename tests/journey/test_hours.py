@@ -10,7 +10,7 @@ import pytest
 
 from adapters.partners.pretend.scripts import Kind
 from gateway.delivery.hours import Calendar, OpeningHours
-from gateway.journey.track import MISSING, MISSING_AFTER
+from gateway.journey.inbox import MISSING, MISSING_AFTER
 from gateway.ports import LegRow
 from tests.journey.world import Partner, Scene, a_case, again, timeout
 

@@ -9,7 +9,8 @@ import pytest
 from adapters.partners.pretend.scripts import Kind
 from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
-from gateway.journey.track import fall_due, judge_changed, write_back
+from gateway.journey.track import fall_due, judge_changed
+from gateway.journey.write_back import write_back
 from gateway.worker.rounds import quiet
 from tests.journey.world import DAY, Scene, a_case, a_job, again
 

@@ -26,7 +26,6 @@ from tests.journey.world import (
     told,
 )
 
-
 # ── what a partner's words mean ──────────────────────────────────────────────────────────────────────────────────────
 BLANK: dict[str, tuple[Kind, dict[str, str], str, str]] = {  # kind, what is written, state, reason in words
     "declined without a word": (Kind.DECLINE, {"memo": ""}, "rejected|declined", "관할 아님"),
