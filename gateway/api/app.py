@@ -27,7 +27,8 @@ from gateway.assembly import Gateway
 from gateway.documents.strict_json import dumps
 from gateway.errors import DocumentTooLarge, Fault, GatewayError, PartnerStopped, Refused
 from gateway.journey.prove import Inbound, count_unproven, keep_unproven, must_be_ours
-from gateway.journey.receive import Reply, receive_together
+from gateway.journey.receive import receive_together
+from gateway.journey.reply import Reply
 from gateway.sealing import http
 
 MAX_BODY = 1_048_576

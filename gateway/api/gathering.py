@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gateway.errors import ClocksApart, StoreUnavailable, TooBusy
 from gateway.journey.prove import Inbound
-from gateway.journey.receive import Reply
+from gateway.journey.reply import Reply
 
 MOST = 32
 ROOM = 256

@@ -19,6 +19,7 @@ finish       what became of the attempts is written, all of it in one commit
 lines        what attempts say about the line to a partner, and whether messages queue for it
 receive      what partners send is proven, understood, applied, or refused with a receipt
 prove        whose request it is, and that it is fresh and whole
+reply        what goes back for a proven message, and what of it goes into the books
 unproven     what was refused unbelieved is counted, until an act stands for it
 understand   a partner's bytes become a canonical outcome
 hearing      the legs that some messages are about, and what the messages change of them

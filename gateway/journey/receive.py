@@ -11,12 +11,10 @@ a person.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.errors import (
     ClocksApart,
-    GatewayError,
     Interfered,
     ManifestContradicted,
     NotFresh,
@@ -25,29 +23,30 @@ from gateway.errors import (
     SameIdOtherBytes,
     StoreUnavailable,
 )
-from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.hearing import REFUSED_INBOUND, Hearing
+from gateway.journey.hearing import Hearing
 from gateway.journey.prove import PURPOSE, Inbound, Letter, count_unproven, keep_unproven, prove
+from gateway.journey.reply import (
+    Judged,
+    Reply,
+    Result,
+    digest,
+    inbox_row,
+    kept,
+    message_row,
+    receipts_of,
+    result_of,
+    work_about,
+)
 from gateway.journey.understand import understand
 from gateway.journey.world import World
-from gateway.ports import Arrival, InboxRow, LegRow, MessageRow, ReceiptRow, Unit, WorkItem
+from gateway.ports import Arrival, InboxRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
-from gateway.sealing import heads, receipts
 from gateway.sealing.keys import SigningKey
-from gateway.sealing.receipts import Decision, Promise
 
 REUSED = "message-id-reused"
 """The work item about an id that came with other bytes."""
 MOST_REUSED = 1000
 _STATES = {Order.NEXT: "applied", Order.EARLY: "held", Order.STALE: "stale"}
-
-
-class Reply(NamedTuple):
-    """What goes back: HTTP status, our signed receipt if the sender is proven, the refusal if there is one."""
-
-    status: int
-    receipt: str | None
-    refusal: GatewayError | None
 
 
 def receive(world: World, inbound: Inbound) -> Reply:
@@ -142,30 +141,6 @@ def _understood(world: World, letter: Letter) -> _Said:
 
 
 # ── 5–10 one unit ────────────────────────────────────────────────────────────────────────────────────────────────────
-class _Result(NamedTuple):
-    """What became of one letter; `inbox_seq`: the place of a new one, whose receipt is still to be made."""
-
-    reply: Reply
-    event: AuditEvent
-    work: WorkItem | None = None
-    inbox_seq: int | None = None
-
-
-class _Judged(NamedTuple):
-    """A new letter after the steps; `row` is its leg, if it has one; `seq` its place among the leg's messages."""
-
-    letter: Letter
-    row: LegRow | None
-    seq: int | None
-    state: str
-    refusal: Refused | None = None
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of our answer."""
-        return self.refusal.status if self.refusal else 202 if self.state == "held" else 200
-
-
 def _unit(world: World, letters: Sequence[Letter], said: Mapping[int, _Said], key: SigningKey) -> dict[int, Reply]:
     with world.store.unit(letters[0].partner) as unit:
         asked_at = world.clock.now()
@@ -181,7 +156,7 @@ def _unit(world: World, letters: Sequence[Letter], said: Mapping[int, _Said], ke
         unit.add_work(_untold(unit, [r.work for r in results.values() if r.work]))
         world.reached("inbound.written")
         promises = unit.promise(*(results[letter.place].event for letter in letters))  # 10
-        made = _receipts(letters, results, promises, key)
+        made = receipts_of(letters, results, promises, key)
         unit.commit(receipts=list(made.values()))
         world.reached("inbound.committed")
     given = {place: result.reply for place, result in results.items()}
@@ -193,20 +168,20 @@ def _arrival(letter: Letter, said: _Said) -> Arrival:
 
 
 # ── 5–6 seen before ──────────────────────────────────────────────────────────────────────────────────────────────────
-def _replayed(world: World, letter: Letter) -> _Result:
+def _replayed(world: World, letter: Letter) -> Result:
     refusal = NotFresh("the nonce was used before")
     event = world.event("message.received", PURPOSE, partner=letter.partner).refused(refusal.code)
-    return _Result(Reply(refusal.status, None, refusal), event)
+    return Result(Reply(refusal.status, None, refusal), event)
 
 
-def _again(world: World, letter: Letter, seen: InboxRow, receipt: ReceiptRow | None) -> _Result:
+def _again(world: World, letter: Letter, seen: InboxRow, receipt: ReceiptRow | None) -> Result:
     """Same id: with the same bytes the original decision stands; with others it is refused and somebody is told."""
     event = world.event("message.repeated", PURPOSE, partner=letter.partner, mid=letter.manifest.mid)
-    if seen.jws_sha256 == _digest(letter.jws):
-        return _Result(Reply(200, receipt.jws if receipt else None, None), event)
+    if seen.jws_sha256 == digest(letter.jws):
+        return Result(Reply(200, receipt.jws if receipt else None, None), event)
     refusal = SameIdOtherBytes()
-    work = _work(REUSED, refusal.code, letter, None)
-    return _Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work)
+    work = work_about(REUSED, refusal.code, letter, None)
+    return Result(Reply(refusal.status, None, refusal), event.refused(refusal.code), work)
 
 
 def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
@@ -218,15 +193,15 @@ def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
 
 
 # ── 7–9 new ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _new(world: World, hearing: Hearing, letters: Sequence[Letter], said: Mapping[int, _Said]) -> dict[int, _Result]:
+def _new(world: World, hearing: Hearing, letters: Sequence[Letter], said: Mapping[int, _Said]) -> dict[int, Result]:
     hearing.look_back(one for letter in letters if not isinstance(one := said[letter.place], Refused))
     judged = [_judge(hearing, letter, said[letter.place]) for letter in letters]
-    places = hearing.write([(_inbox(one), _kept(one)) for one in judged])
+    places = hearing.write([(inbox_row(one), kept(one)) for one in judged])
     world.reached("inbound.remembered")
-    return {one.letter.place: _result(world, one, places[one.letter.id]) for one in judged}
+    return {one.letter.place: result_of(world, one, places[one.letter.id]) for one in judged}
 
 
-def _judge(hearing: Hearing, letter: Letter, outcome: _Said) -> _Judged:
+def _judge(hearing: Hearing, letter: Letter, outcome: _Said) -> Judged:
     """Let its leg hear it. A refused one changes nothing, but uses up its number if it was its turn."""
     try:
         if isinstance(outcome, Refused):
@@ -234,97 +209,17 @@ def _judge(hearing: Hearing, letter: Letter, outcome: _Said) -> _Judged:
         row = hearing.whose(letter.partner, outcome)  # 7
         hearing.must_be_called(row, letter.manifest.case)
     except Refused as refusal:
-        return _Judged(letter, None, None, "quarantined", refusal)
+        return Judged(letter, None, None, "quarantined", refusal)
     turn = order(row.in_seq, outcome["seq"])  # 8
     if turn is Order.NEXT:
         try:
             hearing.apply(row, outcome, letter.manifest.mid)  # 9
         except Refused as refusal:
             hearing.pass_over(row)
-            return _Judged(letter, row, outcome["seq"], "refused", refusal)
+            return Judged(letter, row, outcome["seq"], "refused", refusal)
     if turn is Order.EARLY:
         try:
-            hearing.hold(row, outcome["seq"], _message(letter, row))
+            hearing.hold(row, outcome["seq"], message_row(letter, row))
         except Refused as refusal:
-            return _Judged(letter, row, outcome["seq"], "refused", refusal)
-    return _Judged(letter, row, outcome["seq"], _STATES[turn])
-
-
-# ── what goes into the books ─────────────────────────────────────────────────────────────────────────────────────────
-def _inbox(one: _Judged) -> InboxRow:
-    ref_no, code = one.row.ref_no if one.row else None, one.refusal.code if one.refusal else None
-    return InboxRow(*one.letter.id, _digest(one.letter.jws), ref_no, one.seq, one.state, code, one.letter.at)
-
-
-def _kept(one: _Judged) -> MessageRow:
-    """The message with the head of its request, and with which status it is answered."""
-    head = heads.keep(one.letter.head._replace(status=one.status))
-    return _message(one.letter, one.row)._replace(head=head)
-
-
-def _message(letter: Letter, row: LegRow | None) -> MessageRow:
-    return MessageRow(
-        partner=letter.partner,
-        direction="in",
-        mid=letter.manifest.mid,
-        type=letter.manifest.type,
-        case_no=row.case_no if row else None,
-        ref_no=row.ref_no if row else None,
-        seq=letter.manifest.seq or 0,
-        content_type=letter.content_type,
-        body=letter.body,
-        jws=letter.jws,
-        body_sha256=sha256(letter.body).digest(),
-        map_pin=None,
-        map_digest=None,
-        fields=(),
-        fhir=None,
-        at=letter.at,
-    )
-
-
-def _result(world: World, one: _Judged, inbox_seq: int) -> _Result:
-    """The answer, still without our receipt, the event, and for a refusal something for a person to look at."""
-    letter, row, refusal = one.letter, one.row, one.refusal
-    event = _event(world, letter, row, one.state)
-    if refusal:
-        work = _work(REFUSED_INBOUND, refusal.code, letter, row)
-        return _Result(Reply(one.status, None, refusal), event.refused(refusal.code), work, inbox_seq)
-    return _Result(Reply(one.status, None, None), event, None, inbox_seq)
-
-
-def _receipts(
-    letters: Sequence[Letter], results: Mapping[int, _Result], promises: Sequence[Promise], key: SigningKey
-) -> dict[int, ReceiptRow]:
-    """Our receipts for those of these letters that are new, by place."""
-    return {
-        letter.place: _receipt(letter, result, promise, key)
-        for letter, promise in zip(letters, promises, strict=True)
-        if (result := results[letter.place]).inbox_seq is not None
-    }
-
-
-def _receipt(letter: Letter, result: _Result, promise: Promise, key: SigningKey) -> ReceiptRow:
-    """Our signed word on a new letter, with the promise of its leaf."""
-    code = result.event.code
-    decision = Decision.REJECTED if result.reply.refusal else Decision.ACCEPTED
-    stated = receipts.acknowledge(
-        letter.manifest, letter.jws, decision, letter.at, inbox_seq=result.inbox_seq, code=code, promise=promise
-    )
-    jws = receipts.make(stated, key)
-    return ReceiptRow(letter.partner, "in", letter.manifest.mid, jws, str(decision), code, letter.at)
-
-
-def _work(kind: str, code: str | None, letter: Letter, row: LegRow | None) -> WorkItem:
-    case_no, ref_no = (row.case_no, row.ref_no) if row else (None, None)
-    return WorkItem(kind, code, case_no, ref_no, letter.partner, letter.manifest.mid, letter.at)
-
-
-def _event(world: World, letter: Letter, row: LegRow | None, state: str) -> AuditEvent:
-    case_no, ref_no = (row.case_no, row.ref_no) if row else (None, None)
-    ids = {"case_no": case_no, "ref_no": ref_no, "partner": letter.partner, "mid": letter.manifest.mid}
-    return world.event("message.received", PURPOSE, subject=state, **ids)
-
-
-def _digest(jws: str) -> bytes:
-    return sha256(jws.encode()).digest()
+            return Judged(letter, row, outcome["seq"], "refused", refusal)
+    return Judged(letter, row, outcome["seq"], _STATES[turn])

@@ -19,7 +19,8 @@ from adapters.partners.pretend.scripts import Kind
 from gateway.documents.strict_json import reread
 from gateway.errors import NothingSigns, StoreUnavailable
 from gateway.journey.prove import Inbound
-from gateway.journey.receive import Reply, receive
+from gateway.journey.receive import receive
+from gateway.journey.reply import Reply
 from gateway.partners.pseudonym import partner_person_id
 from gateway.ports import LegRow
 from gateway.sealing import compact, heads, http, manifest, receipts

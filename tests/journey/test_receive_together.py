@@ -13,7 +13,8 @@ import pytest
 from adapters.partners.pretend.scripts import Kind
 from gateway.errors import StoreUnavailable
 from gateway.journey.prove import Inbound
-from gateway.journey.receive import Reply, receive_together
+from gateway.journey.receive import receive_together
+from gateway.journey.reply import Reply
 from tests.journey.world import (
     TODAY,
     Letter,

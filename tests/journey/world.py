@@ -47,8 +47,9 @@ from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
 from gateway.journey.intake import take_in
 from gateway.journey.prove import Inbound
-from gateway.journey.receive import Reply, receive
+from gateway.journey.receive import receive
 from gateway.journey.refer import refer
+from gateway.journey.reply import Reply
 from gateway.journey.screen import screen_cases
 from gateway.journey.track import track
 from gateway.journey.withdraw import withdraw

@@ -11,7 +11,7 @@ import pytest
 from gateway.api.gathering import MOST, ROOM, Gathering
 from gateway.errors import StoreUnavailable, TooBusy
 from gateway.journey.prove import Inbound
-from gateway.journey.receive import Reply
+from gateway.journey.reply import Reply
 
 
 def message(body: str) -> Inbound:
