@@ -79,9 +79,9 @@ class _Lease(NamedTuple):
 
 
 def _lease(world: World) -> _Lease:
-    """By our own clock, looked at before messages are leased: so it ends no later than the database thinks.
+    """The lease by our own clock, read before messages are leased: so it ends no later than the database thinks.
 
-    What attempts spare of it is half to begin them in, half to commit them.
+    What it lasts longer than one attempt is half to begin attempts in, half to commit them.
     """
     taken_at, lasts_s = world.clock.now(), world.limits.lease_s
     spare_s = lasts_s - world.limits.attempt_timeout_s
@@ -180,7 +180,7 @@ def _reason_not_to_send(world: World, claim: Claim, case: CaseRow | None) -> str
 def _side_by_side(
     world: World, partner: str, waiting: Sequence[Claim], key: SigningKey, lease: _Lease
 ) -> Sequence[Tried]:
-    """Attempts as many at once as the partner allows; those that were not begun are missing."""
+    """Make attempts, as many at once as the partner allows; those that were not begun are missing."""
     ended = world.attempts(partner).map(lambda claim: _attempt(world, claim, key, lease), waiting)
     return [one for one in ended if one]
 
@@ -214,7 +214,7 @@ def _attempt(world: World, claim: Claim, key: SigningKey, lease: _Lease) -> Trie
 
 
 def _send(world: World, partner: str, sending: Outgoing) -> Answer:
-    """One that breaks is an attempt that failed, at who knows what point: others beside it have receipts to keep."""
+    """The answer of a channel. One that raises has failed, nobody knows how far on: attempts beside it keep theirs."""
     try:
         return world.channels[partner].send(sending)
     except Exception as error:  # noqa: BLE001 - whatever an adapter overlooked

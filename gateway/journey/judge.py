@@ -99,5 +99,5 @@ def _anew(world: World, old: CaseRow, open_to: Collection[str]) -> CaseRow:
 
 
 def _another(old: CaseRow, new: CaseRow) -> bool:
-    """Whether it was judged otherwise, however long it holds."""
+    """Whether the judgement is another one, however long it holds."""
     return new != old._replace(judged=new.judged, holds_until=new.holds_until)

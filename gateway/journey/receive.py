@@ -185,7 +185,7 @@ def _again(world: World, letter: Letter, seen: InboxRow, receipt: ReceiptRow | N
 
 
 def _untold(unit: Unit, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
-    """Without what somebody has been told of and is not done with: an id that is used again may be so for days."""
+    """Without reused ids that somebody has been told of and is not done with yet: one may come again for days."""
     if all(item.kind != REUSED for item in items):
         return items
     told = {(one.item.partner, one.item.mid) for one in unit.open_work(REUSED, MOST_REUSED)}
