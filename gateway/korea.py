@@ -1,10 +1,11 @@
-"""What is the same for everybody in Korea, and no data of anybody: the time zone, and numbers that check themselves.
+"""What is the same for everybody in Korea, and no data of anybody: days, months, and numbers that check themselves.
 
 Refuses to know what COMWEL, a partner or an agreement says: that is data under `schemas/` and `mappings/`.
 """
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,13 @@ _WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
 def day_begins(day: date) -> datetime:
     """The first moment of a day in Korea, UTC."""
     return datetime.combine(day, time(), KST).astimezone(UTC)
+
+
+def whole_months(start: date, end: date) -> int:
+    """Calendar months that fit between two days (민법 160조); 0 when `end` is before `start`."""
+    months = (end.year - start.year) * 12 + end.month - start.month
+    anniversary = min(start.day, monthrange(end.year, end.month)[1])
+    return max(months - (end.day < anniversary), 0)
 
 
 def business_number(text: str) -> bool:

@@ -7,10 +7,11 @@ to its real end only when none was planned. What is not recorded is None and is 
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
+
+from gateway.korea import whole_months
 
 
 class Facts(NamedTuple):
@@ -29,13 +30,6 @@ class Facts(NamedTuple):
     stage: str | None
     deceased: bool
     outcomes: tuple[str, ...]  # codes of derived outcomes
-
-
-def whole_months(start: date, end: date) -> int:
-    """Calendar months that fit between two days (민법 160조); 0 when `end` is before `start`."""
-    months = (end.year - start.year) * 12 + end.month - start.month
-    anniversary = min(start.day, monthrange(end.year, end.month)[1])
-    return max(months - (end.day < anniversary), 0)
 
 
 def completed_years(birth: date, today: date) -> int:

@@ -19,7 +19,7 @@ from datetime import date
 from typing import Any
 
 from gateway.cases import entry as entries
-from gateway.cases.facts import whole_months
+from gateway.korea import whole_months
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://gateway.example/fhir/sid/case-no")
 _BESIDE = frozenset({"a1Consent", "asOf", "gradePending", "dataQuality", "provenance"})

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.outcomes.facts import OutcomeFact, standing
-from gateway.outcomes.milestones import Base, BaseKind, open_checks
+from gateway.outcomes.milestones import SPANS, BaseKind, due
 from gateway.outcomes.retention import answer
 from gateway.outcomes.spells import first_day
 from gateway.ports import CheckRow
@@ -49,9 +49,8 @@ def _anew(ref_no: str, after: Sequence[OutcomeFact], existing: Mapping[str, Chec
     first = first_day(after)
     if first is None:
         return [row._replace(state="cancelled", result=None) for row in existing.values()]
-    base = Base(BaseKind.RTW_DATE, first)
-    checks = open_checks(ref_no, base)
-    return [CheckRow(ref_no, c.span, str(base.kind), base.on, c.due, "scheduled", None) for c in checks]
+    kind = str(BaseKind.RTW_DATE)
+    return [CheckRow(ref_no, span, kind, first, due(first, span), "scheduled", None) for span in SPANS]
 
 
 def _now(

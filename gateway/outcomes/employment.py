@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from gateway import datafile
 from gateway.errors import DataFileInvalid, Place
+from gateway.korea import whole_months
 from gateway.outcomes.conditions import Condition, Fact, all_of, any_of, parse
 from gateway.outcomes.facts import Employment, Evidence
-from gateway.outcomes.milestones import whole_months
 
 FACTS = frozenset(
     {

@@ -1,4 +1,4 @@
-"""Milestone dates by the calendar, and the life of a retention check."""
+"""Milestone dates by the calendar."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.errors import DataFileInvalid, IllegalMove
-from gateway.outcomes.milestones import (
-    RESULTS,
-    SPANS,
-    Base,
-    BaseKind,
-    CheckAct,
-    CheckStatus,
-    RetentionCheck,
-    due,
-    months_after,
-    open_checks,
-    whole_months,
-)
+from gateway.errors import DataFileInvalid
+from gateway.korea import whole_months
+from gateway.outcomes.milestones import due, months_after
 
 
 @pytest.mark.parametrize(
@@ -55,43 +44,3 @@ def test_months_and_their_count_agree(base: date, months: int) -> None:
     assert whole_months(base, then) == months
     assert then.day == base.day or (then + timedelta(days=1)).day == 1
     assert whole_months(base, then - timedelta(days=1)) == max(0, months - 1)
-
-
-def check(span: str = "P6M") -> RetentionCheck:
-    return next(c for c in open_checks("R1", Base(BaseKind.RTW_DATE, date(2026, 8, 31))) if c.span == span)
-
-
-def test_a_verified_placement_opens_one_check_for_each_milestone() -> None:
-    checks = open_checks("R1", Base(BaseKind.CARE_END, date(2026, 8, 31)))
-    assert [c.span for c in checks] == list(SPANS)
-    assert [c.due.isoformat() for c in checks] == ["2026-09-30", "2026-11-30", "2027-02-28", "2027-08-31"]
-    assert all(c.open and c.base.kind is BaseKind.CARE_END for c in checks)
-
-
-def test_a_check_falls_due_on_its_day_and_then_takes_a_result() -> None:
-    early = check().on(date(2027, 2, 27))
-    assert early.business == "scheduled"
-    with pytest.raises(IllegalMove):
-        early.after(CheckAct.COMPLETE, "not-employed")
-    now = early.on(date(2027, 2, 28))
-    assert now.business == "due"
-    assert now.on(date(2027, 3, 9)) == now
-    for result in RESULTS:
-        done = now.after(CheckAct.COMPLETE, result)
-        assert (done.status, done.business, done.open) == (CheckStatus.COMPLETED, result, False)
-
-
-def test_a_check_that_cannot_be_answered_fails_and_one_that_is_pointless_is_cancelled() -> None:
-    assert check().on(date(2027, 3, 1)).after(CheckAct.GIVE_UP).business == "unverifiable"
-    for why in ("superseded", "died", "consent-withdrawn"):
-        assert check().after(CheckAct.CANCEL, why).status is CheckStatus.CANCELLED
-
-
-def test_a_result_or_reason_that_does_not_exist_is_refused_and_a_closed_check_stays_closed() -> None:
-    fallen = check().on(date(2027, 3, 1))
-    for act, word in ((CheckAct.COMPLETE, "gone-fishing"), (CheckAct.COMPLETE, None), (CheckAct.CANCEL, "bored")):
-        with pytest.raises(IllegalMove):
-            fallen.after(act, word)
-    for act in CheckAct:
-        with pytest.raises(IllegalMove):
-            fallen.after(CheckAct.COMPLETE, "unknown").after(act, "unknown")
