@@ -193,7 +193,8 @@ class Outbox(Protocol):
     def execute_replay(self, row: ReplayRow, per_s: float) -> int:
         """Make the plan's messages ready that are still dead and have their bytes, `per_s` a second; returns how many.
 
-        Attempts and horizon begin anew. A rejection that was the last word moves from the receipts to the plan.
+        Attempts and horizon begin anew, and what a person was shown about them is over. A rejection that was the last
+        word moves from the receipts to the plan.
         """
         ...
 

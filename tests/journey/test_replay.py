@@ -117,6 +117,19 @@ def test_permission_is_asked_again_and_what_a_rule_blocked_cannot_be_replayed(sc
         plan(scene.world, "KEIS", by=KIM)
 
 
+def test_what_has_moved_on_since_it_was_planned_is_left_alone_with_what_is_open_about_it(scene: Scene) -> None:
+    died(scene)
+    row, late = (plan(scene.world, "KEIS", by=KIM)[0] for _ in range(2))
+    scene.enter(
+        again(a_case(), entry={"services": {"KEIS": ["01"]}}, consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"})
+    )
+    execute(scene.world, row.replay_id, by=LEE)
+    scene.deliver("KEIS")
+    assert execute(scene.world, late.replay_id, by=LEE) == 0
+    waiting = [(w["kind"], w["code"]) for w in scene.rows("work_item") if w["done_at"] is None]
+    assert waiting == [("delivery-blocked", "E-CONSENT")]
+
+
 def test_plan_and_execution_are_in_the_log_with_their_officers(scene: Scene) -> None:
     died(scene, 2)
     woken: list[str] = []

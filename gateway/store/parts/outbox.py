@@ -105,9 +105,9 @@ class Outbox(Messages):
     def execute_replay(self, row: ReplayRow, per_s: float) -> int:
         _SQL.replay_executed(self._c, **row._asdict())
         _SQL.keep_rejections(self._c, replay_id=row.replay_id)
-        ready: int = _SQL.make_ready(self._c, replay_id=row.replay_id, per_s=per_s)
-        _SQL.end_work_of(self._c, replay_id=row.replay_id)
-        return ready
+        ready = [mid for (mid,) in _SQL.make_ready(self._c, replay_id=row.replay_id, per_s=per_s)]
+        _SQL.end_work_of(self._c, mids=ready)
+        return len(ready)
 
     def waiting(self) -> Mapping[str, int]:
         return dict(_SQL.waiting(self._c))

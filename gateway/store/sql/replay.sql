@@ -42,8 +42,8 @@ with gone as (
 )
 update replay_message p set rejection = gone.jws from gone where p.replay_id = :replay_id and p.mid = gone.mid;
 
--- name: make_ready!
--- What the plan names may have moved on meanwhile, and its content may have ended.
+-- name: make_ready
+-- What the plan names may have moved on meanwhile, and its content may have ended. Returns what is ready now.
 with again as (
     select d.partner, d.mid, row_number() over (order by d.case_no, d.seq) - 1 as place
     from delivery d join replay_message p on p.partner = d.partner and p.mid = d.mid
@@ -52,9 +52,9 @@ with again as (
 )
 update delivery d set state = 'ready', attempts = 0, crashes = 0, error_class = null, first_at = now(),
        next_at = now() + make_interval(secs => a.place / :per_s::float8)
-from again a where d.partner = a.partner and d.mid = a.mid;
+from again a where d.partner = a.partner and d.mid = a.mid
+returning d.mid::text;
 
 -- name: end_work_of!
 update work_item set done_at = now()
-where done_at is null and kind in ('delivery-dead', 'delivery-blocked')
-  and mid in (select mid from replay_message where replay_id = :replay_id);
+where done_at is null and kind in ('delivery-dead', 'delivery-blocked') and mid = any(:mids::uuid[]);

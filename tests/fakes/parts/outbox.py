@@ -156,8 +156,9 @@ class Outbox(Part):
             d.state, d.attempts, d.crashes, d.error_class, d.first_at = "ready", 0, 0, None, now
             d.next_at = now + timedelta(seconds=place / per_s)
             self.s.receipts.pop((row.partner, "out", d.message.mid), None)
+        ready = {d.message.mid for d in mine}
         for n, item in enumerate(self.s.work):
-            if item.mid in row.mids and item.kind.startswith("delivery-") and item.done_at is None:
+            if item.mid in ready and item.kind.startswith("delivery-") and item.done_at is None:
                 self.s.work[n] = item._replace(done_at=now)
         return len(mine)
 
