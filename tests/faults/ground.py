@@ -138,7 +138,7 @@ def legs_of(gateway: Gateway) -> Sequence[LegRow]:
     """Every leg there is."""
     with gateway.store.unit() as unit:
         cases = [row["caseNo"] for row in unit.cases.report()]
-        return [leg for case_no in cases for leg in unit.legs.of_case(case_no)]
+        return unit.legs.of_cases(cases)
 
 
 def add_notes(gateway: Gateway) -> None:

@@ -311,7 +311,7 @@ class Scene:
     # the books
     def legs(self, case_no: str) -> dict[str, LegRow]:
         with self.store.unit() as unit:
-            return {leg.partner: leg for leg in unit.legs.of_case(case_no)}
+            return {leg.partner: leg for leg in unit.legs.of_cases([case_no])}
 
     def leg(self, ref_no: str) -> LegRow:
         with self.store.unit() as unit:

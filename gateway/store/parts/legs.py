@@ -44,9 +44,6 @@ class Legs(Part):
     def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
         return remembered(self._seal, _SQL.legs_by_number(self._c, ref_nos=list(ref_nos)))
 
-    def of_case(self, case_no: str) -> Sequence[LegRow]:
-        return self.of_cases([case_no])
-
     def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
         return [_leg(row) for row in _SQL.legs_of_cases(self._c, case_nos=list(case_nos))]
 

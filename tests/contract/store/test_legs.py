@@ -47,7 +47,7 @@ def test_some_of_many_legs_that_somebody_else_changed_save_none_of_them(store: S
 def test_the_legs_of_cases_come_by_their_numbers(store: Store) -> None:
     with store.unit() as unit:
         unit.legs.add([request_row()], [leg(2, partner="KEAD"), leg(), leg(3, case_no="20260001000002")])
-        assert [one.ref_no for one in unit.legs.of_case(leg().case_no)] == [leg(1).ref_no, leg(2).ref_no]
+        assert [one.ref_no for one in unit.legs.of_cases([leg().case_no])] == [leg(1).ref_no, leg(2).ref_no]
         found = unit.legs.of_cases(["20260001000002", leg().case_no, "20260001000003"])
         assert [one.ref_no for one in found] == [leg(n).ref_no for n in (1, 2, 3)]
         assert unit.legs.of_cases([]) == []

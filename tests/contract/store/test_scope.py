@@ -58,7 +58,7 @@ def test_a_unit_for_one_partner_sees_its_rows_and_nothing_of_another(store: Stor
     with store.unit("KEIS") as unit:
         assert set(unit.legs.many([leg(1).ref_no, leg(2).ref_no])) == {leg(1).ref_no}
         assert unit.legs.get(leg(2).ref_no) is None
-        assert unit.legs.of_case("20260001000002") == []
+        assert unit.legs.of_cases(["20260001000002"]) == []
         assert set(unit.cases.look(["20260001000001", "20260001000002"])) == {"20260001000001"}
         assert {f.ref_no for f in unit.facts.of([leg(1).ref_no, leg(2).ref_no])} == {leg(1).ref_no}
         assert [c.ref_no for c in met(unit, about(leg(1).ref_no), about(leg(2).ref_no)).checks] == [leg(1).ref_no]

@@ -25,9 +25,6 @@ class Legs(Part):
     def many(self, ref_nos: Sequence[str]) -> Mapping[str, LegRow]:
         return {n: self.s.legs[n] for n in sorted(ref_nos) if n in self.s.legs}
 
-    def of_case(self, case_no: str) -> Sequence[LegRow]:
-        return self.of_cases([case_no])
-
     def of_cases(self, case_nos: Sequence[str]) -> Sequence[LegRow]:
         return [leg for _, leg in sorted(self.s.legs.items()) if leg.case_no in case_nos]
 
