@@ -58,14 +58,16 @@ where case_no = :case_no and version = :version and facts_sha256 = :facts_sha256
 
 -- name: missing_versions
 -- Cases of which something has waited since before a moment, and for which version; not those of which somebody knows.
-select p.case_no, 'version-' || (coalesce(c.version, 0) + 1) as misses
-from parked_record p left join case_record c on c.case_no = p.case_no and c.facts is not null
+select p.case_no, 'version-' || coalesce(
+           (select c.version + 1 from case_record c where c.case_no = p.case_no and c.facts is not null), 1)
+from parked_record p
 where not exists (select from work_item w where w.kind = :kind and w.case_no = p.case_no and w.done_at is null)
-group by p.case_no, misses having min(p.parked_at) < :before order by p.case_no limit :limit;
+group by p.case_no having min(p.parked_at) < :before order by p.case_no limit :limit;
 
 -- name: end_missing_versions!
 -- A version for which nothing waits any more needs nobody to look for it.
 update work_item w set done_at = :at
 where w.kind = :kind and w.done_at is null
-  and not exists (select from parked_record p left join case_record c on c.case_no = p.case_no and c.facts is not null
-                  where p.case_no = w.case_no and 'version-' || (coalesce(c.version, 0) + 1) = w.code);
+  and (not exists (select from parked_record p where p.case_no = w.case_no)
+       or w.code <> 'version-' || coalesce(
+           (select c.version + 1 from case_record c where c.case_no = w.case_no and c.facts is not null), 1));

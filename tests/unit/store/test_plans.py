@@ -50,8 +50,8 @@ def test_who_was_taken_back_is_found_without_reading_all_cases(database: str) ->
     assert "Seq Scan on case_record" not in plan
 
 
-SEATED = """
-    ; insert into case_history (case_no, revision, change, at)
+SEATED = """;
+    insert into case_history (case_no, revision, change, at)
     select n::text, 1, 'I', now() from generate_series(1, 20000) n;"""
 
 
@@ -106,8 +106,8 @@ def test_who_may_have_to_be_called_back_is_looked_up_case_by_case(database: str,
     assert "Join Filter" not in plan
 
 
-UPDATES = """
-    ; insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
+UPDATES = """;
+    insert into rtw_update (ref_no, update_no, case_no, content, file_date, file_seq, at)
     select n::text, 1, n::text, '', current_date, 1 + n / 50, now() from generate_series(1, 20000) n;"""
 
 
@@ -128,6 +128,23 @@ def test_files_that_are_not_yet_written_are_found_without_reading_all_files(data
     plan = plan_of(database, STATEMENTS.unwritten_files.sql, FILES + analysed)
     assert "rtw_file_unwritten" in plan
     assert "Seq Scan on rtw_file" not in plan
+
+
+WAITING = """;
+    insert into parked_record (case_no, version, change, facts, facts_sha256, file_id, record_no, parked_at)
+    select n::text, 3, 'U', 'f', repeat('a', 64), gen_random_uuid(), 1, now() from generate_series(1, 100) n;"""
+ASKED_OF_VERSIONS = {"missing_versions": ("kind", "before", "limit"), "end_missing_versions": ("kind", "at")}
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze parked_record"], ids=["of a young table", "of an old one"])
+@pytest.mark.parametrize("statement", ASKED_OF_VERSIONS)
+def test_which_versions_are_missing_is_found_without_reading_all_cases(
+    database: str, statement: str, analysed: str
+) -> None:
+    sql, names = getattr(STATEMENTS, statement).sql, ASKED_OF_VERSIONS[statement]
+    plan = plan_of(database, sql, MANY + WAITING + analysed, *names)
+    assert "case_record_pkey" in plan
+    assert "Seq Scan on case_record" not in plan
 
 
 ACTS = """
