@@ -87,24 +87,25 @@ def find(text: str) -> bool:
     return next(_spans(text), None) is not None
 
 
-def find_anywhere(document: Any) -> str | None:
+def find_anywhere(document: Any, *, least: int = 10**9) -> str | None:
     """JSON pointer (RFC 6901) of the first value of `document` that holds a number, or None.
 
-    A name that holds one is reported as the object around it, so that the pointer itself never holds a number.
+    A name that holds one is reported as the object around it, so that the pointer itself never holds a number. `least`:
+    from where on a JSON number may be one; smaller ones count something.
     """
     if isinstance(document, str):
         return "" if len(document) >= _LENGTH and find(document) else None
     if isinstance(document, dict):  # before the abstract class, which is slow to ask
-        return _in_object(document)
+        return _in_object(document, least)
     if isinstance(document, list | tuple):
         for index, value in enumerate(document):
-            inner = find_anywhere(value)
+            inner = find_anywhere(value, least=least)
             if inner is not None:
                 return f"/{index}{inner}"
         return None
-    if isinstance(document, int | float) and 10**9 <= document < 10**_LENGTH:
+    if isinstance(document, int | float) and least <= document < 10**_LENGTH:
         return "" if find(str(int(document)).zfill(_LENGTH)) else None
-    return _in_object(document) if isinstance(document, Mapping) else None
+    return _in_object(document, least) if isinstance(document, Mapping) else None
 
 
 def mask(raw: bytes, encoding: str = "cp949") -> bytes:
@@ -116,13 +117,13 @@ def mask(raw: bytes, encoding: str = "cp949") -> bytes:
     return b"".join(_bytes(char, encoding, i in struck) for i, char in enumerate(text))
 
 
-def _in_object(document: Mapping[str, Any]) -> str | None:
+def _in_object(document: Mapping[str, Any], least: int) -> str | None:
     for name, value in document.items():
         if isinstance(value, str) and len(value) < _LENGTH and len(name) < _LENGTH:
             continue
         if len(name) >= _LENGTH and find(name):
             return ""
-        inner = find_anywhere(value)
+        inner = find_anywhere(value, least=least)
         if inner is not None:
             return "/" + name.replace("~", "~0").replace("/", "~1") + inner
     return None

@@ -1,7 +1,8 @@
 """Reply: what goes back for a proven message, and what of it goes into the books.
 
-Rules: every new message is kept as it came, with the head of its request and the status of our answer; its receipt says
-what was decided and promises the leaf of the act; what was refused is shown to a person.
+Rules: every new message is kept as it came, with the head of its request and the status of our answer, but of one that
+holds a resident registration number only the digest (PIPA 24-2); its receipt says what was decided and promises the
+leaf of the act; what was refused is shown to a person.
 Refuses to decide: what became of a message is known by then (`gateway.journey.receive`).
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.errors import GatewayError, Refused
+from gateway.errors import GatewayError, Refused, ResidentNumberFound
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import REFUSED_INBOUND
 from gateway.journey.prove import PURPOSE, Letter
@@ -62,8 +63,8 @@ def inbox_row(one: Judged) -> InboxRow:
 
 def kept(one: Judged) -> MessageRow:
     """The message with the head of its request, and with which status it is answered."""
-    head = heads.keep(one.letter.head._replace(status=one.status))
-    return message_row(one.letter, one.row)._replace(head=head)
+    head, row = heads.keep(one.letter.head._replace(status=one.status)), message_row(one.letter, one.row)
+    return row._replace(head=head, body=b"" if isinstance(one.refusal, ResidentNumberFound) else row.body)
 
 
 def message_row(letter: Letter, row: LegRow | None) -> MessageRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -66,6 +67,27 @@ def test_what_is_required_is_not_there_when_it_is_blank(scene: Scene) -> None:
     one.document["note"] = [{"text": " ", "time": "2026-11-23T10:00:00+09:00"}]
     reply = scene.hear(one)
     assert (reply.status, reply.refusal and reply.refusal.code) == (422, "DOC-SCHEMA")
+
+
+@pytest.mark.rule("R-01")
+@pytest.mark.rule("R-23")
+@pytest.mark.parametrize(
+    "memo", ["주민번호 880101-1234567", "880101&#45;1234567", "\uff18\uff18\uff10\uff11\uff10\uff11 1234567"]
+)
+def test_a_report_that_holds_a_resident_registration_number_is_refused_and_nothing_of_it_is_kept(
+    scene: Scene, memo: str
+) -> None:
+    leg = scene.referred(a_case())["KEIS"]
+    one = letter(leg, Kind.DECLINE, 1)
+    one.document["body"]["memo"] = memo
+    sent = inbound(scene, one)
+    reply = receive(scene.world, sent)
+    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "E-RRN")
+    assert reply.refusal is not None and "/body/memo" in str(reply.refusal)
+    [row] = [m for m in scene.rows("message") if m["direction"] == "in"]
+    assert (row["body"], row["body_sha256"]) == (b"", sha256(sent.body).digest())
+    assert not any("1234567" in str(value) for table in ("inbox", "work_item") for value in scene.rows(table))
+    assert scene.say(leg, Kind.DECLINE, 1).status == 200
 
 
 def as_doubles(value: Any) -> Any:
