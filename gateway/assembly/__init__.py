@@ -174,7 +174,7 @@ def assemble(
         signing = Signing(store, partial(kept_key, keys), time.monotonic)
         with suppress(NothingSigns):  # said below
             signing()
-        known = knowledge or know(settings)  # 3
+        known = knowledge or know(settings, used.today())  # 3
         ways = _watched(channels or _channels(settings, known), seen, stack)
         crews = {p: stack.enter_context(_Crew(_in_flight(settings, known, p), f"attempt-{p}")) for p in ways}
         log, stops = log_of(settings, store, stack, chance), Stops(store)  # 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 from gateway import datafile
@@ -17,20 +18,26 @@ from gateway.delivery.hours import Calendar, OpeningHours
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue
 from gateway.documents.schemas import Schemas
-from gateway.errors import DataFileInvalid, MapRefused, Place, SettingsInvalid
+from gateway.errors import DataFileInvalid, MapRefused, Place
 from gateway.journey.world import Knowledge
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners import profile as profiles
 from gateway.partners.profile import Profile
+from gateway.versions import Versions
 
 
-def know(settings: Settings) -> Knowledge:
-    """Load everything under schemas/ and mappings/. Raises DataFileInvalid or MapRefused naming each fault."""
+def know(settings: Settings, today: date) -> Knowledge:
+    """Load everything under schemas/ and mappings/, for use from the business day `today` on.
+
+    Raises DataFileInvalid or MapRefused naming each fault; rules of which no version has begun are one.
+    """
     schemas, mappings = settings.schemas, settings.mappings
     rules, measures = mappings / "rules", mappings / "measures"
-    screening, bases, retention = (newest(rules / name) for name in ("screening", "legal-basis", "retention"))
-    rtw = newest(measures / "rtw")
+    screening = {p: r for p in rules.glob("screening/*.yaml") if (r := RuleSet.load(p, schemas)).active}
+    bases = {p: b for p in rules.glob("legal-basis/*.yaml") if (b := LegalBases.load(p, schemas)).active}
+    retention = {p: Retention.load(p, schemas) for p in rules.glob("retention/*.yaml")}
+    rtw = {p: RtwDefinition.load(p) for p in measures.glob("rtw/*.yaml")}
     catalogue = Catalogue.load(mappings, schemas, tests=True)
     partners = profiles.load_all(mappings / "partners", schemas)
     _pinned(catalogue, partners)
@@ -39,19 +46,22 @@ def know(settings: Settings) -> Knowledge:
         catalogue=catalogue,
         schemas=Schemas.load(schemas),
         fhir=FhirRules.load(schemas / "fhir"),
-        rules=RuleSet.load(screening, schemas),
+        rules=Versions.of("rules/screening", screening.values(), today),
         caseloads=caseload.load_all(rules / "caseload", schemas),
-        bases=LegalBases.load(bases, schemas),
+        bases=Versions.of("rules/legal-basis", bases.values(), today),
         profiles=partners,
-        rtw=RtwDefinition.load(rtw),
+        rtw=Versions.of("measures/rtw", rtw.values(), today),
         employed=Definitions.load(measures / "employment"),
-        retention=Retention.load(retention, schemas),
+        retention=Versions.of("rules/retention", retention.values(), today),
         calendars=calendars,
         hours=_opening_hours(partners, calendars),
         in_force=_in_force(
             catalogue,
             [
-                *(screening, bases, retention, rtw),
+                *screening,
+                *bases,
+                *retention,
+                *rtw,
                 *rules.glob("caseload/*.yaml"),
                 *rules.glob("calendar/*.yaml"),
                 *measures.glob("employment/*.yaml"),
@@ -91,11 +101,3 @@ def _in_force(maps: Catalogue, rules: Iterable[Path], partners: Mapping[str, Pat
 
 def _digest(said: str) -> bytes:
     return bytes.fromhex(said.removeprefix("sha256:"))
-
-
-def newest(folder: Path) -> Path:
-    """The newest version of a data file in a folder."""
-    found = sorted(folder.glob("*.yaml"))
-    if not found:
-        raise SettingsInvalid(f"no data file in {folder.name}")
-    return found[-1]

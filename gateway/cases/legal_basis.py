@@ -86,6 +86,7 @@ class LegalBases:
 
     id: str
     digest: str
+    active: bool  # signed off; on drafts and what was retired nothing is sent
     effective_from: date
     bases: Mapping[str, LegalBasis]
     consent: ConsentTerms
@@ -109,6 +110,7 @@ class LegalBases:
         return cls(
             raw["registry"],
             datafile.digest(path),
+            raw["status"] == "active",
             date.fromisoformat(raw["effective_from"]),
             bases,
             consent,

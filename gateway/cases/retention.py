@@ -45,6 +45,7 @@ class Retention:
     """One version of the rules."""
 
     id: str
+    effective_from: date
     classes: tuple[RecordClass, ...]
 
     @classmethod
@@ -53,7 +54,8 @@ class Retention:
         raw = datafile.load(path, schemas / "meta" / "retention-1.json")
         if wrong := [fault for row in raw["classes"] for fault in _faults(row)]:
             raise DataFileInvalid("; ".join(wrong), place=Place(file=f"{path.parent.name}/{path.name}"))
-        return cls(raw["retention"], tuple(_class(row) for row in raw["classes"]))
+        classes = tuple(_class(row) for row in raw["classes"])
+        return cls(raw["retention"], date.fromisoformat(raw["effective_from"]), classes)
 
 
 def _faults(row: dict[str, Any]) -> list[str]:

@@ -70,6 +70,7 @@ class RuleSet:
 
     id: str
     digest: str
+    active: bool  # approved; drafts and what was retired decide nothing
     effective_from: date
     exclude: tuple[Criterion, ...]
     gate: Gate
@@ -83,6 +84,7 @@ class RuleSet:
         return cls(
             id=raw["ruleset"],
             digest=datafile.digest(path),
+            active=raw["status"] == "active",
             effective_from=date.fromisoformat(raw["effective_from"]),
             exclude=tuple(_criterion(c) for c in raw["exclude"]),
             gate=_gate(raw["gate"], raw["statutory"]),

@@ -20,6 +20,7 @@ import orjson
 
 from gateway import wholefile
 from gateway.assembly.books import open_books
+from gateway.assembly.clocks import clock_of
 from gateway.assembly.knowledge import know
 from gateway.assembly.sandbox import be_pretend_partner, be_witness, introduce
 from gateway.cli import pretend
@@ -93,7 +94,7 @@ class Supervisor:
             self._stores["broker_url"] = self._broker_url()
             self._begin(self._valkey())
         self._enter(database_url)
-        known = know(self._settings)  # 2
+        known = know(self._settings, clock_of(self._settings).today())  # 2
         self._prepare(self._prepared)  # 3
         for child in self._crew(known):  # 4
             self._begin(child)

@@ -1,7 +1,8 @@
 """Activate: what the gateway goes by — maps, rules, partners — is on record before anything is done by it.
 
 Rules: whoever starts compares the data it has loaded with what the log last said, and what differs is one act each,
-with name and digest. So for every message there is an act that says by which map it was made, and since when.
+with name and digest. So for every message there is an act that says by which map it was made, and since when. Rules
+that lie ready for a later day are among them, for nobody starts again on it: their file says from when they count.
 Refuses to judge what changed: that a change is permitted says `mappings/lock.json`, and a person.
 """
 

@@ -83,8 +83,9 @@ def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mappin
         employer_brn=next(iter(record.get("employerBrn", ())), None),
         subsidies=tuple(subsidy_of(paid) for paid in record.get("subsidies", ())),
     )
+    today = world.clock.today()
     try:
-        return [str(f) for f in check_outcome(outcome, expected, by=world.know.rtw, today=world.clock.today())]
+        return [str(f) for f in check_outcome(outcome, expected, by=world.know.rtw.on(today), today=today)]
     except HandoverRefused as refusal:
         raise OutcomeIncomplete(refusal.detail, place=refusal.place) from None
 

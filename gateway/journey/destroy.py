@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from gateway.cases.retention import FILES, KEPT, RecordClass
+from gateway.cases.retention import FILES, KEPT, RecordClass, Retention
 from gateway.errors import HoldRefused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.inbox import end_held
@@ -41,7 +41,7 @@ def plan(world: World) -> list[Due]:
     """What may go today, class by class; nothing is changed."""
     today, found = world.clock.today(), []
     with world.store.unit() as unit:
-        for records in world.know.retention.classes:
+        for records in world.know.retention.on(today).classes:
             before = records.ended_before(today)
             due, held = _due(world, unit, records, before) if before else (0, 0)
             found.append(Due(records, before, due, held))
@@ -57,10 +57,11 @@ def _due(world: World, unit: Unit, records: RecordClass, before: date) -> tuple[
 
 def destroy_daily(world: World) -> int:
     """`destroy`, once a business day; returns how much was destroyed."""
+    today = world.clock.today()
     with world.store.unit() as unit:
-        if not unit.retention.take_day(ROUND, world.clock.today()):
+        if not unit.retention.take_day(ROUND, today):
             return 0
-        unit.commit(world.event("records.reviewed", PURPOSE, subject=world.know.retention.id))
+        unit.commit(world.event("records.reviewed", PURPOSE, subject=world.know.retention.on(today).id))
     end_checks(world)
     return destroy(world)
 
@@ -68,7 +69,8 @@ def destroy_daily(world: World) -> int:
 def destroy(world: World) -> int:
     """Destroy what may go today, batch by batch; returns how many cases or records that were."""
     today = world.clock.today()
-    ended = (_end(world, records, today) for records in world.know.retention.classes if records.then != KEPT)
+    rules = world.know.retention.on(today)
+    ended = (_end(world, rules, records, today) for records in rules.classes if records.then != KEPT)
     gone = _end_again(world) + sum(ended)
     end_held(world)
     return gone
@@ -87,27 +89,27 @@ def _end_again(world: World) -> int:
     return total
 
 
-def _end(world: World, records: RecordClass, today: date) -> int:
+def _end(world: World, rules: Retention, records: RecordClass, today: date) -> int:
     before, total = records.ended_before(today), 0
     if before and records.then == FILES:
-        return _end_files(world, records, before)
+        return _end_files(world, rules, records, before)
     while before and not world.stopping():
         with world.store.unit() as unit:
             gone = unit.retention.destroy(records.then, before, MOST)
             if not gone:
                 break
-            unit.commit(_certificate(world, records, gone))
+            unit.commit(_certificate(world, rules, records, gone))
         total += gone
     return total
 
 
-def _end_files(world: World, records: RecordClass, before: date) -> int:
+def _end_files(world: World, rules: Retention, records: RecordClass, before: date) -> int:
     with world.store.unit() as unit:
         going, _ = _files(world, unit, before)
         for file in going:
             world.handed.destroy(file)
         if going:
-            unit.commit(_certificate(world, records, len(going)))
+            unit.commit(_certificate(world, rules, records, len(going)))
     return len(going)
 
 
@@ -118,9 +120,9 @@ def _files(world: World, unit: Unit, before: date) -> tuple[list[HandedFile], in
     return going, len(old) - len(going)
 
 
-def _certificate(world: World, records: RecordClass, gone: int) -> AuditEvent:
-    rules = f"{world.know.retention.id}/{records.id}"
-    return world.event("records.destroyed", PURPOSE, subject=rules, counts={"destroyed": gone})
+def _certificate(world: World, rules: Retention, records: RecordClass, gone: int) -> AuditEvent:
+    subject = f"{rules.id}/{records.id}"
+    return world.event("records.destroyed", PURPOSE, subject=subject, counts={"destroyed": gone})
 
 
 def hold(world: World, case_no: str, reason: str, *, by: str) -> None:

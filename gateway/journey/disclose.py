@@ -26,13 +26,13 @@ NEEDS_PERMISSION = frozenset({"referral.created", "referral.changed"})
 
 def permission_now(world: World, case: CaseRow, record: Mapping[str, Any], partner: str) -> Permission:
     """What may leave to a partner at this moment of business time. Raises PermissionRefused."""
-    facts = reread(case.facts) if case.facts else {}
+    facts, at = reread(case.facts) if case.facts else {}, world.clock.business_now()
     return permit(
         record,
         entry_state=case.entry_state,
         partner=world.know.profiles[partner],
-        bases=world.know.bases,
-        at=world.clock.business_now(),
+        bases=world.know.law(at),
+        at=at,
         a1_consent=facts.get("a1Consent"),
     )
 

@@ -60,7 +60,7 @@ def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, open_to
         at=now,
         a1_consent=comwel,
         partners=world.know.profiles.values(),
-        bases=world.know.bases,
+        bases=world.know.law(now),
     )
     return row._replace(
         verdict=may,

@@ -1,9 +1,10 @@
 """Screen: every new revision of a case is judged by the rule set in force, and seats are allotted branch by branch.
 
 Rules: a decision is appended with its explanation, never overwritten; capacity is what the Job Coordinators on hand can
-carry; whoever waits competes again whenever a case changed or was taken back, or another file says who is on hand, also
-with those who have held a seat for as long as the rule set protects it. A case that a person has to decide about
-(REVIEW) is shown to one when it becomes that, until it is decided otherwise or COMWEL takes it back.
+carry; whoever waits competes again whenever a case changed or was taken back, another file says who is on hand, or
+another rule set begins, also with those who have held a seat for as long as the rule set protects it. A case that a
+person has to decide about (REVIEW) is shown to one when it becomes that, until it is decided otherwise or COMWEL takes
+it back.
 Refuses to decide by anything that is not in the rule set.
 """
 
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from gateway.cases.allotment import Allotment, Holding, Result, allot
 from gateway.cases.caseload import in_force
+from gateway.cases.ruleset import RuleSet
 from gateway.cases.screening import Gate, Screening, screen
 from gateway.documents.strict_json import dumps, reread
 from gateway.journey.world import World
@@ -24,29 +26,32 @@ from gateway.ports import JudgedRow, ScreeningRow, Unit, WorkItem
 PURPOSE = "priority-screening"
 REVIEW = "screening-review"
 """The work item about a case that the rules leave to a person: its record lacks what they ask."""
-CASELOAD = "caseload"
+CASELOAD, RULES = "caseload", "screening"
+"""What makes those who wait compete again on the day on which another version of it begins."""
 MOST = 20_000
 
 
 def screen_cases(world: World, most: int = MOST) -> int:
     """Judge what is new; returns how many decisions were appended."""
-    # 1 what changed since it was last judged, who waits for a seat, and who may lose his to them
+    # 1 what changed since it was last judged, or began; who waits for a seat, and who may lose his to them
     # 2 judge each case by itself
     # 3 allot the seats of every branch
     # 4 append the decisions and what they leave to a person, one event
     today, now = world.clock.today(), world.clock.now()
-    load = in_force(world.know.caseloads, today)
+    load, rules = in_force(world.know.caseloads, today), world.know.rules.on(today)
     with world.store.unit() as unit:
-        fresh = _judge(world, unit.cases.unscreened(most), today)  # 1, 2
-        gone, other = unit.cases.taken_back(most), unit.retention.take_day(CASELOAD, load.effective_from)
-        if not (fresh or gone or other):
+        fresh = _judge(unit.cases.unscreened(most), rules, today)  # 1, 2
+        gone, take_day = unit.cases.taken_back(most), unit.retention.take_day
+        began = [take_day(CASELOAD, load.effective_from), take_day(RULES, rules.effective_from)]
+        if not (fresh or gone or any(began)):
             return 0
-        waiting = _judge(world, unit.cases.waiting(), today) | fresh
-        rules, taken = world.know.rules, Counter(unit.cases.seats_taken())
+        waiting = _judge(unit.cases.waiting(), rules, today) | fresh
+        taken = Counter(unit.cases.seats_taken())
         seats = {branch: load.seats(branch, rules) for branch in {j.screening.branch for j in waiting.values()}}
         free = {branch: many - taken[branch] for branch, many in seats.items()}
-        seated = _seated(world, unit, waiting, free, today)
-        judged = _judge(world, unit.cases.still_as_screened(sorted(seated.keys() - waiting.keys())), today) | waiting
+        seated = _seated(unit, rules, waiting, free, today)
+        unchanged = unit.cases.still_as_screened(sorted(seated.keys() - waiting.keys()))
+        judged = _judge(unchanged, rules, today) | waiting
         screenings, others = [j.screening for j in judged.values()], taken - Counter(h.branch for h in seated.values())
         allotments = allot(screenings, seats, rules, current=seated.values(), others=others, today=today)  # 3
         changed = _decisions(allotments, judged, fresh.keys(), seated.keys(), today, now)
@@ -66,23 +71,22 @@ class _Judged(NamedTuple):
     screening: Screening
 
 
-def _judge(world: World, rows: Iterable[JudgedRow], today: date) -> dict[str, _Judged]:
+def _judge(rows: Iterable[JudgedRow], rules: RuleSet, today: date) -> dict[str, _Judged]:
     """What has no record any more was destroyed: nobody judges it."""
-    rules = world.know.rules
     return {
         r.case_no: _Judged(r.revision, screen(reread(r.record), rules, today)) for r in rows if r.record is not None
     }
 
 
 def _seated(
-    world: World, unit: Unit, waiting: Mapping[str, _Judged], free: Mapping[str, int], today: date
+    unit: Unit, rules: RuleSet, waiting: Mapping[str, _Judged], free: Mapping[str, int], today: date
 ) -> dict[str, Holding]:
     """Who of these holds a seat, and who may lose one to them: who has held it long enough where too few are free."""
     seated = {seat.case_no: Holding(*seat) for seat in unit.cases.seats_of(waiting)}
     screenings = [j.screening for no, j in waiting.items() if no not in seated]
     wanted = Counter(s.branch for s in screenings if s.gate is Gate.CANDIDATE)
     short = [branch for branch, many in wanted.items() if many > free[branch]]
-    since = today - timedelta(world.know.rules.selection.min_tenure_days)
+    since = today - timedelta(rules.selection.min_tenure_days)
     rivals = unit.cases.seats_held_since(short, since) if short else ()
     return {seat.case_no: Holding(*seat) for seat in rivals} | seated
 

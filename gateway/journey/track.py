@@ -105,7 +105,7 @@ class _Found(NamedTuple):
 
 
 def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
-    ref_nos = [leg.ref_no for leg in legs]
+    today, ref_nos = world.clock.today(), [leg.ref_no for leg in legs]
     records = unit.cases.records(sorted({leg.case_no for leg in legs}))
     last = unit.facts.last_updates(ref_nos)
     told: dict[str, list[ToldRow]] = {}
@@ -116,7 +116,7 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
         if leg.ref_no not in told:
             continue
         facts = _facts(told[leg.ref_no])
-        if turn := next_turn(facts, by=world.know.rtw, as_of=world.clock.today()):
+        if turn := next_turn(facts, by=world.know.rtw.on(today), as_of=today):
             found.again[leg.ref_no] = turn
         try:
             judgement = _judged(world, leg, facts, reread(records.get(leg.case_no) or b"{}"))
@@ -168,7 +168,7 @@ def _judged(world: World, leg: LegRow, facts: Sequence[OutcomeFact], record: Map
     today, care_end = world.clock.today(), record.get("careEnd")
     return judge(
         facts,
-        by=world.know.rtw,
+        by=world.know.rtw.on(today),
         employed=world.know.employed,
         as_of=today,
         observed_on=observed_on(facts, today),

@@ -44,6 +44,7 @@ from gateway.ports import (
     nothing,
 )
 from gateway.sealing.keys import KeyFinder, SigningKey
+from gateway.versions import Versions
 
 US = "comwel"
 """Our own name in manifests (iss, aud)."""
@@ -56,22 +57,26 @@ class Knowledge:
     catalogue: Catalogue
     schemas: Schemas
     fhir: FhirRules
-    rules: RuleSet
+    rules: Versions[RuleSet]
     caseloads: tuple[Caseload, ...]
-    bases: LegalBases
+    bases: Versions[LegalBases]
     profiles: Mapping[str, Profile]
-    rtw: RtwDefinition
+    rtw: Versions[RtwDefinition]
     employed: Definitions
-    retention: Retention
+    retention: Versions[Retention]
     calendars: Mapping[str, Calendar]
     hours: Mapping[str, OpeningHours]  # of partners that do not take messages at any time
     in_force: Mapping[tuple[str, str], bytes]
-    """(map|rules|partner, name) → SHA-256: what of it all acts are done by, to be kept on record."""
+    """(map|rules|partner, name) → SHA-256: what acts are done by, rules from their day on; to be kept on record."""
 
     def opens_at(self, partner: str, now: datetime) -> datetime:
         """When a partner takes messages next; now, if it does or keeps no hours."""
         hours = self.hours.get(partner)
         return hours.next_open(now) if hours else now
+
+    def law(self, at: datetime) -> LegalBases:
+        """The registry of legal bases that counts at a moment of business time. Raises DataFileInvalid."""
+        return self.bases.on(at.astimezone(KST).date())
 
 
 @dataclass(frozen=True, slots=True)

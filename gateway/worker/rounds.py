@@ -112,7 +112,7 @@ def quiet(store: Store, clock: Clock) -> bool:
     """Whether no round has anything to do: what each would take up is asked for, in the order in which work flows.
 
     Every step commits what the next one finds, so nothing is between two answers. A file in the drop folder is the
-    caller's to see, and what is done once a day, or once a file of who is on hand, is not asked for.
+    caller's to see, and what is done once a day, or once for a file of who is on hand or a rule set, is not asked for.
     """
     now, today = clock.now(), clock.today()
     with store.unit() as unit:

@@ -45,7 +45,7 @@ def settings(folder: Path) -> Settings:
 
 def knowledge(folder: Path) -> Knowledge:
     """Everything under schemas/ and mappings/, loaded once for several gateways."""
-    return know(settings(folder))
+    return know(settings(folder), BASE)
 
 
 def staffed(known: Knowledge, coordinators: int) -> Knowledge:

@@ -27,9 +27,12 @@ from gateway.ports import Answer, Outgoing, Store, Unit
 from gateway.referrals.states import State
 from gateway.sealing import heads, http, receipts
 from gateway.sealing.keys import KeyFinder
+from gateway.versions import Versions
 from tests.journey.world import (
+    DAY,
     HEAD,
     PARTNERS,
+    TODAY,
     Killed,
     Partner,
     Scene,
@@ -242,6 +245,20 @@ def test_one_partners_trouble_does_not_touch_anothers_messages(scene: Scene) -> 
 
 
 # ── what may no longer leave ─────────────────────────────────────────────────────────────────────────────────────────
+def _installs_a_law_of_tomorrow(scene: Scene) -> None:
+    """A registry in which no ground carries a message any more."""
+    now = scene.world.know.law(scene.clock.business_now())
+    grounds = {name: ground._replace(active=False) for name, ground in now.bases.items()}
+    then = replace(now, id="LB-2027.1", effective_from=TODAY + DAY, bases=grounds)
+    bases = Versions.of("rules/legal-basis", [now, then], TODAY)
+    scene.world = replace(scene.world, know=replace(scene.world.know, bases=bases))
+
+
+def _another_law(scene: Scene) -> None:
+    _installs_a_law_of_tomorrow(scene)
+    scene.clock.day = TODAY + DAY
+
+
 def _withdrawn(scene: Scene) -> None:
     scene.enter(again(a_case(), consent={"withdrawnAt": "2026-11-22T15:00:00+09:00"}))
 
@@ -268,6 +285,7 @@ CHANGES = {
     "the worker has died": (_dead, "E-LB"),
     "the case is deleted": (_deleted, "E-STALE"),
     "the entry holds a resident number": (_entry_with_rrn, "E-RRN"),
+    "another law has begun": (_another_law, "E-LB"),
 }
 
 
@@ -287,6 +305,13 @@ def test_between_building_and_sending(scene: Scene, change: str) -> None:
     assert {of for act, _, of in scene.acts(since) if act == "delivery.attempted"} == {code}
     assert len(scene.rows("message")) == 3  # nothing ever reached anybody, so there is nothing to call back
     assert_nothing_personal(scene)
+
+
+def test_a_law_of_tomorrow_stops_nothing_today(scene: Scene) -> None:
+    _installs_a_law_of_tomorrow(scene)
+    scene.refer(a_case())
+    scene.deliver()
+    assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
 
 
 def test_between_two_attempts_too_and_then_the_partner_is_told_without_identity(scene: Scene) -> None:

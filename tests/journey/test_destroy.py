@@ -220,6 +220,15 @@ def test_the_daily_round_looks_once_a_business_day(closed: Scene) -> None:
     assert [act for act, _, _ in closed.acts(since)] == ["records.reviewed", "records.destroyed"]
 
 
+@pytest.mark.parametrize(("day", "rules"), [(date(2026, 11, 25), "RT-2026.1"), (date(2026, 11, 26), "RT-2026.2")])
+def test_the_daily_round_goes_by_the_rules_of_its_day(quick: Scene, day: date, rules: str) -> None:
+    quick.clock.day = day
+    destroy_daily(quick.world)
+    [reviewed] = quick.events()
+    assert (reviewed["act"], reviewed["subject"]) == ("records.reviewed", rules)
+    assert ("handed-files" in {one.records.id for one in plan(quick.world)}) is (rules == "RT-2026.2")
+
+
 TAKEN_UP = "update case_record set version = version + 1, updated_at = now() returning case_no"
 KINDS = {"content": "select destroy_content(%s, 9)", "evidence": "select destroy_evidence(%s, 9)"}
 

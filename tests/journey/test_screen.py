@@ -10,6 +10,7 @@ import pytest
 from gateway.cases.caseload import OnHand
 from gateway.documents.strict_json import reread
 from gateway.journey.screen import screen_cases
+from gateway.versions import Versions
 from gateway.worker.rounds import quiet
 from tests.journey.world import TODAY, Scene, a_case, again, assert_nothing_personal
 
@@ -128,6 +129,23 @@ def test_more_coordinators_give_seats_to_who_waits_although_no_case_changed(scen
     scene.clock.day = date(2026, 12, 1)
     assert screen_cases(scene.world) == 2
     assert sorted(decisions(scene).values()) == ["PRIORITY"] * (SEATS + 2) + ["WAITLIST"]
+    assert screen_cases(scene.world) == 0
+
+
+def test_a_rule_set_decides_from_its_day_on_and_what_was_decided_before_keeps_its_name(scene: Scene) -> None:
+    scene.hand_over(*(a_case(n) for n in range(1, SEATS + 4)))
+    screen_cases(scene.world)
+    now = scene.world.know.rules.on(TODAY)
+    more = now.selection._replace(caseload_max=now.selection.caseload_max + 1)
+    then = replace(now, id="PR-2027.1", effective_from=date(2027, 1, 1), selection=more)
+    rules = Versions.of("rules/screening", [now, then], TODAY)
+    scene.world = replace(scene.world, know=replace(scene.world.know, rules=rules))
+    scene.clock.day = date(2026, 12, 31)
+    assert screen_cases(scene.world) == 0
+    scene.clock.day = date(2027, 1, 1)
+    assert screen_cases(scene.world) == 3
+    assert [d["ruleset"] for d in scene.rows("screening")] == ["PR-2026.1"] * (SEATS + 3) + ["PR-2027.1"] * 3
+    assert sorted(decisions(scene).values()) == ["PRIORITY"] * (SEATS + 3)
     assert screen_cases(scene.world) == 0
 
 

@@ -21,6 +21,7 @@ from gateway.documents.strict_json import dumps, reread
 from gateway.journey.track import end_checks
 from gateway.journey.work import done, look
 from gateway.ports import LegRow, UpdateRow
+from gateway.versions import Versions
 from gateway.worker.rounds import quiet
 from tests.journey.world import (
     DAY,
@@ -106,6 +107,21 @@ def test_who_is_back_in_the_job_before_the_accident_is_told_so_whatever_the_part
     quick.track()
     [update] = updates(quick)
     assert reread(update["content"])["outcomeCode"] == "original-same-job"
+
+
+@pytest.mark.parametrize(("begins", "status"), [(date(2026, 12, 3), "pending"), (date(2026, 12, 4), "returned")])
+def test_a_definition_judges_from_its_day_on(quick: Scene, begins: date, status: str) -> None:
+    now = quick.world.know.rtw.on(START)
+    pending = dict.fromkeys(now.return_status, "pending")
+    rtw = Versions.of(
+        "measures/rtw", [now, replace(now, id="RTW-2027.1", effective_from=begins, return_status=pending)], START
+    )
+    quick.world = replace(quick.world, know=replace(quick.world.know, rtw=rtw))
+    placed(quick)
+    assert quick.clock.day == date(2026, 12, 3)
+    quick.track()
+    [update] = updates(quick)
+    assert reread(update["content"])["status"] == status
 
 
 @pytest.mark.parametrize(("until", "shown"), [("2026-12-31", True), ("2026-11-30", False)])

@@ -79,7 +79,7 @@ RRN = "880101-1234567"
 @cache
 def knowledge() -> Knowledge:
     """The real maps, schemas, rules and profiles, loaded once."""
-    return know(Settings())
+    return know(Settings(), TODAY)
 
 
 @cache
