@@ -189,6 +189,12 @@ class DocumentTooLarge(DocumentRefused):
     sentence, remedy = "the document is larger than the limit", "split it or ask for another limit"
 
 
+class DocumentHoldsResidentNumber(DocumentRefused):
+    code, status, issue = "DOC-RRN", 422, "security"
+    sentence = "the document holds a resident registration number (PIPA 24-2)"
+    remedy = "remove it and send a new message; nothing of this one is kept"
+
+
 class DocumentInvalid(DocumentRefused):
     code, status, issue = "DOC-SCHEMA", 422, "structure"
     sentence, remedy = "the document does not keep to its schema", "correct the named elements"

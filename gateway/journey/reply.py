@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.errors import GatewayError, Refused, ResidentNumberFound
+from gateway.errors import GatewayError, Refused, DocumentHoldsResidentNumber
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import REFUSED_INBOUND
 from gateway.journey.prove import PURPOSE, Letter
@@ -64,7 +64,7 @@ def inbox_row(one: Judged) -> InboxRow:
 def kept(one: Judged) -> MessageRow:
     """The message with the head of its request, and with which status it is answered."""
     head, row = heads.keep(one.letter.head._replace(status=one.status)), message_row(one.letter, one.row)
-    return row._replace(head=head, body=b"" if isinstance(one.refusal, ResidentNumberFound) else row.body)
+    return row._replace(head=head, body=b"" if isinstance(one.refusal, DocumentHoldsResidentNumber) else row.body)
 
 
 def message_row(letter: Letter, row: LegRow | None) -> MessageRow:

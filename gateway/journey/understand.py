@@ -2,8 +2,9 @@
 
 Rules: what is checked against the partner's schema is what came; what is mapped is the same without control characters,
 blank text and what is empty then, for a field that says nothing is a field that is not there. What the schema requires
-must be there then as well. No field holds a resident registration number (PIPA 24-2). A whole number is one in whatever way it is written: `1.0` is an integer to JSON Schema, and
+must be there then as well. A whole number is one in whatever way it is written: `1.0` is an integer to JSON Schema, and
 1 to everybody behind it. The bytes are kept as they came.
+Refuses a resident registration number in any field (PIPA 24-2).
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ from typing import Any
 
 from gateway.cases.rrn import find_anywhere
 from gateway.documents.strict_json import LARGEST_INT, loads
-from gateway.errors import DocumentInvalid, Place, ResidentNumberFound
+from gateway.errors import DocumentInvalid, Place, DocumentHoldsResidentNumber
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
 from gateway.sealing.manifest import MOST_SEQ
 
 OUTCOME_SCHEMA = "urn:comwel:schema:outcome:1.0.0"
+ELEVEN_DIGITS = 10**10
+"""From here on a JSON number may be a resident registration number without its leading zeros; smaller ones count."""
 
 
 def understand(world: World, partner: str, body: bytes) -> dict[str, Any]:
-    """The canonical outcome. Raises UnreadableJson, ResidentNumberFound, DocumentInvalid or MappingFailed."""
+    """The canonical outcome. Raises UnreadableJson, DocumentHoldsResidentNumber, DocumentInvalid or MappingFailed."""
     profile, schemas = world.know.profiles[partner], world.know.schemas
     came = loads(body)
-    held = find_anywhere(came, least=MOST_SEQ + 1)
+    held = find_anywhere(came, least=ELEVEN_DIGITS)
     if held is not None:
-        raise ResidentNumberFound(place=Place(field=held))
+        raise DocumentHoldsResidentNumber(place=Place(field=held))
     schemas.require(profile.schemas["outcome"], came)
     document = _said(came)
     if document != came:

@@ -26,6 +26,7 @@ from gateway.documents.schemas import Schemas
 from gateway.errors import ClocksApart
 from gateway.exchange_log.audit import AuditEvent, actor
 from gateway.journey.unproven import Unproven
+from gateway.korea import KST
 from gateway.outcomes.definition import RtwDefinition
 from gateway.outcomes.employment import Definitions
 from gateway.partners.profile import Profile

@@ -364,7 +364,8 @@ UNDERSTOOD: dict[str, tuple[Write, int, str, str]] = {
     "6 not the schema": (edited(lambda d: d["body"].pop("rsltDt")), 422, "DOC-SCHEMA", "quarantined"),
     "6 a number no report can have": (edited(_body(rsltSeq=2**31)), 422, "DOC-SCHEMA", "quarantined"),
     "6 a correction of one": (edited(_body(rsltKndCd="90", orgRsltSeq=2**31)), 422, "DOC-SCHEMA", "quarantined"),
-    "6 an unknown element": (edited(_body(주민번호="880101-1234567")), 422, "DOC-SCHEMA", "quarantined"),
+    "6 an unknown element": (edited(_body(혈액형="AB")), 422, "DOC-SCHEMA", "quarantined"),
+    "6 a resident number": (edited(_body(주민번호="880101-1234567")), 422, "DOC-RRN", "quarantined"),
     "7 no such leg": (edited(_body(refNo="R20261123-9999999")), 403, "LOOP-OWNER", "quarantined"),
     "7 another worker": (edited(_body(ptnrPsnId="PKE-" + "A" * 26)), 403, "LOOP-OWNER", "quarantined"),
     "9 an illegal move": (lambda s, g: letter(

@@ -82,8 +82,9 @@ def test_a_report_that_holds_a_resident_registration_number_is_refused_and_nothi
     one.document["body"]["memo"] = memo
     sent = inbound(scene, one)
     reply = receive(scene.world, sent)
-    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "E-RRN")
-    assert reply.refusal is not None and "/body/memo" in str(reply.refusal)
+    assert (reply.status, reply.refusal and reply.refusal.code) == (422, "DOC-RRN")
+    assert reply.refusal is not None
+    assert "/body/memo" in str(reply.refusal)
     [row] = [m for m in scene.rows("message") if m["direction"] == "in"]
     assert (row["body"], row["body_sha256"]) == (b"", sha256(sent.body).digest())
     assert not any("1234567" in str(value) for table in ("inbox", "work_item") for value in scene.rows(table))
