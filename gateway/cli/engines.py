@@ -23,7 +23,7 @@ from gateway.cli import pretend, running
 from gateway.cli.partners import Partners, PretendPartners
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
-from gateway.errors import GatewayError, StoreUnavailable
+from gateway.errors import GatewayError, HandoverRefused, ImpossibleDate, Place, StoreUnavailable, handover_refusal
 from gateway.journey import reconcile
 from gateway.journey.admit import Taken
 from gateway.journey.deliver import deliver
@@ -158,12 +158,12 @@ class Full:
 
     def hand_over(self, night: Path) -> list[Taken]:
         """Drop the files as COMWEL does, each `.done` last, and wait until they are put away."""
-        before, rejected = self._accepted(), self._rejected()
+        before, rejected = self._judged(), self._rejected()
         names = _drop(night, self._inbox)
         self._wait(lambda: not any((self._inbox / name).exists() for name in names), "the files are answered")
-        accepted = {file.name: file for key, file in self._accepted().items() if key not in before}
+        judged = {file.name: file for key, file in self._judged().items() if key not in before}
         bad = {path.name.partition(".")[0] for path in self._rejected() - rejected}
-        return [_taken(name, accepted.get(name), Path(name).stem in bad) for name in names]
+        return [self._taken(name, judged.get(name), Path(name).stem in bad) for name in names]
 
     def until_quiet(self) -> None:
         """Wait until no round here and no partner there has anything left to do."""
@@ -196,15 +196,28 @@ class Full:
                 hinted = now
             time.sleep(LOOK_S)
 
-    def _accepted(self) -> dict[str, HandoverFile]:
+    def _judged(self) -> dict[str, HandoverFile]:
         def read() -> dict[str, HandoverFile]:
             with self.store.unit() as unit:
-                return {file.file_id: file for way in ("A1", "A6") for file in unit.handovers.taken_in(way)}
+                known = [f(way) for way in ("A1", "A6") for f in (unit.handovers.taken_in, unit.handovers.rejected)]
+            return {file.file_id: file for files in known for file in files}
 
         return patiently(read)
 
     def _rejected(self) -> set[Path]:
         return set((self._inbox / "err").glob("*"))
+
+    def _taken(self, name: str, file: HandoverFile | None, rejected: bool) -> Taken:
+        if not rejected:
+            return Taken(name, "accepted", records=file.records) if file else Taken(name, "unchanged")
+        code = file.reason if file and file.reason else ImpossibleDate.code  # nothing is kept of a name without a day
+        refusal = (handover_refusal(code) or HandoverRefused)(place=Place(name))
+        return Taken(name, "rejected", code, said=str(refusal), answer=file and self._answer_to(file))
+
+    def _answer_to(self, file: HandoverFile) -> Path | None:
+        """The acknowledgement that names the digest of a file."""
+        answers = self._settings.to_comwel().glob("*ACK_*.dat")
+        return next((path for path in answers if file.sha256.encode() in path.read_bytes()), None)
 
 
 @contextmanager
@@ -268,14 +281,6 @@ def _drop(night: Path, inbox: Path) -> list[str]:
         shutil.copy(path, arriving)
         arriving.rename(inbox / path.name)
     return [path.name for path in (*batches, *entries)]
-
-
-def _taken(name: str, accepted: HandoverFile | None, rejected: bool) -> Taken:
-    if accepted:
-        return Taken(name, "accepted", records=accepted.records)
-    if rejected:
-        return Taken(name, "rejected", "its acknowledgement in to-comwel says why")
-    return Taken(name, "unchanged")
 
 
 class EngineName(StrEnum):

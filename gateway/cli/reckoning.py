@@ -2,13 +2,16 @@
 
 Rules: both sides' books are compared twice, by counting and by their signed lists; every act is held against its leaf
 in the exchange log, and the last word about the log has a tool that nobody here wrote; the partners look whether the
-log holds what our receipts have promised them; a night that brings its expected verdicts is held against those.
+log holds what our receipts have promised them; a night that brings its expected verdicts is held against those. A file
+that was rejected is told once, and not again by each verdict that rests on it.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
+from collections.abc import Collection
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from gateway.cli import books, outside
 from gateway.cli.engines import Engine, patiently
 from gateway.cli.report import Report
 from gateway.errors import FileUnusable, Place
+from gateway.journey.admit import Taken
 from gateway.store.exchange_log import ExchangeLog
 
 WITNESSED_S = 5.0
@@ -27,11 +31,13 @@ WITNESSED_S = 5.0
 SECOND_S = 1.0
 """Manifests are dated to the second, and a list ends before the one that has not passed."""
 _VERDICT = ("record", "reason", "screening")
+_CASE_NO = re.compile(rb"(?=(\d{14}))")
+"""Fourteen digits, wherever they stand in a run of digits."""
 
 
 def compare(report: Report) -> list[str]:
     """What does not add up, as sentences."""
-    problems = [f"{t.name} was rejected: {t.said or t.reason}" for t in report.intake if t.verdict == "rejected"]
+    problems = [_rejected(taken) for taken in report.intake if taken.verdict == "rejected"]
     if not any(t.name.endswith(".dat") for t in report.intake):
         problems.append("no batch file was complete: each .dat needs its .sum and its .done")
     for exchange in report.exchanges:
@@ -106,8 +112,13 @@ def labels(night: Path) -> dict[str, Any] | None:
         raise FileUnusable(f"it is like {form}", place=Place(path.name)) from None
 
 
+def _rejected(taken: Taken) -> str:
+    answer = f"; its acknowledgement is {taken.answer}" if taken.answer else ""
+    return f"{taken.name} was rejected: {taken.said or taken.reason}{answer}"
+
+
 def _hold_against_labels(report: Report) -> list[str]:
-    """Compare with the night's own expected verdicts, if it carries them."""
+    """Compare with the night's own expected verdicts, if it carries them; not those that rest on a rejected file."""
     expected = labels(report.night)
     if expected is None:
         return []
@@ -115,7 +126,17 @@ def _hold_against_labels(report: Report) -> list[str]:
     got = {row["caseNo"]: {name: row[name] for name in _VERDICT} for row in report.cases}
     wrong = [case for case, want in wanted.items() if got.get(case) != want]
     report.verdicts = f"{len(wanted) - len(wrong)} of {len(wanted)} expected verdicts are met"
-    return [f"case {case}: expected {_told(wanted[case])}; got {_told(got.get(case))}" for case in wrong[:20]]
+    if resting := _in_rejected_files(report, set(wrong)):
+        report.verdicts += f"; {len(resting)} rest on a file that was rejected"
+    told = [case for case in wrong if case not in resting][:20]
+    return [f"case {case}: expected {_told(wanted[case])}; got {_told(got.get(case))}" for case in told]
+
+
+def _in_rejected_files(report: Report, cases: Collection[str]) -> set[str]:
+    """Those of these cases that a rejected file of the night names, however broken it is."""
+    paths = [report.night / taken.name for taken in report.intake if taken.verdict == "rejected"]
+    named = (found[1].decode() for path in paths for found in _CASE_NO.finditer(path.read_bytes()))
+    return {case for case in named if case in cases}
 
 
 def _told(verdict: dict[str, Any] | None) -> str:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.ahead import ahead, chunks
@@ -60,7 +61,8 @@ class Told(NamedTuple):
 @dataclass(slots=True)
 class Taken:
     """What came of one file. `verdict` accepted|unchanged|rejected; counts per change, `waiting`, `stale`, `same`,
-    `missing`; `cases` that it speaks of, those that were put aside too; `said`: why it was rejected, in words.
+    `missing`; `cases` that it speaks of, those that were put aside too; `said`: why it was rejected, in words;
+    `answer`: where its acknowledgement lies.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Taken:
     counts: Counter[str] = field(default_factory=Counter)
     cases: set[str] = field(default_factory=set)
     said: str | None = None
+    answer: Path | None = None
 
 
 def admit(

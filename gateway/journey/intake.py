@@ -98,8 +98,8 @@ def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:
         head = head or reader.named(path)
         beside = _keep_rejection(world, reader, head, taken, refusal)
     if head:
-        answer = (head, taken.reason, taken.problems, taken.records)
-        reader.acknowledge(world.limits.to_comwel, *answer, beside=beside)  # 6
+        judgement = (head, taken.reason, taken.problems, taken.records)
+        taken.answer = reader.acknowledge(world.limits.to_comwel, *judgement, beside=beside)  # 6
     return taken
 
 
@@ -142,8 +142,8 @@ def _acknowledge_again(
 ) -> Taken:
     """The same bytes change nothing; but the first acknowledgement may have been lost, so it is written again."""
     problems = [Problem(q.record_no, q.case_no, q.reason, q.field, q.raw, q.sha256) for q in aside]
-    reader.acknowledge(world.limits.to_comwel, head, None, problems, known.records)
-    return Taken(head.name, "unchanged", records=known.records)
+    answer = reader.acknowledge(world.limits.to_comwel, head, None, problems, known.records)
+    return Taken(head.name, "unchanged", records=known.records, answer=answer)
 
 
 def _file(world: World, reader: HandoverReader, head: FileHead, file_id: str, taken: Taken) -> HandoverFile:

@@ -67,6 +67,10 @@ class Handovers(Protocol):
         """All files of a way that were taken in, those that were replaced since too, oldest first."""
         ...
 
+    def rejected(self, way: str) -> Sequence[HandoverFile]:
+        """All files of a way that were rejected, in order of time; one that came again stands there again."""
+        ...
+
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None: ...
 
     def quarantined(self, file_id: str) -> Sequence[QuarantinedRow]:

@@ -22,6 +22,9 @@ class Handovers(Part):
     def taken_in(self, way: str) -> Sequence[HandoverFile]:
         return as_rows(HandoverFile, _SQL.files_taken_in(self._c, way=way))
 
+    def rejected(self, way: str) -> Sequence[HandoverFile]:
+        return as_rows(HandoverFile, _SQL.files_rejected(self._c, way=way))
+
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
         _SQL.add_file(self._c, **file._asdict())
         if rows := self._seal.shut(ASIDE, quarantined):

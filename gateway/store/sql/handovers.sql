@@ -13,6 +13,12 @@ select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reas
        stands_for
 from handover_file where way = :way and status in ('accepted', 'replaced') order by base_date, file_seq, received_at;
 
+-- name: files_rejected
+-- All files of a way that were rejected, in order of time.
+select file_id::text, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,
+       stands_for
+from handover_file where way = :way and status = 'rejected' order by received_at, file_id;
+
 -- name: add_file!
 insert into handover_file
     (file_id, way, name, base_date, file_seq, mode, sha256, status, reason, records, quarantined, received_at,

@@ -21,6 +21,7 @@ def test_a_file_that_was_taken_in_is_found_by_its_bytes_and_a_rejected_one_is_no
         assert unit.handovers.find("A6", file(1).sha256) is None
         assert unit.handovers.find("A1", file(2).sha256) is None
         assert [(f.file_seq, f.stands_for) for f in unit.handovers.taken_in("A1")] == [(1, None), (3, 2)]
+        assert (unit.handovers.rejected("A1"), unit.handovers.rejected("A6")) == ([file(2, "rejected")], [])
         unit.handovers.mark_replaced(file(1).file_id)
         known = [(f.file_seq, f.status) for f in unit.handovers.taken_in("A1")]
         assert known == [(1, "replaced"), (3, "accepted")]

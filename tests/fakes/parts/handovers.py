@@ -29,6 +29,10 @@ class Handovers(Part):
         found = [f for f in self.s.files.values() if f.way == way and f.status != "rejected"]
         return sorted(found, key=lambda f: (f.base_date, f.file_seq, f.received_at))
 
+    def rejected(self, way: str) -> Sequence[HandoverFile]:
+        found = [f for f in self.s.files.values() if f.way == way and f.status == "rejected"]
+        return sorted(found, key=lambda f: (f.received_at, f.file_id))
+
     def add(self, file: HandoverFile, quarantined: Iterable[QuarantinedRow] = ()) -> None:
         self.s.files[file.file_id] = file
         self.s.quarantined += quarantined

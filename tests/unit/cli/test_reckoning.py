@@ -41,6 +41,24 @@ def test_a_file_that_was_rejected_is_told_with_its_remedy(tmp_path: Path) -> Non
     refusal = TotalsMismatch("wageSum")
     taken = Taken("RHB_CASE_20261123_00001.dat", "rejected", refusal.code, said=str(refusal))
     assert compare(Report(tmp_path, tmp_path, intake=[taken])) == [f"{taken.name} was rejected: {refusal}"]
+    taken.answer = tmp_path / "to-comwel" / "RHB_ACK_20261123_00001.dat"
+    [said] = compare(Report(tmp_path, tmp_path, intake=[taken]))
+    assert said.endswith(f"; its acknowledgement is {taken.answer}")
+
+
+def test_a_rejected_file_is_told_once_and_not_again_by_each_verdict_that_rests_on_it(tmp_path: Path) -> None:
+    named, other = [f"2026000100{n:04}" for n in range(30)], "20260001009999"
+    want = {"record": "ok", "reason": None, "screening": "GENERAL"}
+    night = _night(tmp_path, {"cases": dict.fromkeys([*named, other], want)})
+    taken = Taken("RHB_CASE_20261123_00001.dat", "rejected", TotalsMismatch.code)
+    lines = [b"C%07dI%s001\xb0 \r\n" % (number, case.encode()) for number, case in enumerate(named, 1)]
+    (night / taken.name).write_bytes(b"".join(lines))
+    report = Report(tmp_path, night, intake=[taken])
+    assert compare(report) == [
+        f"{taken.name} was rejected: E-TOTALS",
+        f"case {other}: expected record ok, reason none, screening GENERAL; got no such case",
+    ]
+    assert report.verdicts == "0 of 31 expected verdicts are met; 30 rest on a file that was rejected"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", [], {}, {"cases": []}, {"cases": {CASE: {"record": "ok"}}}])
