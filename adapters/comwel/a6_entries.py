@@ -1,6 +1,7 @@
 """A6, the coordinators' entries: `RHB_JC_<date>_<number>.ndjson`, one JSON object a line.
 
-1. A line is at most 256 KiB (E-LEN), UTF-8 (E-ENC) and strict JSON (E-LEN: its frame is broken).
+1. A line is at most 256 KiB (E-LEN), UTF-8 (E-ENC) and strict JSON (E-LEN: its frame is broken). A file that begins
+   with a byte order mark is refused whole (E-LEN): which case its first entry is about could not be told otherwise.
 2. A resident registration number anywhere is cut out with the field around it; the entry is kept without it, and
    `held_rrn` says where it stood, so that nothing about this person leaves until the coordinator hands over again.
 3. What is left keeps to `schemas/comwel/a6/1.0.0.json`, which fixes keys and shapes (E-CODE). Values inside are judged
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -31,6 +33,7 @@ WAY = "A6"
 NAME = re.compile(r"RHB_JC_(\d{8})_(\d{5})\.ndjson")
 SCHEMA = "urn:comwel:schema:a6:1.0.0"
 LONGEST_LINE = 262_144
+_MARKED = "it begins with a byte order mark: save the file without byte order mark"
 _CASE_NO = re.compile(r"[0-9]{14}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[bfnrt/]")
 _HIDDEN = 32  # registration numbers cut out of one entry before it is put aside as a whole
@@ -72,12 +75,14 @@ class A6Entries:
         return None
 
     def records(self, path: Path) -> Iterator[EntryRecord | Problem]:
-        """All entries in order. Raises `WrongLength` when a line is beyond all limits."""
+        """All entries in order. Raises `WrongLength` for a byte order mark and for a line beyond all limits."""
         number = 0
         for line in files.lines(path, 2 * LONGEST_LINE):
             content = line.rstrip(b"\r\n")
             if content:
                 number += 1
+                if number == 1 and content.startswith(BOM_UTF8):
+                    raise WrongLength(_MARKED, place=Place(path.name, number))
                 yield self.entry(content, number, path.name)
 
     def entry(self, line: bytes, number: int, file: str) -> EntryRecord | Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,15 @@ def test_a_line_without_end_rejects_the_file(reader: A6Entries, tmp_path: Path) 
     with pytest.raises(HandoverRefused) as refused:
         list(reader.records(path))
     assert refused.value.code == "E-LEN"
+
+
+def test_a_byte_order_mark_rejects_the_file_with_place_and_remedy(reader: A6Entries, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(BOM_UTF8 + _line() + b"\n" + _line(caseNo="20260001000002"))
+    with pytest.raises(HandoverRefused) as refused:
+        list(reader.records(path))
+    assert str(refused.value).startswith(f"E-LEN [{NAME}, record 1] ")
+    assert "save the file without byte order mark" in str(refused.value)
 
 
 @pytest.mark.parametrize(("name", "code"), [("RHB_JC_20260230_00001.ndjson", "E-DATE"), ("entries.ndjson", "E-ORDER")])
