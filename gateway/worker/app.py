@@ -125,7 +125,7 @@ def give_tasks(app: Celery, world: World, name: str, observer: Observer) -> None
     @app.task(name=RECONCILE_TASK, expires=HINT_EXPIRES_S)
     def reconcile() -> None:
         observer.woken(RECONCILE)
-        one_round(observer, RECONCILE, partial(reconcile_partners, world))
+        reconcile_partners(world, observer)
 
 
 def work(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -55,10 +56,14 @@ class Runner:
             *((f"deliver-{p}", self._deliver(p, f"{name}-{p}"), 0.0, pause_s) for p in deliveries),
             ("journey", self._journey, PAUSE_S, pause_s),
             ("intake", self._intake, PAUSE_S, max(pause_s, COLLECT_S)),
-            (RECONCILE, self._reconcile, PAUSE_S, RECONCILE_S),
             *((name, act, PAUSE_S, LOG_PAUSES_S.get(name, pause_s)) for name, act in world.log_rounds.items()),
         ]
-        self._threads = [threading.Thread(target=self._loop, args=one, name=one[0], daemon=True) for one in rounds]
+        turns = [
+            (name, partial(one_round, self._observer, name, act), rest_s, pause_s)
+            for name, act, rest_s, pause_s in rounds
+        ]
+        turns.append((RECONCILE, partial(reconcile_partners, self._world, self._observer), PAUSE_S, RECONCILE_S))
+        self._threads = [threading.Thread(target=self._loop, args=one[1:], name=one[0], daemon=True) for one in turns]
 
     def start(self) -> None:
         """Begin all rounds."""
@@ -91,11 +96,7 @@ class Runner:
     def _intake(self) -> int:
         return collect(self._world)
 
-    def _reconcile(self) -> int:
-        return reconcile_partners(self._world)
-
-    def _loop(self, name: str, act: Callable[[], int], rest_s: float, pause_s: float) -> None:
-        """Do rounds until stopped: a pause when there was nothing to do, a rest when there was."""
+    def _loop(self, turn: Callable[[], int], rest_s: float, pause_s: float) -> None:
+        """Take turns until stopped: a pause when there was nothing to do, a rest when there was."""
         while not self._stop.is_set():
-            done = one_round(self._observer, name, act)
-            self._stop.wait(rest_s if done else pause_s)
+            self._stop.wait(rest_s if turn() else pause_s)

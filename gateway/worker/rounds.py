@@ -7,7 +7,7 @@ swallow: an unexpected error is logged with its type and the way to it, and coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
@@ -74,21 +74,13 @@ def walk(world: World) -> int:
     A verb that raises keeps none of the others from its work; when all had their turn the gravest error is raised.
     """
     with world.store.alone(JOURNEY) as mine:
-        return _each(world, VERBS) if mine else 0
+        return _each_verb(world) if mine else 0
 
 
-def reconcile_partners(world: World) -> int:
-    """Reconcile what is due with every partner; returns how many days were compared.
-
-    One with whom it breaks keeps no other waiting; when all had their turn the gravest error is raised.
-    """
-    return _each(world, [partial(reconcile_due, partner=partner) for partner in sorted(world.channels)])
-
-
-def _each(world: World, verbs: Iterable[Callable[[World], int]]) -> int:
-    """Do all of these, whatever becomes of one. Raises the gravest error; the others are logged."""
+def _each_verb(world: World) -> int:
+    """Let each have its turn, whatever becomes of one. Raises the gravest error; the others are logged."""
     done, errors = 0, list[Exception]()
-    for verb in verbs:
+    for verb in VERBS:
         try:
             done += 0 if world.stopping() else verb(world)
         except Exception as error:  # noqa: BLE001 - raised below
@@ -99,6 +91,15 @@ def _each(world: World, verbs: Iterable[Callable[[World], int]]) -> int:
             if other is not gravest:
                 _tell(other)
         raise gravest
+    return done
+
+
+def reconcile_partners(world: World, observer: Observer) -> int:
+    """Reconcile what is due, in a round of its own with each partner; returns how many days were compared."""
+    done = 0
+    for partner in sorted(world.channels):
+        if not world.stopping():
+            done += one_round(observer, f"{RECONCILE}-{partner}", partial(reconcile_due, world, partner))
     return done
 
 

@@ -74,7 +74,7 @@ def test_a_verb_that_breaks_keeps_none_of_the_others_from_its_work_and_the_round
     assert sorted(said) == sorted(getattr(error, "code", type(error).__name__) for error in errors)
 
 
-def test_of_partners_with_whom_the_books_break_each_is_told_and_the_gravest_ends_the_round(
+def test_each_partner_with_whom_the_books_break_is_named_and_keeps_no_other_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: io.StringIO
 ) -> None:
     here, done, watched = scene(tmp_path), list[str](), Rounds()
@@ -87,10 +87,11 @@ def test_of_partners_with_whom_the_books_break_each_is_told_and_the_gravest_ends
         return 1
 
     monkeypatch.setattr(rounds, "reconcile_due", due)
-    assert one_round(watched, RECONCILE, partial(reconcile_partners, here.world)) == 0
-    assert (done, watched.ended) == (["TRN"], [(RECONCILE, "broken")])
-    said = [line.get("error") or line["code"] for line in map(orjson.loads, out.getvalue().splitlines())]
-    assert sorted(said) == [StoreUnavailable.code, "ValueError"]
+    assert reconcile_partners(here.world, watched) == 1
+    assert (done, watched.ended) == (["TRN"], [(RECONCILE, how) for how in ("failed", "broken", "done")])
+    lines = map(orjson.loads, out.getvalue().splitlines())
+    said = [(line["round"], line.get("error") or line["code"]) for line in lines]
+    assert said == [("reconcile-KEAD", StoreUnavailable.code), ("reconcile-KEIS", "ValueError")]
 
 
 def test_delivering_goes_on_until_nothing_is_due_or_it_is_told_to_stop(tmp_path: Path) -> None:
