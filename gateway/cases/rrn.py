@@ -5,11 +5,16 @@ A number is thirteen digits, YYMMDD-SNNNNNN: a date that exists in the century S
 issued since 2020-10 have none. Nothing may carry such a number (개인정보 보호법 24조의2), so this detector is made for
 people who hide one, and for the many innocent numbers around it.
 
-1. Count digits first: nearly every field has fewer than thirteen, and costs nothing.
-2. Read the text as digits and separators (`gateway.cases.digits`); a second time with Hangul and hanja digits.
-3. Blank what is known to be something else: telephones, dates, times, amounts, business numbers, hexadecimal.
-4. In what is left, look at neighbouring groups that add up to thirteen digits: they must be a plausible number, and
-   be grouped as somebody would write one (880101-1234567, 88.01.01 1234567, 8 8 0 1 …, 8801 0112 3456 7).
+1. Read HTML entities (`&#45;`, `&nbsp;`) as what they stand for.
+2. Count digits first: nearly every field has fewer than thirteen, and costs nothing.
+3. Read the text as digits and separators (`gateway.cases.digits`); a second time with Hangul and hanja digits.
+4. Blank what is known to be something else: telephones, dates, times, amounts, business numbers, hexadecimal.
+5. In what is left, look at neighbouring groups that add up to thirteen digits: they must be a plausible number, and
+   be grouped as somebody would write one (880101-1234567, 88.01.01 1234567, 8 8 0 1 …, 8801 0112 3456 7). The halves
+   may be any number of blanks apart.
+
+Zeros may be missing in a birthday of the last century with its full year (1988.1.1 1234567), and nowhere else: people
+write down what was paid on a day in the same way (26.1.5 3000000).
 
 It refuses to return, log or quote what it found: answers are yes or no, places, and bytes with the digits struck out.
 """
@@ -19,12 +24,15 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
+from html import unescape
+from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.cases.digits import DIGITISH, JAMO, Reading, read, streams
 
 _LENGTH, _TAIL = 13, 7
 _CENTURY = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?=[0-9]*[a-fA-F])[0-9a-fA-F]{24,}"
     r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})(?![0-9A-Za-z])"
@@ -33,13 +41,16 @@ _PLAINLY_ELSE = re.compile(  # a digest, a UUID, a moment
     r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
 )
-_BEGINS = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{6}")
+_BEGINS = re.compile(r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{6}|19\d{4,5}[1256]\d{6}")
 # Patterns over class strings (see gateway.cases.digits). A digit tied on either side means: the number goes on.
 _NEW, _END = r"(?<!\d)(?<!\d-)", r"(?!\d|-\d)"
 _AREA = r"0(?:2|[13-6]\d|[78]0|50\d)"
 _FULL_YEAR = re.compile(r"(?<![\da])(19|20)(\d\d)-?(\d\d)-?(\d\d)-{0,2}([1-8])\d{6}(?!\d)")
 _BORN = re.compile(  # 1988.01.01 1234567, 1988년 01월 01일 뒷자리 1234567; in this century a day of work looks the same
-    r"(?<![\da])19(\d\d)[ \-]{0,2}(\d\d)[ \-]{0,2}(\d\d)([ \-/]{1,8})([1256])\d{6}(?!\d|-\d)"
+    r"(?<![\da])19(\d\d)[ \-]{0,2}(\d\d)[ \-]{0,2}(\d\d)( +|[ \-/]{1,8})([1256])\d{6}(?!\d|-\d)"
+)
+_BORN_WITHOUT_ZEROS = re.compile(  # 1988.1.1 1234567, 1988년 1월 1일 1234567
+    r"(?<![\da])19(\d\d)[ \-]{1,2}(\d\d?)[ \-]{1,2}(\d\d?)( +|[ \-/]{1,8})([1256])\d{6}(?!\d|-\d)"
 )
 _PART_BY_PART = re.compile(  # 88 01 01 1234567: a date in parts, the rest in one, even if that ends like a telephone
     r"(?<!\d)(?<!\d-)(\d\d)([ \-/]{1,3})(\d\d)\2(\d\d)([ \-/]{1,3})([1-8])\d{6}(?!\d|-\d)"
@@ -64,12 +75,12 @@ _AMOUNT = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?!,?\d)")
 _UNIT_OF_DATE = re.compile(r"(?<=\d)(?:[년월](?=\s*\d)|일생?(?=[\s\-]*\d))")
 _LABEL = re.compile(r"[앞뒷뒤](?:의?\s?자리|번호|쪽)?(?:는|은|이)?(?=\s{0,8}:?\s{0,8}\d)")
 _BOTH = re.compile(  # 880101와 1234567, 880101번-1234567, 880101 x 1234567, 880101<br>1234567
-    r"(?:(?<=\d)|(?<=\d\s))(?:와|과|번|[xX]|<[bB][rR]\s?/?>|&nbsp;)(?=[\s\-]{0,8}\d)"
+    r"(?:(?<=\d)|(?<=\d\s))(?:와|과|번|[xX]|<[bB][rR]\s?/?>)(?=[\s\-]{0,8}\d)"
 )
 _MONEY = re.compile(r" ?n* ?w(?![wnxa\d])")
 _MONEY_OR_COUNT = re.compile(r" ?(?:n* ?w|n+)(?![wnxa\d])")
 _GROUP = re.compile(r"\d+")
-_BETWEEN = re.compile(r"[ \-/]{1,8}\Z")
+_BETWEEN = re.compile(r"[ \-/]{0,8}\Z")
 _DATE_PARTS = {(6,), (2, 2, 2), (4, 2), (2, 4), (3, 3), (1,) * 6}
 
 
@@ -136,15 +147,33 @@ def _bytes(char: str, encoding: str, struck: bool) -> bytes:
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Places of all numbers in `text`."""
-    if not _may_hold(text):  # 1
+    if "&" not in text:
+        return _places(text)
+    plain, begins = _unescaped(text)  # 1
+    return ((begins[start], begins[end]) for start, end in _places(plain))
+
+
+def _unescaped(text: str) -> tuple[str, list[int]]:
+    """`text` with its entities read, and where in `text` each character begins; last, where it ends."""
+    pieces, begins, at = list[str](), list[int](), 0
+    for entity in _ENTITY.finditer(text):
+        pieces += [text[at : entity.start()], unescape(entity.group())]
+        begins += [*range(at, entity.start()), *[entity.start()] * len(pieces[-1])]
+        at = entity.end()
+    return "".join([*pieces, text[at:]]), [*begins, *range(at, len(text) + 1)]
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Places of all numbers in a text without entities."""
+    if not _may_hold(text):  # 2
         return
-    text = _HEX.sub(_blank, text)  # 3, what only the text itself can tell
+    text = _HEX.sub(_blank, text)  # 4, what only the text itself can tell
     text = _AMOUNT.sub(_blank, text)
     for word in (_UNIT_OF_DATE, _LABEL, _BOTH):
         text = word.sub(_tie, text)
     if not _may_hold(text):
         return
-    plain = read(text)  # 2
+    plain = read(text)  # 3
     yield from _numbers(plain)
     softly = read(text, softly=True)
     if softly != plain:
@@ -178,9 +207,9 @@ def _numbers(reading: Reading) -> Iterator[tuple[int, int]]:
         century, year, month, day, s = match.groups()
         if _CENTURY[s] == int(century) * 100 and _plausible(year + month + day + s):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
-    for match in _BORN.finditer(classes):
+    for match in chain(_BORN.finditer(classes), _BORN_WITHOUT_ZEROS.finditer(classes)):
         year, month, day, last, s = match.groups()
-        if _plausible(year + month + day + s) and not _is_amount(last, _TAIL, classes[match.end() :]):
+        if _plausible(year + month.zfill(2) + day.zfill(2) + s) and not _is_amount(last, _TAIL, classes[match.end() :]):
             yield reading.spans[match.start()][0], reading.spans[match.end() - 1][1]
     for match in _PART_BY_PART.finditer(classes):
         year, _, month, day, last, s = match.groups()
@@ -210,7 +239,8 @@ def _windows(classes: str) -> Iterator[_Window]:
         for last in range(first, len(groups)):
             if last > first:
                 between = classes[groups[last - 1][1] : groups[last][0]]
-                if not _BETWEEN.match(between):
+                halves = sum(sizes) == _LENGTH - _TAIL
+                if not _BETWEEN.match(between.strip(" ") if halves else between):
                     break
                 seps.append(between)
             sizes.append(groups[last][1] - groups[last][0])
