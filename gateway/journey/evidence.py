@@ -45,10 +45,11 @@ def evidence(world: World, prover: Prover, asked: ActsAsked, *, by: str, purpose
     with world.store.unit() as unit:
         found = _found(world, unit, asked)  # 1
         require_partner(world, asked, found.acts)
+        cases = {kept.event.case_no for kept in found.acts} - {None}
         made = world.event(
             "bundle.made", purpose, by=by, case_no=asked.case_no, partner=asked.partner, mid=asked.mid,
             subject="with-content" if content else "without-content",
-            counts={"acts": len(found.acts), "messages": len(found.messages)},
+            counts={"acts": len(found.acts), "messages": len(found.messages), "cases": len(cases)},
         )  # fmt: skip
         unit.commit(made)  # 2
     proven = prover.evidence([kept.id for kept in found.acts if kept.id])  # 3

@@ -28,7 +28,8 @@ def exchanges(world: World, *, by: str | None = None) -> Sequence[Mapping[str, A
     """A row a message, out or in. Raises NoOfficer."""
     with world.store.unit() as unit:
         found = list(unit.outbox.report())
-        unit.commit(world.event("exchanges.listed", PURPOSE, by=by, counts={"exchanges": len(found)}))
+        counts = {"exchanges": len(found), "cases": len({row["caseNo"] for row in found} - {None})}
+        unit.commit(world.event("exchanges.listed", PURPOSE, by=by, counts=counts))
     return found
 
 
@@ -37,7 +38,8 @@ def dead(world: World, partner: str | None = None, *, by: str) -> Sequence[DeadR
     known = partner if partner in world.know.profiles else None  # nobody else has a stream to count in
     with world.store.unit() as unit:
         found = unit.outbox.dead(partner)
-        unit.commit(world.event("dead.listed", PURPOSE, by=by, partner=known, counts={"messages": len(found)}))
+        counts = {"messages": len(found), "cases": len({row.case_no for row in found} - {None})}
+        unit.commit(world.event("dead.listed", PURPOSE, by=by, partner=known, counts=counts))
     return found
 
 

@@ -38,8 +38,8 @@ class KeptEvent(NamedTuple):
 class ReadsRow(NamedTuple):
     """How often somebody read in a period, for one purpose: counts alone.
 
-    `cases`: how many different ones; `off_hours`: at night and on weekends in Korea; `wholesale`: acts exported, in
-    bundles too, of no single case or message.
+    `cases`: how many different ones acts are about, and how many more those say that are about many; `off_hours`: at
+    night and on weekends in Korea; `wholesale`: acts exported, in bundles too, of no single case or message.
     """
 
     actor: str

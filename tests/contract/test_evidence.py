@@ -248,7 +248,7 @@ def test_who_makes_a_bundle_is_kept_with_purpose_and_whether_he_has_the_messages
         made = here.scene.events()[-1]
         assert (made["act"], made["actor"], made["purpose"], made["mid"]) == ("bundle.made", "kim.0417", "audit", mid)
         assert made["subject"] == ("with-content" if content else "without-content")
-        assert made["counts"]["messages"] == 1
+        assert (made["counts"]["messages"], made["counts"]["cases"]) == (1, 1)
     with pytest.raises(NothingProven):
         here.make(ActsAsked(mid=UNKNOWN))
     assert here.scene.events()[-1]["mid"] == UNKNOWN

@@ -160,10 +160,11 @@ class MemoryUnit:
 def _reads(actor: str, purpose: str, act: str, kept: Sequence[KeptEvent]) -> ReadsRow:
     here = [one.at.astimezone(timezone(timedelta(hours=9))) for one in kept]
     off = sum(1 for at in here if at.weekday() > 4 or not 7 <= at.hour < 20)
-    cases = {one.event.case_no for one in kept if one.event.case_no}
+    named = {one.event.case_no for one in kept if one.event.case_no}
+    said = sum(one.event.counts.get("cases", 0) for one in kept if one.event.case_no is None)
     taken = [one.event for one in kept if act in ("acts.exported", "bundle.made")]
     whole = sum(1 for event in taken if event.case_no is None and event.mid is None)
-    return ReadsRow(actor, purpose, act, len(kept), len(cases), off, whole)
+    return ReadsRow(actor, purpose, act, len(kept), len(named) + said, off, whole)
 
 
 class MemoryStore:

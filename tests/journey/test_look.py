@@ -25,7 +25,7 @@ def test_who_lists_cases_or_exchanges_is_kept_with_how_many(scene: Scene) -> Non
     found = look.exchanges(scene.world, by=KIM)
     assert kept(scene, since) == [
         ("cases.listed", KIM, "operations", {"cases": 2}),
-        ("exchanges.listed", KIM, "operations", {"exchanges": len(found)}),
+        ("exchanges.listed", KIM, "operations", {"exchanges": len(found), "cases": 2}),
     ]
     assert len(found) == len(scene.rows("message"))
     assert_nothing_personal(scene)
@@ -46,7 +46,7 @@ def test_who_lists_dead_messages_is_kept(scene: Scene, partner: str | None, foun
     died(scene, 2)
     since = len(scene.events())
     assert len(look.dead(scene.world, partner, by=KIM)) == found
-    assert kept(scene, since) == [("dead.listed", KIM, "operations", {"messages": found})]
+    assert kept(scene, since) == [("dead.listed", KIM, "operations", {"messages": found, "cases": found})]
     assert scene.events(since)[0]["partner"] == (partner if partner != "NOBODY" else None)
 
 

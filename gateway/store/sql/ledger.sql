@@ -76,8 +76,10 @@ select id, at, event_id::text, act, actor, purpose, verdict, code, case_no, ref_
 from audit_event where id = any(:numbers::bigint[]) order by id;
 
 -- name: reads
--- Who read how often, by counts alone; the working day is from seven to twenty in Korea.
-select actor, purpose, act, count(*), count(distinct case_no),
+-- Who read how often, by counts alone: of an act about many cases, how many it says. The working day is from seven to
+-- twenty in Korea.
+select actor, purpose, act, count(*),
+       count(distinct case_no) + coalesce(sum((counts->>'cases')::integer) filter (where case_no is null), 0),
        count(*) filter (where extract(isodow from here) > 5 or extract(hour from here) not between 7 and 19),
        count(*) filter (where act in ('acts.exported', 'bundle.made') and case_no is null and mid is null)
 from (select *, at at time zone 'Asia/Seoul' as here from audit_event

@@ -40,6 +40,18 @@ def test_a_bundle_of_a_period_counts_as_taken_wholesale_and_one_of_a_case_or_a_m
     assert (found.reads, found.wholesale) == (3, 1)
 
 
+def test_of_an_act_about_many_cases_as_many_are_counted_as_it_says(store: Store) -> None:
+    listed = AuditEvent("cases.listed", "kim.0417", "operations", counts={"cases": 300})
+    bundle = AuditEvent("bundle.made", "kim.0417", "lawsuit", mid=uid("one"), counts={"acts": 7, "cases": 1})
+    of_case = replace(bundle, mid=None, case_no=case().case_no)
+    with store.unit() as unit:
+        unit.commit(listed, listed, bundle, of_case, of_case, EVENT)
+    with store.unit() as unit:
+        [last] = [kept.at for kept in unit.events(ActsAsked()) if kept.event == EVENT]
+        found = unit.reads(last - timedelta(minutes=1), last + timedelta(minutes=1))
+    assert [(row.act, row.reads, row.cases) for row in found] == [("bundle.made", 3, 2), ("cases.listed", 2, 600)]
+
+
 def test_months_that_were_signed_off_are_known_with_the_officer(store: Store) -> None:
     with store.unit() as unit:
         unit.commit(AuditEvent("review.signed", "lee.1", "access-review", subject="2026-10"), EVENT)
