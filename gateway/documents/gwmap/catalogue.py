@@ -14,7 +14,7 @@ from gateway.documents.gwmap import maptests, world
 from gateway.documents.gwmap.build import Built, build
 from gateway.documents.gwmap.compiled import CompiledMap
 from gateway.documents.gwmap.concept_maps import TableError, Tables
-from gateway.documents.gwmap.model import Finding, Lineage, Severity, did_you_mean
+from gateway.documents.gwmap.model import Finding, Severity, did_you_mean
 from gateway.documents.gwmap.world import World
 from gateway.documents.schemas import Schemas
 from gateway.errors import MapRefused
@@ -70,15 +70,6 @@ class Catalogue:
             hint = did_you_mean(pin, self._built)
             raise MapRefused(f"there is no map '{pin}'" + (f" ({hint})" if hint else ""))
         return built
-
-    def who_uses(self, path: str) -> tuple[tuple[str, Lineage], ...]:
-        """Pin and target of every element that a source path, or a part of it, decides about."""
-        return tuple(
-            (pin, line)
-            for pin in self.pins()
-            for line in self.get(pin).lineage()
-            if any(p == path or p.startswith(path + ".") for p in (*line.sources, *line.guards))
-        )
 
     @property
     def schemas(self) -> Schemas:

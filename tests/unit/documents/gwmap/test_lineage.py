@@ -57,13 +57,6 @@ def test_lineage_goes_through_lets_guards_and_criteria(small: CompiledMap) -> No
     assert str(found["who.text"]).startswith("who.text <- coordinator.name, name via who  (mappings/mini/")
 
 
-def test_who_uses_a_field_is_answered_over_all_maps(workshop: Any) -> None:
-    workshop.map("a: =coordinator.tel\nb: =name", name="one")
-    workshop.map("c: {$if: coordinator.exists(), d: =name}", name="two")
-    found = workshop.load().who_uses("coordinator")
-    assert [(pin, line.target) for pin, line in found] == [("one|1.0.0", "a"), ("two|1.0.0", "c.d")]
-
-
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Target paths of a document, positions of lists of values left out."""
     if isinstance(value, dict):
