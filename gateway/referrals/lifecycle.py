@@ -26,7 +26,7 @@ from typing import NamedTuple
 from gateway.errors import IllegalMove, OutcomeIncomplete
 from gateway.referrals.needs import Given, Need, missing
 from gateway.referrals.states import MEANING, TERMINAL, Act, Business, Party, State, Status, business_of
-from gateway.referrals.table import ADDENDA, CELLS, MOVES, TABLE, Abort, Addendum, Move, Row
+from gateway.referrals.table import ADDENDA, MOVES, TABLE, Abort, Addendum, Move, Row
 
 __all__ = [
     "ADDENDA",
@@ -52,7 +52,6 @@ __all__ = [
     "available_acts",
     "available_moves",
     "is_addendum",
-    "may_move",
     "move_for",
     "next_actor",
 ]
@@ -118,11 +117,6 @@ def _land(now: State | None, move: Move, said: Business | None) -> State:
         if move.act is Act.VERIFY_PLACEMENT and said is not None:
             return now.restage(said)
     return State(move.then, said)
-
-
-def may_move(frm: Status | None, to: Status, party: Party) -> bool:
-    """Tell whether any row lets `party` bring a leg from `frm` to `to`: one of the 12 × 12 × 3 cells."""
-    return (frm, to, party) in CELLS
 
 
 def is_addendum(now: State, act: Act, by: Party) -> bool:

@@ -159,7 +159,6 @@ def _moves() -> Iterator[Move]:
 
 
 MOVES: tuple[Move, ...] = tuple(_moves())
-CELLS = frozenset((m.now, m.then, m.by) for m in MOVES)
 
 _HEARD = frozenset(Status) - {Status.DRAFT, Status.REQUESTED, Status.READY, Status.ENTERED_IN_ERROR}
 ADDENDA: tuple[Addendum, ...] = (
