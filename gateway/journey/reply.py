@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from gateway.errors import GatewayError, Refused, DocumentHoldsResidentNumber
+from gateway.errors import DocumentHoldsResidentNumber, GatewayError, Refused
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.hearing import REFUSED_INBOUND
 from gateway.journey.prove import PURPOSE, Letter

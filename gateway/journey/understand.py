@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.cases.rrn import find_anywhere
 from gateway.documents.strict_json import LARGEST_INT, loads
-from gateway.errors import DocumentInvalid, Place, DocumentHoldsResidentNumber
+from gateway.errors import DocumentHoldsResidentNumber, DocumentInvalid, Place
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
 from gateway.sealing.manifest import MOST_SEQ
