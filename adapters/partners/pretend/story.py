@@ -138,7 +138,8 @@ def _casework(script: Script, received: date, partner: str, dice: random.Random)
 def _script(script: Script, received: date, partner: str, dice: random.Random) -> Iterator[Event]:
     day, accepted, course, job = received, False, None, None
     for step in script.steps:
-        day = working_day(day + timedelta(days=dice.randint(step.least, step.most)))
+        later = day + timedelta(days=dice.randint(step.least, step.most))
+        day = working_day(later) if step.most else day  # what takes no time is not put off over a weekend
         match step.kind:
             case Kind.DECLINE:
                 why = _weighted(dice, [(r, r.weight) for r in scripts.DECLINE_REASONS])
