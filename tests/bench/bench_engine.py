@@ -93,7 +93,10 @@ def rounds(site: Site, workers: int, delay_s: float) -> tuple[float, ...]:
 
 
 def _drained(site: Site, many: int) -> float:
-    """Set so many deliveries free and wait for the last receipt; deliveries a second from the first attempt on."""
+    """Set so many deliveries free and wait for the last receipt; deliveries a second from the first attempt on.
+
+    Raises RuntimeError when there are not so many.
+    """
     (last,) = site.ask("select coalesce(max(ended_at), 'epoch') from attempt")
     site.ask(
         """update delivery set next_at = now() where (partner, mid) in (
@@ -105,6 +108,8 @@ def _drained(site: Site, many: int) -> float:
     sql = """select count(distinct mid), extract(epoch from max(ended_at) - min(began_at))::float8
              from attempt where began_at > %s"""
     count, seconds = site.ask(sql, last)
+    if count < many:
+        raise RuntimeError(f"the outbox held {count} of {many} referrals")
     return float(count / seconds)
 
 
