@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +262,45 @@ def test_the_night_of_release_0_1_0_is_read_by_this_one(release_0_1_0: str, tmp_
             assert len(list(unit.cases.report())) == 12
             assert [each for each in exchanges if unit.outbox.find_message(each["mid"]) is None] == []
         assert len(exchanges) == counts["messages out"] + counts["messages in"] > 100
+
+
+DECIDED = """
+    select c.case_no, last.result, (
+        select min(x.business_date)::text from screening x
+        where x.case_no = c.case_no and x.id > coalesce(
+            (select max(y.id) from screening y where y.case_no = c.case_no and y.result <> last.result), 0))
+    from case_record c
+    join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) last
+        on last.result in ('PRIORITY', 'WAITLIST')
+    where c.status = 'live' order by 1"""
+"""Who holds a seat or waits for one, and since when, by all decisions there are."""
+BY_RELEASE_0_1_0 = """
+    insert into screening (case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, business_date,
+                           decided_at)
+    values (%s, 1, 'r', 'CANDIDATE', 1, '[]', 'h', %s, %s, now())"""
+
+
+def test_who_holds_a_seat_is_known_whichever_release_decided(release_0_1_0: str) -> None:
+    url, days = release_0_1_0, [DAY + timedelta(n) for n in range(3)]
+    with psycopg.connect(url) as old:
+        cases = [no for (no,) in old.execute("select case_no from case_record where status = 'live' order by 1")]
+        old.cursor().executemany(BY_RELEASE_0_1_0, [(no, "PRIORITY", days[0]) for no in cases[:3]])
+    migrate(url, ("pre",))
+    with psycopg.connect(url) as old:
+        decisions = [(cases[0], "PRIORITY"), (cases[1], "WAITLIST"), (cases[2], "GENERAL"), (cases[3], "WAITLIST")]
+        old.cursor().executemany(BY_RELEASE_0_1_0, [(*each, days[1]) for each in decisions])
+        expected = old.execute(DECIDED).fetchall()
+        assert (cases[1], "WAITLIST", str(days[1])) in expected
+        assert cases[0] in {no for no, _, _ in expected} > {cases[1]}
+        assert cases[2] not in {no for no, _, _ in expected}
+        asked = "select case_no, result, since::text from standing order by 1"
+        assert old.execute(asked).fetchall() == expected
+        old.execute("update case_record set status = 'deleted' where case_no = %s", (cases[0],))
+        old.execute("insert into case_history values (%s, 99, null, 'D', null, now())", (cases[0],))
+        assert old.execute(asked).fetchall() == [each for each in expected if each[0] != cases[0]]
+        old.execute("update case_record set status = 'live' where case_no = %s", (cases[0],))
+        old.execute(BY_RELEASE_0_1_0, (cases[0], "PRIORITY", days[2]))
+        assert (cases[0], "PRIORITY", str(days[2])) in old.execute(asked).fetchall()
 
 
 def content(url: str) -> dict[str, list[dict[str, Any]]]:

@@ -109,43 +109,26 @@ update case_record set screened = revision where case_no = any(:case_nos) and st
 -- name: waiting_cases
 -- Live cases on a waiting list, by their latest decision.
 select c.case_no, c.revision, c.record, (select k.content from vault_key k where k.case_no = c.case_no)
-from case_record c
-join lateral (select x.result from screening x where x.case_no = c.case_no order by x.id desc limit 1) s on true
-where c.status = 'live' and c.screened = c.revision and c.record is not null and s.result = 'WAITLIST'
+from standing s join case_record c using (case_no)
+where s.result = 'WAITLIST' and c.status = 'live' and c.screened = c.revision and c.record is not null
 order by c.case_no for update of c;
 
 -- name: seats_taken
 -- How many live cases of each branch are PRIORITY now. Of a case that is back the seat was given on.
 select c.branch, count(*)
-from case_record c
-join lateral (
-    select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
-) last on last.result = 'PRIORITY' and last.revision = c.screened
-where c.status = 'live' and c.branch is not null and c.record is not null
-  and last.revision > coalesce((select max(h.revision) from case_history h
-                                where h.case_no = c.case_no and h.change in ('D', 'X')), 0)
+from standing s join case_record c using (case_no)
+where s.result = 'PRIORITY' and s.revision = c.screened and c.status = 'live' and c.branch is not null
+  and c.record is not null
 group by c.branch;
 
 -- name: seats_held
 -- Who of these cases is PRIORITY now, and who in these branches has been it since that day or longer. Since when without
 -- a break: another decision is one, and so is a deletion.
 select c.case_no, c.branch, s.since
-from (
-    select case_no, branch, screened from case_record
-    where status = 'live' and branch is not null and record is not null
-      and (case_no = any(:case_nos) or branch = any(:branches))
-) c
-join lateral (
-    select x.result, x.revision from screening x where x.case_no = c.case_no order by x.id desc limit 1
-) last on last.result = 'PRIORITY' and last.revision = c.screened
-join lateral (
-    select min(x.business_date) as since from screening x
-    where x.case_no = c.case_no
-      and x.id > coalesce((select max(y.id) from screening y where y.case_no = c.case_no and y.result <> 'PRIORITY'), 0)
-      and x.revision > coalesce((select max(h.revision) from case_history h
-                                 where h.case_no = c.case_no and h.change in ('D', 'X')), 0)
-) s on s.since is not null
-where c.case_no = any(:case_nos) or s.since <= :until
+from standing s join case_record c using (case_no)
+where s.result = 'PRIORITY' and s.revision = c.screened and c.status = 'live' and c.branch is not null
+  and c.record is not null
+  and (s.case_no = any(:case_nos) or (c.branch = any(:branches) and s.since <= :until))
 order by c.case_no;
 
 -- name: still_as_screened

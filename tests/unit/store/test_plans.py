@@ -17,8 +17,9 @@ from tests.conftest import TEMPLATE, in_database, run_on
 
 MANY = """
     insert into case_record (case_no, version, revision, status, entry_state, verdict, screened, not_to_refer,
-                             updated_at)
-    select n::text, 1, 1, 'live', 'present', 'ok', 1, (n % 50 <> 0)::integer, now() from generate_series(1, 20000) n;
+                             branch, record, updated_at)
+    select n::text, 1, 1, 'live', 'present', 'ok', 1, (n % 50 <> 0)::integer, '1100', '{}', now()
+    from generate_series(1, 20000) n;
     insert into screening (case_no, revision, ruleset, gate, score, contributions, inputs_hash, result, business_date,
                            decided_at)
     select n::text, 1, 'r', 'GENERAL', 1, '[]', 'h', case when n % 50 <> 0 then 'GENERAL' else 'PRIORITY' end,
@@ -50,17 +51,20 @@ def test_who_was_taken_back_is_found_without_reading_all_cases(database: str) ->
     assert "Seq Scan on case_record" not in plan
 
 
-SEATED = """;
-    insert into case_history (case_no, revision, change, at)
-    select n::text, 1, 'I', now() from generate_series(1, 20000) n;"""
+FEW = "; delete from standing where case_no::integer % 1000 > 0"
+ASKED_OF_SEATS = {"waiting_cases": (), "seats_taken": (), "seats_held": ("case_nos", "branches", "until")}
 
 
-@pytest.mark.parametrize("analysed", ["", "analyze case_history"], ids=["of a young history", "of an old one"])
-def test_since_when_seats_are_held_is_looked_up_case_by_case(database: str, analysed: str) -> None:
-    plan = plan_of(database, STATEMENTS.seats_held.sql, MANY + SEATED + analysed, "case_nos", "branches", "until")
-    assert "case_history_pkey" in plan
-    assert "Seq Scan on case_history" not in plan
-    assert "Seq Scan on screening" not in plan
+@pytest.mark.parametrize("analysed", ["", "; analyze standing"], ids=["of a young table", "of an old one"])
+@pytest.mark.parametrize("statement", ASKED_OF_SEATS)
+def test_who_holds_a_seat_or_waits_is_found_without_reading_all_cases(
+    database: str, statement: str, analysed: str
+) -> None:
+    sql = getattr(STATEMENTS, statement).sql
+    plan = plan_of(database, sql, MANY + FEW + analysed, *ASKED_OF_SEATS[statement])
+    assert "case_record_pkey" in plan
+    assert "Seq Scan on case_record" not in plan
+    assert "screening" not in plan
 
 
 def test_whose_judgement_no_longer_holds_is_found_without_reading_all_cases(database: str) -> None:

@@ -37,7 +37,7 @@ FREE = {
 """Tables that hold no row of a partner or of a worker, and why."""
 JOURNEY_ONLY = {
     "handover_file", "quarantined_record", "parked_record", "case_history", "screening", "referral",
-    "legal_hold", "destroyed_content",
+    "legal_hold", "destroyed_content", "standing",
 }  # fmt: skip
 """Tables that no partner's unit has a use for."""
 KEPT = ("audit_event", "case_history", "message", "reconciliation", "destroyed_content")
@@ -49,6 +49,7 @@ PERMITTED = {
     "receipt": {"direction": "out"},
     "delivery": {"state": "ready"},
     "inbox": {"state": "held"},
+    "standing": {"result": "PRIORITY"},
     "partner_line": {"breaker": "open", "gate": "open"},
     "reconciliation_difference": {"direction": "out"},
     "retention_check": {"milestone": "P1M", "state": "due"},
