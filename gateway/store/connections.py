@@ -32,6 +32,8 @@ CONNECT_S, RECONNECT_S = 5.0, 2.0
 """For how long one connection, and the pool by itself, try; a pool that waited ever longer would miss the return."""
 SPARE_S = 60.0
 """A connection that nobody needed for so long is closed, one at a time; the pool by itself would wait ten minutes."""
+LIFE_S = 600.0
+"""A connection is replaced after so long: what its server process remembers of tables and plans only becomes more."""
 
 GONE = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 """A machine that went without a word is noticed after 20 s, sooner than a lease ends; libpq would wait for hours."""
@@ -97,6 +99,7 @@ def opened(conninfo: str, most: int, idle_s: float) -> Pool:
         kwargs=session,
         configure=_configure,
         max_idle=SPARE_S,
+        max_lifetime=LIFE_S,
         reconnect_timeout=PATIENCE_S,
     )
     try:

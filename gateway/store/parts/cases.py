@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any
 
@@ -48,6 +48,7 @@ class Caseload(Part):
         last = {row.case_no: row for row in rows}
         for some in in_slices(list(last.values())):
             _SQL.save_cases(self._c, **as_arrays(CaseRow._fields, self._seal.shut(CASE, some)))
+        self._settle(last.values())
         history = [
             (row.case_no, row.revision, row.record, c.change, c.file_id, row.updated_at)
             for c, row in zip(changes, self._seal.shut(HISTORY, rows), strict=True)
@@ -58,6 +59,12 @@ class Caseload(Part):
     def note(self, rows: Sequence[CaseRow]) -> None:
         for some in in_slices(rows):
             _SQL.note_cases(self._c, **as_arrays(_NOTED, [[getattr(row, name) for name in _NOTED] for row in some]))
+        self._settle(rows)
+
+    def _settle(self, rows: Iterable[CaseRow]) -> None:
+        """Whoever may not be served and has no leg to be called back is not asked about again until something changes."""
+        if any(row.barred or row.version > 1 or row.unserved for row in rows):
+            _SQL.settle_cases(self._c)
 
     def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
         return self._opened(CASE, CaseRow, _SQL.to_judge(self._c, now=now, limit=limit))

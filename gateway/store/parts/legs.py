@@ -37,6 +37,7 @@ class Legs(Part):
         _SQL.add_referrals(self._c, **as_arrays(ReferralRow._fields, referrals))
         services = as_texts(leg.services for leg in legs)
         _SQL.add_legs(self._c, **(as_arrays(LegRow._fields, legs) | {"services": services}))
+        _SQL.unsettle_cases(self._c, case_nos=sorted({leg.case_no for leg in legs}))
 
     def get(self, ref_no: str) -> LegRow | None:
         return self.many([ref_no]).get(ref_no)
@@ -59,7 +60,9 @@ class Legs(Part):
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
         width = len(LegRow._fields)
-        found = _SQL.to_withdraw(self._c, limit=limit)
+        found = list(_SQL.to_withdraw(self._c, limit=limit))
+        if found:
+            _SQL.settle_cases(self._c)  # whom earlier rounds have called back; what is found is open still
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
@@ -69,4 +72,7 @@ class Legs(Part):
 
     def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:
         told = [{"request_no": request_no, "status": status} for request_no, status in statuses.items()]
-        return {request_no for (request_no,) in _SQL.end_requests(self._c, rows=as_json(told))} if told else set()
+        if not told:
+            return set()
+        ended = _SQL.end_requests(self._c, request_nos=list(statuses), rows=as_json(told))
+        return {request_no for (request_no,) in ended}

@@ -80,6 +80,23 @@ from case_record where case_no = any(array(
      order by holds_until limit :limit)))
 order by case_no limit :limit for update;
 
+-- name: settle_cases!
+-- As they are, nobody has to be called back: no open leg of these cases is behind, called back already or not. Looked up
+-- case by case. A case that somebody works on is settled later.
+with over as materialized (
+    select c.case_no from case_record c
+    where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
+      and (select true from leg l where l.case_no = c.case_no
+           and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+           and (c.barred or c.version <> l.case_version or l.partner = any(string_to_array(c.unserved, ' ')))
+           limit 1) is null
+    order by c.case_no for update of c skip locked
+)
+update case_record set settled = true from over where case_record.case_no = over.case_no;
+
+-- name: unsettle_cases!
+update case_record set settled = false where case_no = any(:case_nos) and settled;
+
 -- name: live_without
 -- Live cases with facts that are none of these.
 select c.case_no from case_record c

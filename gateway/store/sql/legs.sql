@@ -58,11 +58,12 @@ from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 -- name: to_withdraw
 -- Open legs whose case may no longer be served, or not to their partner; those that were called back are when their case
 -- has changed again. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
--- the planner knows nothing of them. What is true of them is asked once more when they are locked.
+-- the planner knows nothing of them. What is true of them is asked once more when they are locked. Settled cases have
+-- none: all that may not be served are asked about ten times a second, and become more with every year.
 with behind as materialized (
     select l.ref_no from case_record c
     cross join lateral (select * from leg where leg.case_no = c.case_no offset 0) l
-    where (c.barred or c.version > 1 or c.unserved <> '')
+    where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
       and (c.barred or c.version <> l.case_version
            or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
       and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
@@ -93,4 +94,5 @@ where leg.ref_no = r.ref_no;
 -- name: end_requests
 -- Returns those that had another status.
 update referral set status = r.status from json_populate_recordset(null::referral, :rows) r
-where referral.request_no = r.request_no and referral.status <> r.status returning referral.request_no;
+where referral.request_no = any(:request_nos) and referral.request_no = r.request_no and referral.status <> r.status
+returning referral.request_no;

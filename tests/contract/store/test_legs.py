@@ -142,6 +142,36 @@ def test_a_leg_is_called_back_when_its_case_is_only_judged_otherwise(store: Stor
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
 
 
+@pytest.mark.parametrize(
+    ("saved", "change"),
+    [
+        (True, {"barred": True}),
+        (True, {"version": 2}),
+        (True, {"unserved": "KEAD KEIS", "judged": 2}),
+        (False, {"barred": True}),
+        (False, {"unserved": "KEAD KEIS"}),
+    ],
+)
+def test_a_leg_is_called_back_although_nobody_had_to_be_while_its_case_was_as_before(
+    store: Store, saved: bool, change: dict[str, object]
+) -> None:
+    before, other = case(1, unserved="KEAD", judged=1), case(2, barred=True)
+    others = leg(2, case_no=other.case_no)
+    with store.unit() as unit:
+        unit.cases.save([CaseChange(row, "I", None) for row in (before, other)])
+        unit.legs.add([request_row()], [leg(1), others])
+        assert unit.legs.to_withdraw(9) == [(others, other)]
+        unit.legs.save(others._replace(status="cancelled"))
+        unit.cases.note([before, other])
+        assert unit.legs.to_withdraw(9) == []
+        changed = before._replace(**change)  # type: ignore[arg-type]
+        if saved:
+            unit.cases.save([CaseChange(changed._replace(revision=2), "U", None)])
+        else:
+            unit.cases.note([changed])
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
+
+
 def test_requests_that_have_a_status_already_are_not_given_it_again(store: Store) -> None:
     no = request_row().request_no
     with store.unit() as unit:

@@ -106,8 +106,29 @@ CASES_OF_LEGS = """
 def test_who_may_have_to_be_called_back_is_looked_up_case_by_case(database: str, analysed: str) -> None:
     plan = plan_of(database, STATEMENTS.to_withdraw.sql, CASES_OF_LEGS + analysed, "limit")
     assert "leg_case" in plan
+    assert not analysed or "case_record_unsettled" in plan
     assert "Seq Scan on leg" not in plan
     assert "Join Filter" not in plan
+
+
+@pytest.mark.parametrize("analysed", ["", "; analyze leg, case_record"], ids=["of young tables", "of old ones"])
+def test_whom_nobody_has_to_be_called_back_of_is_not_looked_at_again(database: str, analysed: str) -> None:
+    settled = CASES_OF_LEGS + "update case_record set settled = true where barred or version > 1 or unserved <> '';"
+    plan = plan_of(database, STATEMENTS.settle_cases.sql, settled + analysed)
+    assert "case_record_unsettled" in plan
+    assert "Seq Scan on leg" not in plan
+
+
+REFERRALS = """
+    insert into referral (request_no, case_no, case_version, status, authored_at, authored_on)
+    select n::text, n::text, 1, 'active', now(), current_date from generate_series(1, 20000) n;"""
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze referral"], ids=["of a young table", "of an old one"])
+def test_a_request_that_ends_is_found_without_reading_all_requests(database: str, analysed: str) -> None:
+    plan = plan_of(database, STATEMENTS.end_requests.sql, REFERRALS + analysed, "rows", "request_nos")
+    assert "referral_pkey" in plan
+    assert "Seq Scan on referral" not in plan
 
 
 UPDATES = """;
