@@ -62,7 +62,7 @@ class Caseload(Part):
         self._settle(rows)
 
     def _settle(self, rows: Iterable[CaseRow]) -> None:
-        """Whoever may not be served and has no leg to be called back is not asked about again until something changes."""
+        """Of whom nobody has to be called back, nobody asks again until something changes."""
         if any(row.barred or row.version > 1 or row.unserved for row in rows):
             _SQL.settle_cases(self._c)
 

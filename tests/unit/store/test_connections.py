@@ -59,9 +59,7 @@ def test_connections_that_nobody_needed_for_a_while_are_closed(database: str, mo
         assert store._pool.get_stats()["pool_size"] == 1
 
 
-def test_a_connection_is_replaced_when_it_has_lived_long_enough(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_is_replaced_when_it_has_lived_long_enough(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "LIFE_S", 0.05)
     with closing(PostgresStore(database, leaves(), most=1)) as store:
         with store.transaction() as one:

@@ -111,10 +111,12 @@ def test_who_may_have_to_be_called_back_is_looked_up_case_by_case(database: str,
     assert "Join Filter" not in plan
 
 
+SETTLED = "update case_record set settled = true where barred or version > 1 or unserved <> ''"
+
+
 @pytest.mark.parametrize("analysed", ["", "; analyze leg, case_record"], ids=["of young tables", "of old ones"])
 def test_whom_nobody_has_to_be_called_back_of_is_not_looked_at_again(database: str, analysed: str) -> None:
-    settled = CASES_OF_LEGS + "update case_record set settled = true where barred or version > 1 or unserved <> '';"
-    plan = plan_of(database, STATEMENTS.settle_cases.sql, settled + analysed)
+    plan = plan_of(database, STATEMENTS.settle_cases.sql, CASES_OF_LEGS + SETTLED + analysed)
     assert "case_record_unsettled" in plan
     assert "Seq Scan on leg" not in plan
 
