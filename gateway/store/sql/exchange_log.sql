@@ -21,8 +21,9 @@ update xlog_head set size = :size, root = :root where shard = :shard;
 update xlog_head set closed_at = clock_timestamp() where shard = :shard;
 
 -- name: is_due$
--- Whether a round would have anything to do, without a lock and without a write.
-select exists (select from xlog_pending) or coalesce((
+-- Whether a round would have anything to do, without a lock and without a write. Asked for in the order in which the queue is
+-- emptied: in any other, all that has just left it is walked over.
+select (select min(id) from xlog_pending) is not null or coalesce((
     select c.created_at < clock_timestamp() - :silence::interval
     from xlog_checkpoint c join xlog_head h using (shard)
     where h.closed_at is null order by c.size desc limit 1), true);
@@ -52,8 +53,12 @@ on conflict (shard, level, n) do update set data = excluded.data;
 select data from xlog_tile where shard = :shard and level = :level and n = :n;
 
 -- name: tiles
-select level, n, data from xlog_tile
-where shard = :shard and (level, n) in (select * from unnest(:levels::smallint[], :ns::bigint[]));
+-- One look into the index for each.
+select t.level, t.n, t.data
+from unnest(:levels::smallint[], :ns::bigint[]) as asked (level, n)
+cross join lateral (
+    select * from xlog_tile x where x.shard = :shard and x.level = asked.level and x.n = asked.n offset 0
+) t;
 
 -- name: tiles_beyond
 -- Tiles that a log of so many leaves does not have: its first hash stands for leaves that there are not.

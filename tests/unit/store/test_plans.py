@@ -157,6 +157,21 @@ def test_files_that_are_not_yet_written_are_found_without_reading_all_files(data
     assert "Seq Scan on rtw_file" not in plan
 
 
+LOG = """
+    insert into xlog_head (shard, origin, vkey, size, root) values (1, 'o', 'k', 0, decode(repeat('00', 32), 'hex'));
+    insert into xlog_tile (shard, level, n, data)
+    select 1, 0, n, decode(repeat('00', 32), 'hex') from generate_series(1, 20000) n;
+    insert into xlog_pending (event_id, leaf) select gen_random_uuid(), 'x' from generate_series(1, 500);"""
+
+
+@pytest.mark.parametrize("analysed", ["", "analyze xlog_tile, xlog_pending"], ids=["of young tables", "of old ones"])
+def test_the_sequencer_reads_no_tiles_and_no_leaves_but_its_own(database: str, analysed: str) -> None:
+    plan = plan_of(database, STATEMENTS.tiles.sql, LOG + analysed, "shard", "levels", "ns")
+    assert "xlog_tile_pkey" in plan
+    assert "Seq Scan on xlog_tile" not in plan
+    assert "xlog_pending_pkey" in plan_of(database, STATEMENTS.is_due.sql, "", "silence")
+
+
 WAITING = """;
     insert into parked_record (case_no, version, change, facts, facts_sha256, file_id, record_no, parked_at)
     select n::text, 3, 'U', 'f', repeat('a', 64), gen_random_uuid(), 1, now() from generate_series(1, 100) n;"""
