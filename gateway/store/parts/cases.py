@@ -63,8 +63,8 @@ class Caseload(Part):
 
     def _settle(self, rows: Iterable[CaseRow]) -> None:
         """Of whom nobody has to be called back, nobody asks again until something changes."""
-        if any(row.barred or row.version > 1 or row.unserved for row in rows):
-            _SQL.settle_cases(self._c)
+        if some := [row.case_no for row in rows if row.barred or row.version > 1 or row.unserved]:
+            _SQL.settle_cases(self._c, case_nos=some)
 
     def to_judge(self, now: datetime, limit: int) -> Sequence[CaseRow]:
         return self._opened(CASE, CaseRow, _SQL.to_judge(self._c, now=now, limit=limit))

@@ -62,7 +62,7 @@ class Legs(Part):
         width = len(LegRow._fields)
         found = list(_SQL.to_withdraw(self._c, limit=limit))
         if found:
-            _SQL.settle_cases(self._c)  # whom earlier rounds have called back; what is found is open still
+            _SQL.settle_cases(self._c, case_nos=_SQL.unsettled(self._c))  # of earlier rounds; what is found is open
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:

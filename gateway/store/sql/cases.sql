@@ -80,19 +80,27 @@ from case_record where case_no = any(array(
      order by holds_until limit :limit)))
 order by case_no limit :limit for update;
 
+-- name: unsettled$
+-- Cases of which a leg may have to be called back.
+select coalesce(array_agg(case_no), '{}') from case_record
+where not settled and (barred or version > 1 or unserved <> '');
+
 -- name: settle_cases!
--- As they are, nobody has to be called back: no open leg of these cases is behind, called back already or not. Looked up
--- case by case. A case that somebody works on is settled later.
+-- Of these cases, as they are, nobody has to be called back: no open leg is behind, called back already or not. Looked
+-- up case by case. A case that somebody works on is settled later, and so is one that has changed since it was looked
+-- at: a leg that was added meanwhile was not seen.
 with over as materialized (
-    select c.case_no from case_record c
+    select c.case_no, c.xmin as written_by from case_record c
     where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
+      and c.case_no = any(:case_nos)
       and (select true from leg l where l.case_no = c.case_no
            and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
            and (c.barred or c.version <> l.case_version or l.partner = any(string_to_array(c.unserved, ' ')))
            limit 1) is null
     order by c.case_no for update of c skip locked
 )
-update case_record set settled = true from over where case_record.case_no = over.case_no;
+update case_record set settled = true from over
+where case_record.case_no = over.case_no and case_record.xmin = over.written_by;
 
 -- name: unsettle_cases!
 update case_record set settled = false where case_no = any(:case_nos) and settled;

@@ -114,9 +114,12 @@ def test_who_may_have_to_be_called_back_is_looked_up_case_by_case(database: str,
 SETTLED = "update case_record set settled = true where barred or version > 1 or unserved <> ''"
 
 
+@pytest.mark.parametrize("statement", ["settle_cases", "unsettled"])
 @pytest.mark.parametrize("analysed", ["", "; analyze leg, case_record"], ids=["of young tables", "of old ones"])
-def test_whom_nobody_has_to_be_called_back_of_is_not_looked_at_again(database: str, analysed: str) -> None:
-    plan = plan_of(database, STATEMENTS.settle_cases.sql, CASES_OF_LEGS + SETTLED + analysed)
+def test_whom_nobody_has_to_be_called_back_of_is_not_looked_at_again(
+    database: str, analysed: str, statement: str
+) -> None:
+    plan = plan_of(database, getattr(STATEMENTS, statement).sql, CASES_OF_LEGS + SETTLED + analysed, "case_nos")
     assert "case_record_unsettled" in plan
     assert "Seq Scan on leg" not in plan
 

@@ -5,7 +5,7 @@ drop index concurrently if exists case_record_unsettled;
 create index concurrently case_record_unsettled on case_record (case_no)
     where not settled and (barred or version > 1 or unserved <> '');
 with over as materialized (
-    select c.case_no from case_record c
+    select c.case_no, c.xmin as written_by from case_record c
     where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
       and (select true from leg l where l.case_no = c.case_no
            and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
@@ -13,4 +13,5 @@ with over as materialized (
            limit 1) is null
     order by c.case_no for update of c skip locked
 )
-update case_record set settled = true from over where case_record.case_no = over.case_no;
+update case_record set settled = true from over
+where case_record.case_no = over.case_no and case_record.xmin = over.written_by;
