@@ -105,9 +105,9 @@ class Caseload(Part):
 
     def screened(self, rows: Sequence[ScreeningRow]) -> None:
         for some in in_slices(rows):
-            _SQL.add_screenings(self._c, **as_arrays(ScreeningRow._fields, self._seal.shut(SCREENING, some)))
             judged = [(r.case_no, r.revision, r.result) for r in some]
-            _SQL.mark_screened(self._c, **as_arrays(("case_nos", "revisions", "results"), judged))
+            _SQL.mark_screened(self._c, **as_arrays(("case_nos", "revisions", "results"), judged))  # cases first
+            _SQL.add_screenings(self._c, **as_arrays(ScreeningRow._fields, self._seal.shut(SCREENING, some)))
 
     def in_review(self, case_nos: Sequence[str]) -> Set[str]:
         return {case_no for (case_no,) in _SQL.in_review(self._c, case_nos=list(case_nos))}

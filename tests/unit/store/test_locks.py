@@ -18,7 +18,7 @@ from gateway.ports import CaseChange
 from gateway.store import migrate
 from gateway.store.postgres import PostgresStore
 from gateway.store.statements import STATEMENTS
-from tests.contract.store.build import EVENT, case, leg, request_row
+from tests.contract.store.build import EVENT, case, leg, request_row, screening
 
 PATIENCE_S = 20.0
 WAITS = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
@@ -57,6 +57,37 @@ def test_who_calls_legs_back_again_waits_for_a_report_about_them_and_the_report_
         beside.start()
         until_somebody_waits(watching)
         unit.legs.many([second])
+        unit.commit(EVENT)
+    beside.join()
+    assert failed == []
+
+
+def test_who_decides_about_a_case_that_is_taken_back_waits_for_its_end_and_the_end_not_for_him(
+    postgres_store: PostgresStore,
+) -> None:
+    failed, no = list[StoreUnavailable](), case().case_no
+    with postgres_store.unit() as unit:
+        unit.cases.save([CaseChange(case(), "I", None)])
+        unit.cases.screened([screening(case())])
+        unit.commit(EVENT)
+
+    def displace() -> None:
+        try:
+            with postgres_store.unit() as unit:
+                unit.cases.screened([screening(case(), "STATUTORY")])
+                unit.commit(EVENT)
+        except StoreUnavailable as error:
+            failed.append(error)
+
+    beside = threading.Thread(target=displace)
+    with (
+        postgres_store.unit() as unit,
+        psycopg.connect(str(postgres_store._pool.conninfo), autocommit=True) as watching,
+    ):
+        gone = unit.cases.load([no])[no]._replace(status="deleted", revision=2)
+        beside.start()
+        until_somebody_waits(watching)
+        unit.cases.save([CaseChange(gone, "D", None)])
         unit.commit(EVENT)
     beside.join()
     assert failed == []
