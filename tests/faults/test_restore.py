@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -20,20 +20,21 @@ import orjson
 import psycopg
 import pytest
 
+from adapters.comwel.synthetic import write_follow_up, write_night
 from gateway.assembly import Gateway, assemble
 from gateway.assembly.clocks import RealClock
 from gateway.assembly.sandbox import make_night
 from gateway.cli.partners import PretendPartners, free_port
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
-from gateway.journey.intake import take_in
+from gateway.journey.intake import pick_up, take_in
 from gateway.journey.reconcile import Reconciled, reconcile
-from gateway.ports import CaseChange
+from gateway.ports import CaseChange, UpdateRow
 from gateway.store.embedded import embedded_postgres
 from gateway.store.postgres import PostgresStore
 from gateway.worker.embedded import Runner
 from tests.conftest import home_folder, in_database, leaves
-from tests.contract.store.build import EVENT, case, finish, message
+from tests.contract.store.build import EVENT, NOW, case, finish, leg, message, request_row
 from tests.faults import restored as round_of
 from tests.faults.ground import Ground
 from tests.faults.restored import run
@@ -219,6 +220,15 @@ def test_what_was_delivered_before_the_backup_is_kept_and_what_came_later_is_sen
     assert found.hits["duplicate"] > 10
 
 
+def test_a_backup_into_the_folder_of_the_last_one_takes_the_place_of_its_keys(database: str, tmp_path: Path) -> None:
+    home, folder = empty_home(tmp_path), tmp_path / "backup"
+    folder.mkdir()
+    for secret in ("old", "new"):
+        (home / "keys" / "vault.secret").write_text(secret)
+        run("backup", BACKUP=folder, GATEWAY_HOME=home, GATEWAY_DATABASE_URL=database)
+    assert (folder / "keys" / "vault.secret").read_text() == "new"
+
+
 def test_after_a_restore_no_referral_number_is_given_out_twice(
     database: str, other_server: str, tmp_path: Path
 ) -> None:
@@ -230,6 +240,63 @@ def test_after_a_restore_no_referral_number_is_given_out_twice(
             "select last from number_series where day = (now() at time zone 'Asia/Seoul')::date"
         ).fetchone()
     assert row == (100_000,)
+
+
+def test_after_a_restore_no_number_of_a_file_to_comwel_is_given_out_twice(
+    database: str, other_server: str, tmp_path: Path
+) -> None:
+    with closing(PostgresStore(database, leaves())) as store:
+        with store.unit() as unit:
+            unit.legs.add([request_row()], [leg()])
+            unit.commit(EVENT)
+        before = number_of_a_file(store, 1)
+        run("backup", BACKUP=tmp_path, GATEWAY_HOME=empty_home(tmp_path), GATEWAY_DATABASE_URL=database)
+        lost = number_of_a_file(store, 2)
+    restored = in_database(other_server, "gateway_restored")
+    run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+    with closing(PostgresStore(restored, leaves())) as store:
+        assert number_of_a_file(store, 2) not in {before, lost}
+        with store.unit() as unit:
+            waiting = {number for _, number, _ in unit.facts.unwritten_files()}
+    assert before in waiting
+    assert lost not in waiting
+
+
+def number_of_a_file(store: PostgresStore, update_no: int) -> int:
+    """An update of the leg goes into a file of today."""
+    with store.unit() as unit:
+        unit.facts.add_updates([UpdateRow(leg().ref_no, update_no, leg().case_no, b"{}", None, None, NOW)])
+        found = unit.facts.allocate_file(RealClock().today(), 9, NOW)
+        assert found
+        unit.commit(EVENT)
+        return found[0]
+
+
+def test_what_comwel_handed_over_after_the_backup_is_let_in_again(
+    home: Path, database: str, other_server: str, tmp_path: Path
+) -> None:
+    site, drop, today = Site(home), home / "from-comwel", RealClock().today()
+    drop.mkdir()
+    night = write_night(drop, CASES, 20261123, today)
+    with assemble(site.settings(database), knowledge=knowledge()) as gateway:
+        first = {taken.name for taken in pick_up(gateway.world)}
+        run("backup", BACKUP=tmp_path, GATEWAY_HOME=home, GATEWAY_DATABASE_URL=database)
+        write_follow_up(drop, night, today, file_seq=2)
+        later = {taken.name for taken in pick_up(gateway.world)}
+    restored = in_database(other_server, "gateway_restored")
+    run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
+    assert cases(restored) != cases(database)
+    run("let in again", GATEWAY_INBOX_DIR=drop)
+    with assemble(site.settings(restored), knowledge=knowledge()) as gateway:
+        taken = {one.name: one.verdict for one in pick_up(gateway.world)}
+    assert taken == dict.fromkeys(first, "unchanged") | dict.fromkeys(later, "accepted")
+    assert cases(restored) == cases(database)
+
+
+def cases(database: str) -> set[tuple[object, ...]]:
+    """How every case stands."""
+    with psycopg.connect(database) as connection:
+        return set(connection.execute("select case_no, version, revision, status, verdict, reason from case_record"))
 
 
 def empty_home(folder: Path) -> Path:
