@@ -114,7 +114,7 @@ def opened(conninfo: str, most: int, idle_s: float) -> Pool:
 def _configure(connection: Connection) -> None:
     """Arrays go in binary: as text, every byte of a body would be looked at in Python."""
     connection.adapters.register_dumper(list, ListBinaryDumper)
-    connection.prepared_max = 250  # more than there are statements
+    connection.prepared_max = 500  # twice as many as there are statements: with other types it is another one
 
 
 @contextmanager

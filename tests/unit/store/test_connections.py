@@ -12,6 +12,7 @@ from gateway.config import Settings
 from gateway.errors import StoreUnavailable, TooBusy
 from gateway.store import connections, health
 from gateway.store.postgres import PostgresStore
+from gateway.store.statements import SQL
 from tests.conftest import leaves
 
 MOST = 2
@@ -72,6 +73,12 @@ def test_a_connection_is_replaced_when_it_has_lived_long_enough(database: str, m
 def test_no_plan_is_compiled_on_a_server_that_can(store: PostgresStore) -> None:
     with store.transaction() as connection:
         assert connection.execute("show jit").fetchall() == [("off",)]
+
+
+def test_no_statement_is_forgotten_for_another(store: PostgresStore) -> None:
+    with store.transaction() as connection:
+        assert connection.prepared_max
+        assert connection.prepared_max >= 1.5 * SQL.count("-- name: ")
 
 
 def test_a_pool_without_a_database_is_away_and_not_busy(store: PostgresStore) -> None:
