@@ -247,6 +247,24 @@ def test_a_case_that_somebody_takes_up_meanwhile_stays(real: Scene, kind: str) -
         assert round_.execute(KINDS[kind], (before,)).fetchone() == (1,)
 
 
+def test_a_case_that_came_back_with_a_backup_and_that_somebody_takes_up_meanwhile_stays(real: Scene) -> None:
+    close(real)
+    real.clock.day = DUE_FROM
+    destroy(real.world)
+    url, scope = real.store._pool.conninfo, "-c app.partner=*"
+    patience, returned = f"{scope} -c lock_timeout=2s", "select destroy_returned(9)"
+    with (
+        psycopg.connect(url, options=scope) as intake,
+        psycopg.connect(url, options=patience, autocommit=True) as round_,
+    ):
+        round_.execute(ROWS_BACK["case_record"].encode())
+        assert intake.execute(TAKEN_UP).rowcount == 1
+        assert round_.execute(returned).fetchone() == (0,)
+        intake.commit()
+        assert round_.execute("select record is null from case_record").fetchall() == [(False,)]
+        assert round_.execute(returned).fetchone() == (1,)
+
+
 @pytest.mark.rule("R-30")
 def test_a_key_that_came_back_after_its_content_was_destroyed_goes_again_the_next_night(real: Scene) -> None:
     close(real)
