@@ -5,8 +5,9 @@ Rules:
   made before the day proves nothing about it.
 * Who left and works elsewhere on the day is retained with another employer; how long the break was is kept as a
   fact.
-* A partner that asked on the day or later and says that the worker is not employed has answered, even if it does not
-  know the last day; unless somebody saw the worker at work on the day or later.
+* A partner that asked on the day or later and says that the worker is not employed, or works elsewhere, has answered,
+  even if it knows neither the last day nor the other job, and whatever job begins after the day; unless somebody saw
+  the worker at work on the day or later.
 * Before its day a milestone has no result. `unknown` is neither yes nor no.
 
 Refuses to turn silence into an answer.
@@ -20,6 +21,9 @@ from datetime import date
 
 from gateway.outcomes.facts import Evidence, OutcomeFact
 from gateway.outcomes.spells import Spell
+
+_ELSEWHERE = ("retained-other-employer", "self-employed")
+_NOT_HERE = ("not-employed", *_ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ def _result(span: str, day: date, found: Sequence[Spell], said: OutcomeFact | No
     if found and all(s.over_by(day) for s in found):
         return _gone(span, day, found[-1], said)
     told = said.retention if said else None
-    if said and told and told.result == "not-employed" and told.last_day_worked is None:
-        return MilestoneResult(span, day, told.result, told.evidence or said.evidence, None, told.leave_reason)
+    if said and told and told.result in _NOT_HERE and (told.last_day_worked or date.min) < day:
+        level, last_day = told.evidence or said.evidence, told.last_day_worked
+        return MilestoneResult(span, day, told.result, level, last_day, told.leave_reason, told.break_days)
     asked = told is not None and told.result == "unknown"
     return MilestoneResult(span, day, "unknown", said.evidence if said and asked else None)
 
@@ -113,7 +118,7 @@ def _kept(span: str, day: date, found: Sequence[Spell], here: Spell, said: Outco
 def _gone(span: str, day: date, last: Spell, said: OutcomeFact | None) -> MilestoneResult:
     """Return a lost job; unless the partner says that the worker went on elsewhere without telling us job facts."""
     told = said.retention if said else None
-    if said and told and told.result in ("retained-other-employer", "self-employed"):
+    if said and told and told.result in _ELSEWHERE:
         level = told.evidence or said.evidence
         return MilestoneResult(span, day, told.result, level, last.end, last.end_reason, told.break_days)
     return MilestoneResult(span, day, "not-employed", last.evidence, last.end, last.end_reason)

@@ -289,6 +289,25 @@ def test_a_no_after_the_day_without_a_last_day_is_an_answer_and_not_silence() ->
     assert at(build.judged(placed, gone, later, as_of="2027-01-20"), "P3M") == third
 
 
+@pytest.mark.parametrize("result", ["not-employed", "retained-other-employer"])
+def test_an_answer_stands_whatever_job_begins_after_the_day(result: str) -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    told = {"last_day_worked": "2026-11-20", "leave_reason": "health"}
+    gone = build.asked(2, "2026-12-05", "P3M", result, "E2", **told)
+    third = at(build.judged(placed, gone, as_of="2026-12-20"), "P3M")
+    assert (third.result, third.last_day, third.leave_reason) == (result, build.day("2026-11-20"), "health")
+    later = build.fact(3, "2026-12-08", "E2", job=build.job("2026-12-07", brn="9999999999"))
+    assert at(build.judged(placed, gone, later, as_of="2026-12-20"), "P3M") == third
+
+
+@pytest.mark.parametrize("result", ["retained-other-employer", "self-employed"])
+def test_who_is_said_to_work_elsewhere_is_retained_though_nobody_tells_the_last_day_or_the_job(result: str) -> None:
+    placed = build.fact(1, "2026-09-02", "E2", job=build.job())
+    moved = build.asked(2, "2026-12-05", "P3M", result, "E3")
+    third = at(build.judged(placed, moved, as_of="2026-12-20"), "P3M")
+    assert (third.result, third.evidence, third.last_day, third.answered) == (result, Evidence.E3, None, True)
+
+
 def test_a_no_does_not_stand_against_somebody_who_saw_the_worker_on_the_day() -> None:
     placed = build.fact(1, "2026-09-02", "E2", job=build.job())
     seen = build.asked(2, "2026-12-03", "P3M", "retained-same-job", "E2")
