@@ -115,11 +115,11 @@ def _judge(world: World, unit: Unit, legs: Sequence[LegRow]) -> _Found:
     for leg in legs:
         if leg.ref_no not in told:
             continue
-        facts = _facts(told[leg.ref_no])
-        if turn := next_turn(facts, by=world.know.rtw.on(today), as_of=today):
+        facts, record = _facts(told[leg.ref_no]), reread(records.get(leg.case_no) or b"{}")
+        if turn := next_turn(facts, by=world.know.rtw.on(today), as_of=today, care_end=_care_end(record)):
             found.again[leg.ref_no] = turn
         try:
-            judgement = _judged(world, leg, facts, reread(records.get(leg.case_no) or b"{}"))
+            judgement = _judged(world, leg, facts, record)
             found.odd.extend((f"outcome-{flag}", leg) for flag in judgement.flags if flag in FOR_A_PERSON)
             update = _update(world, leg, judgement, last.get(leg.ref_no))
         except Refused as refusal:
@@ -165,18 +165,23 @@ def _facts(told: Sequence[ToldRow]) -> tuple[OutcomeFact, ...]:
 
 def _judged(world: World, leg: LegRow, facts: Sequence[OutcomeFact], record: Mapping[str, Any]) -> Judgement:
     """What the facts of a leg mean today."""
-    today, care_end = world.clock.today(), record.get("careEnd")
+    today = world.clock.today()
     return judge(
         facts,
         by=world.know.rtw.on(today),
         employed=world.know.employed,
         as_of=today,
         observed_on=observed_on(facts, today),
-        care_end=date.fromisoformat(care_end) if care_end else None,
+        care_end=_care_end(record),
         original=_original(record),
         severe=record.get("disabDegree") == SEVERE if "disabDegree" in record else None,
         closed=Status(leg.status) in TERMINAL,
     )
+
+
+def _care_end(record: Mapping[str, Any]) -> date | None:
+    """The last day of care, where COMWEL has told it."""
+    return date.fromisoformat(record["careEnd"]) if record.get("careEnd") else None
 
 
 def _original(record: Mapping[str, Any]) -> Original:

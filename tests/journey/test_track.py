@@ -497,6 +497,21 @@ def test_a_voluntary_leave_in_the_fifth_month_is_told_with_its_last_day(scene: S
     assert fact["retention"]["lastDayWorked"] == "2027-04-20"
 
 
+def test_each_milestone_of_who_has_left_is_told_on_its_day_although_nobody_reports_again(scene: Scene) -> None:
+    leg = placed(scene)
+    scene.clock.day = date(2027, 1, 4)
+    left = retained("P1M", scene.clock.day, "not-employed", last_day=date(2026, 12, 20), leave_reason="voluntary")
+    assert scene.say(leg, Kind.RETENTION, 4, on=scene.clock.day, check=left).status == 200
+    scene.track()
+    seen = []
+    for month in (3, 6, 12):
+        scene.clock.day = date(2027, month, 1)
+        scene.track()
+        seen.append({m: r["result"] for m, r in reread(updates(scene)[-1]["content"])["milestones"].items()})
+    no = dict.fromkeys(("P1M", "P3M", "P6M", "P12M"), "not-employed")
+    assert seen == [{m: no[m] for m in spans} for spans in (("P1M", "P3M"), ("P1M", "P3M", "P6M"), no)]
+
+
 def test_a_case_that_changes_meanwhile_is_written_back_under_the_version_that_was_referred(scene: Scene) -> None:
     placed(scene)
     scene.hand_over(again(a_case(), addr="새 주소"), entries=(), base=scene.clock.day)

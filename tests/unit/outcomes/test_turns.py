@@ -20,7 +20,10 @@ NEVER = date.max.isoformat()
         (build.fact(1, "2026-09-02", code="job-seeking", kind=Kind.RESULT), "2026-10-17", None),
         (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2026-10-17", "2026-12-31"),
         (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2026-12-31", "2027-01-01"),
-        (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2027-01-01", None),
+        (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2027-01-01", "2027-03-01"),
+        (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2027-03-01", "2027-09-01"),
+        (build.fact(1, "2026-09-02", job=build.job(end=build.day("2026-12-31"))), "2027-09-01", None),
+        (build.fact(1, "2026-09-02", job=build.job()), "2026-10-17", None),
         (build.fact(1, "2026-09-02", job=build.job(end=build.day(NEVER))), "2026-10-17", NEVER),
         (build.fact(1, "2026-09-02", job=build.job("2026-09-05")), "2026-09-02", "2026-09-05"),
         (build.asked(1, "2026-09-02", "P1M", "retained-same-job", checked_on="2026-09-04"), "2026-09-02", "2026-09-04"),
@@ -38,9 +41,12 @@ def test_between_two_turns_the_judgement_stays() -> None:
     while later := next_turn(facts, by=build.RTW, as_of=turns[-1]):
         turns.append(later)
     said: dict[date, set[tuple[object, ...]]] = {}
-    for n in range(150):
+    for n in range(400):
         verdict = build.judged(*facts, as_of=(day + timedelta(n)).isoformat(), observed_on="2026-09-02")
         since = max(turn for turn in turns if turn <= day + timedelta(n))
-        said.setdefault(since, set()).add((verdict.return_status, verdict.status, verdict.job and verdict.job.end))
-    assert [turn.isoformat() for turn in said] == ["2026-09-02", "2026-10-17", "2026-12-31", "2027-01-01"]
+        answered = tuple((m.span, m.result) for m in verdict.milestones if m.answered)
+        job_end = verdict.job and verdict.job.end
+        said.setdefault(since, set()).add((verdict.return_status, verdict.status, job_end, answered))
+    at_work, gone = ["2026-09-02", "2026-10-17", "2026-12-31"], ["2027-01-01", "2027-03-01", "2027-09-01"]
+    assert [turn.isoformat() for turn in said] == [*at_work, *gone]
     assert all(len(one) == 1 for one in said.values())
