@@ -78,5 +78,10 @@ class OpeningHours(NamedTuple):
 
 def load_all(folder: Path, schemas: Path) -> Mapping[str, Calendar]:
     """The newest version of every calendar in a folder, by id."""
-    found = (Calendar.load(path, schemas) for path in sorted(folder.glob("*.yaml")))
-    return {calendar.id: calendar for calendar in found}
+    found = {path.stem: Calendar.load(path, schemas) for path in sorted(folder.glob("*.yaml"))}
+    return {found[name].id: found[name] for name in sorted(found, key=_version)}
+
+
+def _version(name: str) -> tuple[int, ...]:
+    """Year and number: the tenth file of a year is newer than its second."""
+    return tuple(map(int, name.rpartition("-")[2].split(".")))

@@ -103,8 +103,8 @@ def test_a_calendar_that_cannot_be_right_is_refused(old: str, new: str, says: st
 
 def test_the_newest_file_of_a_calendar_counts(tmp_path: Path) -> None:
     text = (FOLDER / "KR-2026.1.yaml").read_text("utf-8")
-    for name in ("KR-2026.1", "KR-2026.2", "DE-2026.1"):
+    for name in ("KR-2026.1", "KR-2026.2", "KR-2026.10", "DE-2026.1"):
         changed = text.replace("KR-2026.1", name).replace("기독탄신일", name)
         (tmp_path / f"{name}.yaml").write_text(changed, "utf-8")
     found = load_all(tmp_path, SCHEMAS)
-    assert {c.id: c.holidays[date(2026, 12, 25)] for c in found.values()} == {"KR": "KR-2026.2", "DE": "DE-2026.1"}
+    assert {c.id: c.holidays[date(2026, 12, 25)] for c in found.values()} == {"KR": "KR-2026.10", "DE": "DE-2026.1"}
