@@ -78,7 +78,8 @@ def why(world: World, case: CaseRow, leg: LegRow) -> Why:
         return OTHER
     if case.version != leg.case_version:
         return REOPENED
-    code = refusal_now(world, case, record, leg.partner) or case.reason
+    ours = leg.partner in world.know.profiles  # or nothing more is known than what holds for all
+    code = refusal_now(world, case, record, leg.partner) if ours else case.reason
     return WITHDRAWN if code in _NO_PERMISSION else OTHER
 
 

@@ -261,6 +261,17 @@ def test_each_reason_has_its_code_and_message_type(scene: Scene, why: str) -> No
     assert {leg.status for leg in scene.legs(case.case_no).values()} == {"cancelled"}
 
 
+def test_who_is_asked_for_no_service_any_more_is_not_told_that_a_consent_was_withdrawn(scene: Scene) -> None:
+    """The coordinator turns to KEAD, for whom there is no consent yet; the one for KEIS stands."""
+    case = a_case(entry={"services": {"KEIS": ["01"]}}, consent={"recipients": ["KEIS"]})
+    leg = scene.referred(case)["KEIS"]
+    scene.enter(again(case, entry={"services": {"KEAD": ["취업알선"]}}))
+    assert scene.withdraw() == 1
+    assert scene.leg(leg.ref_no).state == "cancelled|cancelled-by-comwel"
+    [told] = called_back(scene)
+    assert (told["type"], loads(told["body"])["body"]["cnlRsnCd"]) == ("referral.cancelled", "ETC")
+
+
 def test_a_re_opened_case_is_referred_anew_once_the_old_legs_are_closed(scene: Scene) -> None:
     case = a_case()
     old = scene.referred(case)
