@@ -1,8 +1,9 @@
 """Gate: an officer pauses a partner, stops it, or lets it flow again, with a reason that is kept.
 
-Rules: a paused partner is sent nothing, and its messages wait without using up attempts; what it sends is taken in. A
-stopped one is sent nothing, and its own messages are answered 503: it keeps them and sends them again. Everything else
-flows. The breaker is another matter: it goes on by itself, and a gate waits for an officer.
+Rules: a paused partner is sent nothing, and its messages wait without using up attempts; what was never tried counts
+its days from when the gate opens, as after a closing time. What it sends is taken in. A stopped one is sent nothing,
+and its own messages are answered 503: it keeps them and sends them again. Everything else flows. The breaker is another
+matter: it goes on by itself, and a gate waits for an officer.
 Refuses a partner nobody knows, reasons in free text (they could name somebody), and to turn a gate to where it is.
 """
 
@@ -50,5 +51,7 @@ def turn(world: World, partner: str, gate: Gate, *, by: str, reason: Reason) -> 
         turned = row._replace(gate=gate, gate_reason=reason, gate_by=by, gate_at=now)
         unit.lines.save(turned)
         tell_queueing(unit, row, turned, gate, now)
+        if gate is Gate.OPEN:
+            unit.outbox.postpone(partner, now)
         unit.commit(world.event(ACTS[gate], PURPOSE, by=by, partner=partner, subject=reason))
     return turned

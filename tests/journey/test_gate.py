@@ -48,6 +48,18 @@ def test_nothing_is_sent_to_a_partner_behind_a_shut_gate_and_everything_else_flo
     assert {d["state"] for d in scene.rows("delivery")} == {"delivered"}
 
 
+def test_what_was_never_tried_behind_a_shut_gate_has_its_seven_days_from_when_it_opens(scene: Scene) -> None:
+    scene.clock.pass_(days=-8)
+    scene.refer(a_case(entry={"services": {"KEIS": ["01"]}}))
+    shut(scene)
+    scene.clock.pass_(days=8)
+    reopen(scene)
+    scene.partners["KEIS"].will(timeout)
+    assert scene.deliver("KEIS") == 1
+    [waiting] = scene.rows("delivery")
+    assert (waiting["state"], waiting["attempts"]) == ("ready", 1)
+
+
 def test_officer_and_reason_are_kept_and_one_alert_stands_meanwhile(scene: Scene) -> None:
     shut(scene)
     row = line(scene)
