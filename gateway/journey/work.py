@@ -1,9 +1,11 @@
 """Work: what a person has to look at, and that person's word that it is done.
 
 Rules: looking is an act, and so is being done; an officer does both, by an id that stays. What is over when something
-happens (a line flows again, a missing report or version comes, books agree) ends by itself, never by a word. One thing
-may never happen: that books agree, where one side has lost for good what the other has. Such a difference an officer
-settles with a reason that is kept; it stays a difference in every list and report, and calls nobody any more.
+happens (a line flows again, a missing report or version comes, books agree) ends by itself, never by a word. Two things
+may never happen: that books agree, where one side has lost for good what the other has, and that a partner takes or
+answers anything which is none of ours any more. Such a difference an officer settles with a reason that is kept; it
+stays a difference in every list and report, and calls nobody any more. What waits for such a partner he ends as all
+else.
 Refuses to end what is not open, and reasons in free text (they could name somebody).
 """
 
@@ -22,7 +24,9 @@ from gateway.ports import OpenWork, WorkItem
 
 PURPOSE = "operations"
 MOST = 500
-ENDS_BY_ITSELF = frozenset({QUEUEING, MISSING, VERSION_MISSING, DIFFER, UNANSWERED})
+OF_A_PARTNER = frozenset({QUEUEING, UNANSWERED})
+"""What ends when a partner of ours takes, or answers, something again."""
+ENDS_BY_ITSELF = frozenset({*OF_A_PARTNER, MISSING, VERSION_MISSING, DIFFER})
 
 
 class Settled(StrEnum):
@@ -48,7 +52,8 @@ def done(world: World, number: int, *, by: str, reason: Settled | None = None) -
         item = unit.do_work(number, world.clock.now())
         if item is None:
             raise WorkRefused(f"no open item has the number {number}")
-        _require_allowed(item.kind, reason)
+        gone = item.kind in OF_A_PARTNER and item.partner not in world.know.profiles
+        _require_allowed(item.kind, reason, gone=gone)
         event = world.event(
             "work.done",
             PURPOSE,
@@ -63,9 +68,9 @@ def done(world: World, number: int, *, by: str, reason: Settled | None = None) -
     return item
 
 
-def _require_allowed(kind: str, reason: Settled | None) -> None:
+def _require_allowed(kind: str, reason: Settled | None, *, gone: bool) -> None:
     if reason and kind != DIFFER:
         raise WorkRefused(f"{kind} is not settled with a reason")
-    if kind in ENDS_BY_ITSELF and not reason:
+    if kind in ENDS_BY_ITSELF and not reason and not gone:
         or_else = ", or with the reason why it never will" if kind == DIFFER else ""
         raise WorkRefused(f"{kind} ends by itself{or_else}")

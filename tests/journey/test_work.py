@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.errors import NoOfficer, WorkRefused
 from gateway.journey.gate import Gate, Reason, turn
+from gateway.journey.lines import QUEUEING
+from gateway.journey.reconcile import UNANSWERED
 from gateway.journey.work import Settled, done, look
+from gateway.ports import WorkItem
 from tests.journey.world import Scene, a_case, assert_nothing_personal, rejects
 
 KIM = "kim.0417"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def blocked(scene: Scene) -> None:
@@ -54,6 +61,20 @@ def test_what_ends_by_itself_is_not_ended_by_a_word(scene: Scene) -> None:
     with pytest.raises(WorkRefused, match="by itself"):
         done(scene.world, waiting.number, by=KIM)
     assert look(scene.world, by=KIM) == [waiting]
+
+
+@pytest.mark.parametrize("kind", [QUEUEING, UNANSWERED])
+def test_what_waits_for_a_partner_that_is_none_of_ours_any_more_is_ended_by_a_word(scene: Scene, kind: str) -> None:
+    with scene.store.unit() as unit:
+        unit.add_work([WorkItem(kind, "agreement", None, None, partner, None, NOW) for partner in ("KEIS", "KEAD")])
+        unit.commit(scene.world.event("handover.taken", "test"))
+    ours = {name: profile for name, profile in scene.world.know.profiles.items() if name != "KEAD"}
+    world = replace(scene.world, know=replace(scene.world.know, profiles=ours))
+    waiting = {one.item.partner: one for one in look(world, by=KIM)}
+    with pytest.raises(WorkRefused, match="by itself"):
+        done(world, waiting["KEIS"].number, by=KIM)
+    assert done(world, waiting["KEAD"].number, by=KIM).kind == kind
+    assert look(world, by=KIM) == [waiting["KEIS"]]
 
 
 def test_a_reason_is_for_a_difference_of_books_alone(scene: Scene) -> None:
