@@ -42,7 +42,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     """The application over one gateway."""
     app = FastAPI(title="COMWEL referral gateway", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(GatewayError, lambda request, error: problem(_noted(request, error)))
-    app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code))
+    app.add_exception_handler(HTTPException, lambda _, error: unexpected(error.status_code, error.headers))
     app.add_exception_handler(Exception, lambda _request, _error: unexpected(500))
     _take_reports(app, gateway)
     _answer_questions(app, gateway)

@@ -6,6 +6,7 @@ case) are for its operators, in the line of the request.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -38,9 +39,9 @@ def problem(error: GatewayError, *, receipt: str | None = None) -> Response:
     return Response(dumps(content), error.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def unexpected(status: int) -> Response:
-    """What the framework says no to, and what we did not foresee, in the same form."""
+def unexpected(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """What the framework says no to, with its headers (`Allow`, RFC 9110 §15.5.6), and what we did not foresee."""
     phrase = HTTPStatus(status).phrase
     fault = Fault.GATEWAY if status >= 500 else Fault.SEND
     content = {"type": "about:blank", "title": phrase, "status": status, "fault": str(fault)}
-    return Response(dumps(content), status, media_type=MEDIA_TYPE)
+    return Response(dumps(content), status, headers=headers, media_type=MEDIA_TYPE)

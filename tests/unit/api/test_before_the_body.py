@@ -67,6 +67,12 @@ def post(gateway: Gateway, partner: str, *headers: str) -> tuple[int, dict[str, 
     return said[0]["status"], orjson.loads(said[1]["body"]), answered
 
 
+def test_who_uses_another_method_is_told_which_one_is_allowed(gateway: Gateway) -> None:
+    with TestClient(build_app(gateway)) as door:
+        answer = door.get("/partners/keis/v1/outcomes")
+    assert (answer.status_code, answer.headers["allow"], answer.json()["status"]) == (405, "POST", 405)
+
+
 def test_who_is_not_ours_or_lacks_a_header_is_told_so_unread(gateway: Gateway) -> None:
     status, said, _ = post(gateway, "NOBODY", *HEADERS)
     assert (status, said["code"]) == (403, "SEAL-AUDIENCE")
