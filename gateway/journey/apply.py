@@ -22,7 +22,7 @@ from gateway.journey.world import World, iso
 from gateway.outcomes.checks import Expected, check_outcome
 from gateway.outcomes.facts import OutcomeFact, fact_of, standing, subsidy_of, supersede
 from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
-from gateway.referrals.lifecycle import Act, Business, Party, Step
+from gateway.referrals.lifecycle import Act, Business, Party, State, Step
 from gateway.referrals.needs import Given
 from gateway.referrals.numbers import parse
 
@@ -113,9 +113,9 @@ def _steps(outcome: Mapping[str, Any], told: Sequence[OutcomeFact]) -> list[Step
 
 
 def _verified(leg: LegRow, outcome: Mapping[str, Any], now: datetime) -> LegRow:
-    """Row 13 of the lifecycle: evidence E2 or better makes a reported placement a verified one."""
+    """Row 13 of the lifecycle: evidence E2 or better verifies a reported placement, whatever is laid over it."""
     evidence = outcome.get("evidence", "E3")
-    if leg.business != "placed-reported" or evidence not in ("E1", "E2"):
+    if State.read(leg.state).stage is not Business.PLACED_REPORTED or evidence not in ("E1", "E2"):
         return leg
     return moved(leg, Act.VERIFY_PLACEMENT, Party.CLOCK, now, given=Given(evidence=evidence))
 
