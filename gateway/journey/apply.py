@@ -2,7 +2,7 @@
 
 Rules: the lifecycle's table decides which move is allowed; facts are kept as they were reported, with their FHIR face;
 retention checks follow the facts (`gateway.journey.retention_checks`); a cancellation that is refused is shown to a
-person.
+person, and so is a question.
 Refuses to write: what changes is returned.
 """
 
@@ -26,8 +26,8 @@ from gateway.referrals.lifecycle import Act, Business, Party, State, Step
 from gateway.referrals.needs import Given
 from gateway.referrals.numbers import parse
 
-REFUSED = "cancellation-refused"
-"""The work item about an owner that goes on with what COMWEL wants to end."""
+SHOWN = {Act.REFUSE_CANCEL: "cancellation-refused", Act.ASK: "info-requested"}
+"""The work items about an owner that goes on with what COMWEL wants to end, and about one that waits for an answer."""
 
 
 class Applied(NamedTuple):
@@ -61,8 +61,7 @@ def apply(
     now = world.clock.now()
     leg = _verified(with_leg(row, heard.leg, now), outcome, now)
     shown = [f"outcome-{flag}" for flag in flags]
-    if any(happened.act is Act.REFUSE_CANCEL for happened in heard.happened):
-        shown.append(REFUSED)
+    shown += [SHOWN[happened.act] for happened in heard.happened if happened.act in SHOWN]
     return Applied(
         leg=leg,
         fact=_fact(world, leg, outcome, mid, now),

@@ -170,6 +170,17 @@ def test_what_is_odd_but_possible_is_applied_and_shown_to_a_person(scene: Scene)
     assert reread(scene.rows("outcome_fact")[-1]["content"])
 
 
+def test_a_question_is_shown_to_a_person(scene: Scene) -> None:
+    leg = scene.referred(a_case())["TRN"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    asks = letter(leg, Kind.ASK, 2)
+    assert scene.hear(asks).status == 200
+    assert scene.leg(leg.ref_no).business == "info-requested"
+    [work] = scene.rows("work_item")
+    told_of = (work["kind"], work["ref_no"], work["partner"], str(work["mid"]), work["done_at"])
+    assert told_of == ("info-requested", leg.ref_no, "TRN", asks.mid, None)
+
+
 # ── corrections and retention ────────────────────────────────────────────────────────────────────────────────────────
 def placed(scene: Scene, partner: str = "KEIS", start: date = date(2026, 12, 1)) -> LegRow:
     leg = scene.referred(a_case())[partner]
