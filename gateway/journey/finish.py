@@ -29,7 +29,7 @@ from gateway.sealing.receipts import Receipt
 
 PURPOSE = "vocational-rehab"
 SUSPENDED_S = 3600
-"""A partner that says it has gone (410) is asked again no sooner than this."""
+"""A message that was answered 410 is tried again no sooner than this; the line may be probed with another one."""
 AGAIN_S, LONGEST_S = 0.1, 1.0
 """A database that is away is asked again after this, then after twice as long each time."""
 Done = TypeVar("Done")
