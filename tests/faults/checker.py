@@ -3,13 +3,15 @@
     L lost        one side was told that a message is across, and the other does not have it; or nobody will bring it
     D doubled     a message, or what it stands for, took effect twice
     O disordered  a case's messages took effect in another order than that of their numbers
-    E unproven    a manifest or a receipt does not verify, or is not about the bytes it lies beside
-    S stuck       a delivery that is due, leased by nobody, and still not tried
+    E unproven    a manifest or a receipt does not verify, or is not about the bytes it lies beside; or it
+                  could not be proven by whom it was sent to
+    S stuck       a delivery that is due, leased by nobody, and still not tried; a report that is held in its turn
     X broken      an answer of the gateway with an unexpected 5xx
 
 Signatures are verified with joserfc. What a partner journals: `received` (once a message that took effect), `letter`
 (what it has to tell), `answer` (what the gateway said to an attempt), `fetched` (a receipt asked for), `forged` (what
-it said to an attempt that it must not believe).
+it said to an attempt that it must not believe), `duplicate` (a message that came again), `unproven` (one that it could
+not believe).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -78,7 +80,7 @@ def _lost(books: Books) -> Iterator[str]:
 
 
 def _lost_out(books: Books) -> Iterator[str]:
-    there = {(partner, line["mid"]) for partner, line in _received(books)}
+    there = {(partner, line["mid"]): line["decision"] for partner, line in _received(books)}
     shown = {(w["partner"], w["mid"]) for w in books.ours["work"]}
     ours = {(m["partner"], m["mid"]): m for m in books.ours["messages"] if m["direction"] == "out"}
     states = {(d["partner"], d["mid"]): d["state"] for d in books.ours["deliveries"]}
@@ -86,6 +88,10 @@ def _lost_out(books: Books) -> Iterator[str]:
         state = states.get(key, "nowhere")
         if state == "delivered" and key not in there:
             yield f"{key} is delivered here, and was never received there"
+        elif state == "delivered" and there[key] == "rejected":
+            yield f"{key} is delivered here, and was rejected there"
+        elif state == "blocked" and there.get(key) == "accepted":
+            yield f"{key} is blocked here, and was accepted there"
         elif state in ("blocked", "dead") and key not in shown:
             yield f"{key} is {state}, and nobody was told"
         elif state not in ("delivered", "blocked", "dead"):
@@ -97,7 +103,7 @@ def _lost_out(books: Books) -> Iterator[str]:
             d["state"] != "delivered"
             and receipt
             and receipt["decision"] in ACCEPTED
-            and receipt["written"] < d["written"]
+            and receipt["written"] <= d["written"]
         ):
             yield f"{d['mid']} was {d['state']} after its receipt had come"
     created = {m["ref_no"] for m in ours.values() if m["type"] == "referral.created"}
@@ -117,9 +123,11 @@ def _lost_in(books: Books) -> Iterator[str]:
         row = here.get(key)
         if row is None:
             yield f"{key} has our receipt, and is not in the inbox"
-        elif decision in ACCEPTED and row["state"] == "applied" and key[1] not in facts:
+        elif decision not in ACCEPTED:
+            yield f"{key} was refused, and nothing is wrong with it"
+        elif row["state"] == "applied" and key[1] not in facts:
             yield f"{key} is applied, and there is no fact"
-        elif decision in ACCEPTED and row["state"] not in ("applied", "held", "stale"):
+        elif row["state"] not in ("applied", "held"):
             yield f"{key} is accepted, and {row['state']} here"
 
 
@@ -204,6 +212,9 @@ def _unproven(books: Books) -> Iterator[str]:
     for r in books.ours["receipts"]:
         issuer = r["partner"].lower() if r["direction"] == "out" else "comwel"
         yield from _about(seals, issuer, r["jws"], r["mid"], sent.get((r["partner"], r["direction"], r["mid"])))
+        said = seals.open(issuer, r["jws"], "comwel-receipt+jwt")
+        if said and said["decision"] != r["decision"]:
+            yield f"the receipt for {r['mid']} says {said['decision']}, and is kept as {r['decision']}"
     across = {(d["partner"], d["mid"]) for d in books.ours["deliveries"] if d["state"] == "delivered"}
     kept = {(r["partner"], r["mid"]) for r in books.ours["receipts"] if r["direction"] == "out"}
     yield from (f"{key} is delivered without a receipt" for key in across - kept)
@@ -217,9 +228,25 @@ def _unproven(books: Books) -> Iterator[str]:
     for m in books.ours["messages"]:
         if m["direction"] == "in" and letters.get((m["partner"], m["mid"])) != m["jws"]:
             yield f"{m['mid']} was taken in, and nobody wrote it so"
+    yield from _unproven_there(books, sent)
+
+
+def _unproven_there(books: Books, sent: Mapping[tuple[str, str, str], str]) -> Iterator[str]:
+    bodies = {
+        (m["partner"], m["mid"]): hashlib.sha256(m["body"]).hexdigest()
+        for m in books.ours["messages"]
+        if m["direction"] == "out" and m["body"] is not None
+    }
     for partner, line in _received(books):
         if sent.get((partner, "out", line["mid"])) not in (None, line["jws"]):
             yield f"{line['mid']} was received under another proof than ours"
+        if bodies.get((partner, line["mid"])) not in (None, line["sha256"]):
+            yield f"{line['mid']} was received as other bytes than ours"
+    for partner, line in _lines(books, "duplicate"):
+        if not line["same"]:
+            yield f"{line['mid']} came to {partner} again under another proof"
+    for partner, line in _lines(books, "unproven"):
+        yield f"{partner} could not prove an attempt of ours: {line['code']}"
 
 
 def _about(seals: _Seals, issuer: str, jws: str, mid: str, sent: str | None) -> Iterator[str]:
@@ -239,10 +266,17 @@ def _stuck(books: Books) -> Iterator[str]:
     for d in books.ours["deliveries"]:
         if d["state"] in ("ready", "leased") and d["overdue_s"] > LATE_S:
             yield f"{d['mid']} is {d['state']}, {d['overdue_s']:.1f} s after its time"
+    heard = defaultdict(set)
+    for row in books.ours["inbox"]:
+        if row["state"] in ("applied", "refused"):
+            heard[row["ref_no"]].add(row["seq"])
+    for row in books.ours["inbox"]:
+        if row["state"] == "held" and heard[row["ref_no"]].issuperset(range(1, row["seq"])):
+            yield f"{row['mid']} is held, and everything before it was heard"
 
 
 def _broken(books: Books, allowed: frozenset[int]) -> Iterator[str]:
-    for what in ("answer", "fetched", "forged"):
+    for what in ("answer", "fetched", "forged", "meanwhile"):
         for partner, line in _lines(books, what):
             status = line.get("status") or 0
             if status >= 500 and not (status in allowed and line.get("retry_after")):
