@@ -36,6 +36,8 @@ CALM: Weather = ((),)
 RECENT_BYTES = 1 << 16
 UNAVAILABLE = frozenset({503})
 """What the door may say while the database is away, if it says when to come again."""
+LEAST_S = 0.99
+"""So long at least somebody stays away who was told to come again in a second; two clocks read it."""
 REFUSES_S, RECOVERS_S = 1.0, 5.0
 """How soon it says so, and how soon after its return something goes across again."""
 _STORM = (
@@ -83,6 +85,12 @@ def outbound(
         found = result(what, crew, began, messages, place.lease_s + watch.longest_s)
         both = books.read(place.database, place.partners)
         found.hits.update({"cut": proxy.cut, **counted(both)})
+        found.findings.broken.extend(_not_met(proxy, weather))
+        found.findings.broken.extend(
+            f"came back after {s:.2f} s, and not after 1 s" for s in waits(both) if s < LEAST_S
+        )
+        if manners.trickle:
+            found.findings.broken.extend(_kept_waiting(both, manners.only, place.attempt_s))
         meanwhile.judge(found, both)
         return found, both
 
@@ -114,8 +122,31 @@ def inbound(
         found = result(what, crew, began, letters, longest_silence(crew), allowed=allowed)
         both = books.read(place.database, place.partners)
         found.hits.update({"cut": proxy.cut, **counted(both)})
+        found.findings.broken.extend(_not_met(proxy, weather))
         meanwhile.judge(found, both)
         return found, both
+
+
+def sliced(ground: Ground) -> tuple[Result, Books]:
+    """Every request comes in small pieces, and every one is answered 200."""
+    found, both = inbound(ground, "sliced", Habits(fetch=0), SLICED)
+    others = Counter(line.get("status") for line in answers(both) if line.get("status") != 200)
+    found.findings.broken.extend(f"{times} were answered {status}" for status, times in others.items())
+    return found, both
+
+
+def _not_met(proxy: Proxy, weather: Weather) -> Iterator[str]:
+    """Weather that no connection had: then the round has not shown what it is about."""
+    if proxy.connections < len(weather):
+        yield f"{proxy.connections} connections came through the proxy, too few for {len(weather)} weathers"
+
+
+def _kept_waiting(both: Books, slow: str, attempt_s: float) -> Iterator[str]:
+    """Was the slow partner cut off in time, and were the others done before it?"""
+    if (longest := max(attempts_s(both, slow))) >= attempt_s + 1:
+        yield f"an attempt at {slow} took {longest:.1f} s"
+    ended = {p: max(a["ended_at"] for a in both.ours["attempts"] if a["partner"] == p) for p in PARTNERS}
+    yield from (f"{p} waited for {slow}" for p in PARTNERS if p != slow and ended[p] >= ended[slow])
 
 
 class _Meanwhile:
@@ -163,10 +194,11 @@ class _Meanwhile:
         return known
 
     def judge(self, found: Result, both: Books) -> None:
-        """Was a no said in time, and did everything go on in time?"""
+        """Was a no said in time, and did everything go on in time? What found no work left is not gone on from."""
         if self._trouble is None:
             return
         found.hits["happened"] = len(self._trouble.spans)
+        found.hits["gone on"] = sum(recovered_s(both, end) > 0 for _, end in self._trouble.spans)
         no = [line for line in answers(both) if line.get("status") in UNAVAILABLE]
         found.hits["refused"] = len(no)
         took = (line["at"] + line["took"] - self._noticeable(line) for line in no)
@@ -178,10 +210,15 @@ class _Meanwhile:
 
 # ── what the books say besides ───────────────────────────────────────────────────────────────────────────────────────
 def counted(found: Books) -> Counter[str]:
-    """How often what was written into the journals, how deliveries ended, and how many letters came early."""
+    """How often what was written into the journals, how deliveries ended, and how many letters came early.
+
+    Of what somebody did besides only what was answered counts: who was not heard was not refused.
+    """
     written = [line for said in found.theirs.values() for line in said]
-    counts = Counter(line["what"] for line in written)
+    counts = Counter(line["what"] for line in written if line["what"] != "forged" or line["status"])
     counts["early"] = sum(line.get("status") == 202 for line in written)
+    counts["not believed"] = sum(line["what"] == "answer" and line.get("status") == 401 for line in written)
+    counts["beside"] = sum(line.get("kind", "honest") != "honest" and bool(line["status"]) for line in written)
     return counts + Counter(d["state"] for d in found.ours["deliveries"])
 
 

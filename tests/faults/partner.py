@@ -100,6 +100,8 @@ class Desk:
                 "received", mid=manifest.mid, case=manifest.case, seq=manifest.seq, type=manifest.type,
                 jws=attempt.jws, sha256=hashlib.sha256(body).hexdigest(), decision=decision, receipt=receipt,
             )  # fmt: skip
+        if manner in ("deaf", "trickle"):
+            self.write(manner, mid=manifest.mid)
         reply = self.dialect.reply(verdict or Verdict.WRONG_PERSON, receipt, "")
         return reply.status, reply.body, {"Comwel-Receipt-JWS": receipt}, manner
 

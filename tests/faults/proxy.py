@@ -120,7 +120,7 @@ class Proxy:
     server_host: str = "127.0.0.1"
     toxics: tuple[Toxic, ...] = ()
     weather: Iterator[tuple[Toxic, ...]] | None = None
-    connections: int = 0
+    connections: int = 0  # that reached the server, and so met the weather
     cut: int = 0
     port: int = 0
     _inside: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -162,16 +162,17 @@ class Proxy:
         assert {toxic.name for toxics in weather for toxic in toxics} <= NAMES
         self.toxics, self.weather = (), itertools.cycle(weather)
 
-    def reset_all(self) -> None:
-        """Reset everybody who is inside now."""
+    def reset_all(self) -> int:
+        """Reset everybody who is inside now; how many connections these were."""
+        inside = len(self._inside) // 2
         self._do(self._cut_off(reset=True))
+        return inside
 
     async def _cut_off(self, *, reset: bool = False) -> None:
         for writer in list(self._inside):
             _close(writer, reset=reset)
 
     async def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         if _down(self.toxics):
             _close(writer, reset=True)
             return
@@ -180,6 +181,7 @@ class Proxy:
         except OSError:
             _close(writer, reset=True)
             return
+        self.connections += 1
         both = (writer, there_writer)
         self._inside.update(both)
         toxics = next(self.weather) if self.weather else self.toxics

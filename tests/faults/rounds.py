@@ -37,6 +37,8 @@ IDLE_S = 1.5
 """What `GATEWAY_UNIT_IDLE_S` is where somebody stands still inside a transaction."""
 SURVIVOR_RESTS_S = 0.4
 """The one who is not killed leaves most of the work to the others."""
+REFERRER_RESTS_S = 1.0
+"""Where processes are killed at random: so long the work lasts that there is always some to be killed at."""
 
 
 class Aim(NamedTuple):
@@ -259,24 +261,27 @@ def poisoned(ground: Ground, how_many: int) -> tuple[Result, Books]:
 
 
 def at_random(ground: Ground, kills: int, every_s: float = 0.3) -> Result:
-    """Whoever refers, delivers or is a partner is killed, one at random after the other, while a night goes through."""
+    """Whoever refers, delivers or is a partner is killed, one at random after the other, while there is work to do."""
     began, rng = time.monotonic(), Random(kills)
     with ground.place("cases") as (place, theirs), crew_at(place) as crew:
         watch = Watch(crew)
         crew.hire("partners", partners, lambda: (theirs,))
         for name in ("referrer-1", "referrer-2"):
-            crew.hire(name, actors.referrer, lambda: ("",))
+            crew.hire(name, actors.referrer, lambda: ("", REFERRER_RESTS_S))
         for name in ("worker-1", "worker-2"):
             crew.hire(name, actors.worker, lambda: ("", 0.1))
-        killed = 0
+        killed, wanted = 0, 3 * ground.cases
         while killed < kills:
             crew.until("some time has passed", partial(_passed, time.monotonic() + every_s), PATIENCE_S)
+            if watch.over(wanted):
+                break
             crew.kill(rng.choice(sorted(crew.posts)))
             killed += 1
-        wanted = 3 * ground.cases
         crew.until("everything is referred and delivered", partial(watch.over, wanted), PATIENCE_S)
         watch.close()
-        return result("at random", crew, began, wanted, place.lease_s + watch.longest_s)
+        found = result("at random", crew, began, wanted, place.lease_s + watch.longest_s)
+        found.hits["killed"] = killed
+        return found
 
 
 def _passed(when: float) -> bool:
@@ -304,6 +309,8 @@ def astray(ground: Ground) -> Result:
         found = result("astray", crew, began, messages, place.lease_s + watch.longest_s)
         watch.close()
         found.hits.update({"refused to sign": len(said(place, b"GW-CLOCK")), "sent": sent_astray, "held": held})
+        if sent_astray or held:
+            found.findings.broken.append(f"a worker whose clock is wrong has sent {sent_astray} and holds {held}")
         return found
 
 
@@ -405,5 +412,5 @@ def result(
     hits, place = crew.hits(), crew.place
     crew.tend()
     findings = checker.check(books.read(place.database, place.partners), allowed=allowed)
-    findings.broken.extend(unforeseen(place))
+    findings.broken.extend([*unforeseen(place), *crew.fell])
     return Result(what, findings, hits, len(crew.deaths), messages, recovery_s, time.monotonic() - began)

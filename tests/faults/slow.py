@@ -12,6 +12,8 @@ import os
 import time
 from contextlib import ExitStack
 
+import orjson
+
 from gateway.cli.in_time import READ_S
 from tests.faults import actors, books
 from tests.faults.books import Books
@@ -26,11 +28,18 @@ HOW_MANY = 500
 BASELINE = 0.8
 """Of what is taken in without slow callers, so much is taken in beside them."""
 DRIP_S = 1.0
-HEAD = b"POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000\r\n"
+SLACK_S = 10.0
+"""So much later than `read_s` somebody may hear that it was cut off: callers have the lowest priority here."""
+HEADERS = ("Content-Digest", "Idempotency-Key", "Comwel-Message-JWS", "Signature-Input", "Signature")
+HEAD = (
+    "POST /partners/KEIS/v1/outcomes HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    "Content-Length: 1000\r\n"
+    + "".join(f"{name}: x\r\n" for name in HEADERS)  # who lacks one is answered before its body is read
+).encode()
 
 
 def dripping(place: Place, how_many: int) -> None:
-    """Be so many callers; say once that all are there, and whenever one was cut off."""
+    """Be so many callers; say once that all are there, and whenever one was cut off, who it was and after how long."""
     actors.begin(place)
     os.nice(19)  # they have machines of their own
     asyncio.run(_drip(place.door_port, how_many))
@@ -42,17 +51,20 @@ async def _drip(port: int, how_many: int) -> None:
     async def call(n: int) -> None:
         for times in itertools.count():
             with contextlib.suppress(OSError):
-                await wait_until_cut_off(HEAD + b"\r\n" if n % 2 else HEAD, first=not times)
-            os.write(2, b'{"event": "slow.cut"}\n')
+                took_s = await wait_until_cut_off(HEAD + b"\r\n" if n % 2 else HEAD, first=not times)
+                os.write(2, orjson.dumps({"event": "slow.cut", "who": n, "took_s": took_s}) + b"\n")
 
-    async def wait_until_cut_off(word: bytes, *, first: bool) -> None:
+    async def wait_until_cut_off(word: bytes, *, first: bool) -> float:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         inside.add(writer)
+        began = time.monotonic()
         try:
             writer.write(word)
             if first and next(came) == how_many:
                 os.write(2, b'{"event": "slow.all"}\n')
-            await reader.read()
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            return time.monotonic() - began
         finally:
             inside.discard(writer)
             writer.transport.abort()
@@ -83,15 +95,26 @@ def beside(ground: Ground, how_many: int, read_s: float = READ_S) -> tuple[Resul
         crew.hire("sender", sender, lambda: (Habits(again=0, fetch=0),))
         crew.until(
             "every letter has its receipt, and every slow caller was cut off",
-            lambda: brought(place) and len(said(place, b"slow.cut")) >= how_many,
+            lambda: brought(place) and len(cut_off(place)) == how_many,
             PATIENCE_S,
         )
         letters = watch.count("select count(*) from message where direction = 'in'")
         found = result("slow", crew, began, letters, longest_silence(crew))
         both = books.read(place.database, place.partners)
         found.hits.update(counted(both))
-        found.hits["slow"] = len(said(place, b"slow.cut"))
+        waited = cut_off(place)
+        found.hits["slow"] = len(waited)
+        if waited and not read_s / 2 < min(waited.values()) <= max(waited.values()) < read_s + SLACK_S:
+            found.findings.broken.append(f"cut off after {min(waited.values()):.1f} to {max(waited.values()):.1f} s")
         return found, both
+
+
+def cut_off(place: Place) -> dict[int, float]:
+    """Every caller that was cut off, with the longest time it was let in."""
+    found: dict[int, float] = {}
+    for line in map(orjson.loads, said(place, b"slow.cut")):
+        found[line["who"]] = max(line["took_s"], found.get(line["who"], 0.0))
+    return found
 
 
 def speed(both: Books) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.faults import lines
 from tests.faults.conftest import CASES
 from tests.faults.ground import NOTES, Ground
-from tests.faults.lines import SLICED, STORM
+from tests.faults.lines import STORM
 from tests.faults.partner import Manners
 from tests.faults.place import ATTEMPT_S, PARTNERS
 from tests.faults.rounds import Result
@@ -65,10 +65,9 @@ def test_connections_that_break_in_every_way_cost_no_message_coming_in(ground: G
 
 
 def test_requests_that_come_in_small_slices_are_all_understood(ground: Ground) -> None:
-    found, books = lines.inbound(ground, "sliced", Habits(fetch=0), SLICED)
+    found, books = lines.sliced(ground)
     assert_nothing_is_wrong(found)
-    answers = [line for said in books.theirs.values() for line in said if line["what"] == "answer"]
-    assert {line.get("status") for line in answers} == {200}
+    assert {line.get("status") for line in lines.answers(books)} == {200}
 
 
 def test_ten_copies_at_the_same_moment_count_once_and_get_one_receipt(ground: Ground) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -83,7 +84,14 @@ def gapped(ground: Ground) -> tuple[Result, Books, list[str]]:
         found, both = _judged("gapped", crew, watch, began)
         watch.close()
         found.hits["withheld"] = withheld
-        return found, both, _a_day_later(place)
+        told = _a_day_later(place)
+        held = {row["ref_no"] for row in both.ours["inbox"] if row["state"] == "held"}
+        found.findings.lost.extend(
+            f"{ref_no} waits for its second letter, and nobody was told"
+            for ref_no in sorted(held)
+            if f"report-missing {ref_no}" not in told
+        )
+        return found, both, told
 
 
 def _open(crew: Crew) -> None:
@@ -101,7 +109,16 @@ def _judged(
     found = result(what, crew, began, letters, longest_silence(crew), allowed=allowed)
     both = books.read(place.database, place.partners)
     found.hits.update(counted(both))
+    found.findings.broken.extend(_wronged(both))
     return found, both
+
+
+def _wronged(both: Books) -> Iterator[str]:
+    """Who had to be believed besides the postmen, and was not."""
+    for partner, lines in both.theirs.items():
+        for line in lines:
+            if line["what"] == "answer" and line.get("kind", "honest") != "honest" and line["status"] != 200:
+                yield f"{partner}, {line['kind']}: was told {line['status']}"
 
 
 def _set_back(place: Place) -> None:
