@@ -1,8 +1,9 @@
 """Waking deliveries through the broker: a hint after the commit, never more.
 
 Rules: a broker that is away costs at most two seconds, once; for the next ten nobody asks it. A connection that was
-reset is replaced by another one at once: that the line broke does not say that the broker is away. Refuses to raise:
-whoever calls has committed already, and the poller finds the message within a second.
+reset is replaced by another one at once: that the line broke does not say that the broker is away. Where a partner has
+no address there is nobody to wake. Refuses to raise: whoever calls has committed already, and the poller finds the
+message within a second.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ class BrokerWake:
 
     def __init__(self, broker_url: str, partners: Iterable[str], observer: Observer | None = None) -> None:
         self._observer = observer or Unobserved()
-        self._app: Celery = build_app(broker_url, partners, socket_s=PUBLISH_S)
+        self._partners = frozenset(partners)
+        self._app: Celery = build_app(broker_url, self._partners, socket_s=PUBLISH_S)
         self._lock = threading.Lock()
         self._not_before = 0.0
 
     def __call__(self, partner: str) -> None:
-        """Wake deliveries to this partner, or log that it was not possible."""
-        self._hint(WAKE_TASK, (partner,), queue_of(partner))
+        """Wake deliveries to this partner, if anybody makes any, or log that it was not possible."""
+        if partner in self._partners:
+            self._hint(WAKE_TASK, (partner,), queue_of(partner))
 
     def journey(self) -> None:
         """Wake whoever walks the rest of the journey."""

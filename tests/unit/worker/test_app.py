@@ -113,6 +113,12 @@ def test_a_broker_that_hangs_costs_little_once_and_raises_nothing() -> None:
         wake.close()
 
 
+def test_where_a_partner_has_no_address_nobody_is_woken_and_nothing_raised() -> None:
+    wake = BrokerWake(NOWHERE, PARTNERS)
+    wake("TRN")  # it has a profile, and so referrals; but nobody delivers to it, and there is no queue
+    wake.close()
+
+
 # ── the embedded broker ──────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_embedded_broker_keeps_what_it_is_told_and_listens_to_nobody_else(home: Path) -> None:
     words = broker.command(home)
