@@ -97,8 +97,11 @@ class Gateway:
         return self.log.prove_promise(partner, mid)
 
     def figures(self) -> Sequence[Reading]:
-        """How things stand, for those who watch; never raises StoreUnavailable."""
-        found = Books(self.store, self.shelf, self.log).figures(sorted(self.world.channels))
+        """How things stand, for those who watch; never raises StoreUnavailable.
+
+        With every partner of ours: where one has no address, its messages wait, and somebody must be told.
+        """
+        found = Books(self.store, self.shelf, self.log).figures(sorted(self.world.know.profiles))
         return [*found, Reading(*CALENDARS, [((c.id,), c.end.timestamp()) for c in self.world.know.calendars.values()])]
 
     def ailments(self, patience_s: float = health.PATIENCE_S) -> list[str]:
