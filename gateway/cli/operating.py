@@ -94,6 +94,9 @@ def dead_list(
     """A line a message that was given up, or that the partner rejected: which, about what, why. Looking is an act."""
     with gateway_here() as gateway:
         found = look.dead(gateway.world, partner.upper() if partner else None, by=by)
+        known = partner is None or partner.upper() in gateway.world.know.profiles
+    if not (known or found):  # of a former partner what is dead is listed
+        raise typer.BadParameter("no such partner")
     _show_dead(found, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -14,6 +15,8 @@ from gateway.cli import running
 from gateway.cli.here import watched
 from gateway.cli.main import app
 from gateway.errors import GatewayError
+from gateway.journey import look
+from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
 
 MID = "019abd00-0000-7000-9000-000000000001"
@@ -80,6 +83,24 @@ def test_a_command_at_a_home_that_is_up_works_in_the_database_that_runs_there(
 def test_the_log_is_read_where_it_is_written(words: tuple[str, ...], home: Path) -> None:
     run(*words)
     assert not (home / "postgres").exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_of_a_partner_that_nobody_knows_it_is_said_that_there_is_none() -> None:
+    known = CliRunner().invoke(app, ["dead", "list", "--partner", "keis", *BY])
+    unknown = CliRunner().invoke(app, ["dead", "list", "--partner", "KESI", *BY])
+    assert (known.exit_code, known.stdout) == (0, "nothing is dead\n")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "no such partner" in unknown.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_of_a_former_partner_what_is_dead_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    row = DeadRow("GONE", MID, "referral.created", None, None, 1, "dead", "unreachable", 9, now, bytes(32), False)
+    monkeypatch.setattr(look, "dead", lambda *_, **__: [row])
+    result = CliRunner().invoke(app, ["dead", "list", "--partner", "GONE", *BY])
+    assert (result.exit_code, "GONE" in result.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(("owner", "taken"), [("keis", True), ("KEIS", True), ("kies", False), ("comwel", False)])
