@@ -23,6 +23,7 @@ from gateway.cli.here import ALONE
 from gateway.exchange_log.audit import AuditEvent
 from gateway.ports import Reading
 from gateway.store.figures import CALENDARS, CLOCK, FIGURES, UP
+from gateway.store.migrate import APP_ROLE
 from gateway.telemetry.metrics import Metrics, Standing
 
 FOLDER = Path(__file__).resolve().parents[2] / "gateway" / "operations"
@@ -161,12 +162,33 @@ def test_a_section_says_what_it_means_whom_it_hurts_where_to_look_what_to_do_and
         assert len(part.split()) >= 2
 
 
+STATEMENTS = re.findall(r"^ *```sql\n(.*?)^ *```", RUNBOOK, re.DOTALL | re.MULTILINE)
+
+
+def as_a_login(database: str) -> psycopg.Connection:
+    """What the runbook's `psql` is: the rights of a login that may only work, and the options that stand there."""
+    [given] = re.findall(r"^(?:PGOPTIONS='([^']*)' )?psql \"\$GATEWAY_DATABASE_URL\"", RUNBOOK, re.MULTILINE)
+    return psycopg.connect(database, options=f"{given} -c role={APP_ROLE} -c default_transaction_read_only=on")
+
+
 def test_every_statement_of_the_runbook_runs_and_only_looks(database: str) -> None:
-    statements = re.findall(r"^ *```sql\n(.*?)^ *```", RUNBOOK, re.DOTALL | re.MULTILINE)
-    assert len(statements) > 10
-    with psycopg.connect(database, options="-c default_transaction_read_only=on") as connection:
-        for statement in statements:
+    assert len(STATEMENTS) > 10
+    with as_a_login(database) as connection:
+        for statement in STATEMENTS:
             connection.execute(statement)
+
+
+def test_the_statements_of_the_runbook_see_the_rows_that_are_there(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as books:
+        books.execute(
+            "insert into delivery (partner, mid, case_no, seq, state, next_at, first_at)"
+            " values ('KEIS', gen_random_uuid(), '20260000000001', 1, 'ready', now(), now() - interval '5 days')"
+        )
+    about = [one for one in STATEMENTS if re.search(r"\bfrom delivery\b", one) and "'ready'" in one]
+    assert len(about) == 2
+    with as_a_login(database) as connection:
+        for statement in about:
+            assert len(connection.execute(statement).fetchall()) == 1
 
 
 def test_every_event_and_setting_the_runbook_looks_for_is_written_somewhere() -> None:
