@@ -110,6 +110,11 @@ def test_what_others_wait_for_has_a_health_check() -> None:
         assert SERVICES[name]["healthcheck"]["test"]
 
 
+def test_the_database_is_healthy_only_when_it_listens_to_others() -> None:
+    words = SERVICES["postgres"]["healthcheck"]["test"]
+    assert words[words.index("--host") + 1] == "127.0.0.1"
+
+
 # ── the image ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def locked(name: str) -> dict[str, str]:
     """What a lock holds of every package: version, marker and hashes, and by whose wish, line by line."""
