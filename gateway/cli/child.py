@@ -65,13 +65,14 @@ class Child:
         return self.process.pid or 0 if self.process else 0
 
     def start(self, logs: Path) -> None:
-        """Fork it."""
-        self.process = _forked(self.name, self.act, logs)
-        self.process.start()
+        """Fork it. Raises OSError when the machine has no room for another process."""
         self.backoff.started_at = time.monotonic()
+        process = _forked(self.name, self.act, logs)
+        process.start()
+        self.process = process
 
     def look(self, logs: Path) -> bool:
-        """Start it again if it died and its time has come; True when a new process runs."""
+        """Start it again if it died and its time has come, and there is room for it; True when a new process runs."""
         if self.process is not None:
             if self.process.exitcode is None:
                 return False
@@ -79,7 +80,11 @@ class Child:
             self.process = None
         if not self.backoff.over():
             return False
-        self.start(logs)
+        try:
+            self.start(logs)
+        except OSError:
+            self.backoff.died()
+            return False
         return True
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,25 @@ def test_a_child_that_was_killed_is_started_again(sleeper: Child, tmp_path: Path
 def test_between_its_death_and_its_next_life_it_has_no_process(sleeper: Child, tmp_path: Path) -> None:
     os.kill(sleeper.pid, signal.SIGKILL)
     assert within_patience(lambda: not sleeper.look(tmp_path) and sleeper.pid == 0)
+
+
+def test_a_child_for_which_there_is_no_room_is_started_when_there_is(
+    sleeper: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, tries = sleeper.pid, list[float]()
+
+    def refuse(_process: ForkProcess) -> None:
+        tries.append(time.monotonic())
+        raise BlockingIOError
+
+    sleeper.backoff.started_at -= child.STEADY_S + 1
+    os.kill(first, signal.SIGKILL)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(ForkProcess, "start", refuse)
+        assert within_patience(lambda: not sleeper.look(tmp_path) and len(tries) == 3)
+    assert tries[2] - tries[1] > tries[1] - tries[0]
+    assert within_patience(lambda: sleeper.look(tmp_path))
+    assert sleeper.pid not in (0, first)
 
 
 def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
