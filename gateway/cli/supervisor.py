@@ -63,9 +63,16 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         if self._sandbox:
             pretend.mark(self._settings, self._sandbox)
-        if self._settings.owner_url:
-            self._forget_the_owner()
-            return
+        self._write()  # from here on, not only when all are ready, `gateway down` finds us and nobody starts beside us
+        try:
+            if self._settings.owner_url:
+                self._forget_the_owner()
+            else:
+                self._run()
+        finally:
+            self._file.unlink(missing_ok=True)
+
+    def _run(self) -> None:
         given = self._settings.database_url
         with nullcontext(given) if given else embedded_postgres(self._settings.home) as url:
             try:
@@ -79,13 +86,14 @@ class Supervisor:
         """Migrate as the owner, then begin again without its address: a fork shows the environment we began with."""
         self._prepare(lambda: self._act(("migrate",), None))
         if not self._stop.is_set():
+            self._file.unlink()  # or who begins again would find himself
             os.execve(sys.executable, sys.orig_argv, environment_without("owner_url"))  # noqa: S606 - no shell is meant
 
     def _up(self, database_url: str) -> None:
         # 1 the stores
         # 2 what everybody knows, loaded once
         # 3 the database migrated, keys made and exchanged
-        # 4 everybody else, forked
+        # 4 everybody else, forked, unless we are to stop already
         # 5 wait until all of them are ready
         if not self._settings.database_url:  # 1
             self._children.append(Postgres(self._settings.home))
@@ -97,9 +105,13 @@ class Supervisor:
         known = know(self._settings, clock_of(self._settings).today())  # 2
         self._prepare(self._prepared)  # 3
         for child in self._crew(known):  # 4
+            if self._stop.is_set():
+                return
             self._begin(child)
         deadline = time.monotonic() + READY_S  # 5
-        while not self._stop.is_set() and not all(child.ready() for child in self._children):
+        while not all(child.ready() for child in self._children):
+            if self._stop.is_set():
+                return
             if time.monotonic() > deadline:
                 late = ", ".join(child.name for child in self._children if not child.ready())
                 raise SettingsInvalid(f"not ready in {READY_S:.0f} s: {late}; see {self._logs}")
@@ -216,4 +228,3 @@ class Supervisor:
             thread.join()
         for child in own:
             child.stop()
-        self._file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import running
+from gateway.cli import running, supervisor
 from gateway.cli.partners import free_port
-from gateway.config import environment
+from gateway.config import Settings, environment
+from gateway.errors import StoreUnavailable
 from tests.faults.stage import wait_for
 
 OWNER = "postgresql://owner:secret@127.0.0.1:1/gateway"
@@ -30,13 +32,16 @@ def act(words, known):
 Supervisor(read_settings(), 1, act).run()
 """
 """A supervisor whose commands only say what they were told; neither database nor broker is asked."""
+STOPPED = "import os, signal" + PLAYED.replace(
+    "    while words", "    os.kill(os.getppid(), signal.SIGTERM)\n    while words"
+)
+LOGIN, NOBODY = OWNER.replace("owner", "login"), "redis://127.0.0.1:1"
 
 
 @pytest.fixture(params=["GATEWAY_OWNER_URL", "gateway_owner_url"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A home that is up, begun with the owner's address."""
-    login, nobody = OWNER.replace("owner", "login"), "redis://127.0.0.1:1"
-    env = environment(home=tmp_path, port=free_port(), database_url=login, broker_url=nobody) | {request.param: OWNER}
+    env = environment(home=tmp_path, port=free_port(), database_url=LOGIN, broker_url=NOBODY) | {request.param: OWNER}
     process = subprocess.Popen([sys.executable, "-c", PLAYED], env=env)
     try:
         yield tmp_path
@@ -58,3 +63,25 @@ def test_the_owners_address_is_for_the_migration_and_nobody_who_runs_then_has_it
     assert state is not None
     for one in (state["supervisor"], *state["children"]):
         assert OWNER.encode() not in Path(f"/proc/{one['pid']}/environ").read_bytes(), one["name"]
+
+
+def test_a_home_is_up_from_the_first_moment_on_and_not_any_more_when_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def starting(home: Path) -> None:
+        seen.append(running.is_up(home))
+        raise StoreUnavailable
+
+    monkeypatch.setattr(supervisor, "embedded_postgres", starting)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(StoreUnavailable):
+        supervisor.Supervisor(Settings(home=tmp_path, port=1), 1, lambda words, known: 1).run()
+    assert (seen, running.read_state(tmp_path)) == ([True], None)
+
+
+def test_who_is_told_to_stop_while_the_database_is_prepared_starts_nobody(tmp_path: Path) -> None:
+    env = environment(home=tmp_path, port=free_port(), database_url=LOGIN, broker_url=NOBODY)
+    done = subprocess.run([sys.executable, "-c", STOPPED], env=env, timeout=60, check=False)
+    assert (done.returncode, told(tmp_path), running.read_state(tmp_path)) == (0, ["migrate None"], None)
