@@ -25,7 +25,7 @@ LONGEST_BACKOFF_S = 30.0
 STEADY_S = 30.0
 """A child that lived this long begins its backoff anew."""
 STOP_S = 30.0
-"""Longer than any round: an attempt at a partner is bounded by its timeout."""
+"""Longer than any round, unless an attempt at a partner may take longer than it may by default."""
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -87,12 +87,12 @@ class Child:
             return False
         return True
 
-    def stop(self) -> None:
-        """Ask it to end, wait, insist."""
+    def stop(self, at_least_s: float = 0.0) -> None:
+        """Ask it to end, wait, insist; `at_least_s`: what it is in the middle of may take so long."""
         if self.process is None:
             return
         self.process.terminate()
-        self.process.join(STOP_S)
+        self.process.join(max(STOP_S, at_least_s))
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()

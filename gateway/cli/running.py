@@ -30,6 +30,8 @@ DATABASE_AWAY = 3
 """The exit code that says so."""
 STORES = ("valkey", "postgres")
 """They end last: the others still write."""
+STORES_S = 10.0
+"""What they need, after the others."""
 FEWER_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """Threads of one process share their heaps: glibc's default keeps up to eight a core, mostly empty."""
 
@@ -96,9 +98,10 @@ def down(home: Path) -> list[str]:
     state = read_state(home)
     if state is None:
         return []
-    end([state["supervisor"]], signal.SIGTERM)
+    ends_s = state.get("ends_s", 0.0)
+    end([state["supervisor"]], signal.SIGTERM, ends_s + STORES_S)
     orphans = [one for one in (read_state(home) or state)["children"] if alive(one)]
-    end([one for one in orphans if one["name"] not in STORES], signal.SIGTERM)
+    end([one for one in orphans if one["name"] not in STORES], signal.SIGTERM, ends_s)
     end([one for one in orphans if one["name"] in STORES], signal.SIGINT)
     state_file(home).unlink(missing_ok=True)
     return [one["name"] for one in orphans]
@@ -133,10 +136,10 @@ def alive(one: dict[str, Any]) -> bool:
     return one["began"] is not None and began(one["pid"]) == one["began"]
 
 
-def end(processes: list[dict[str, Any]], how: signal.Signals) -> None:
-    """Send a signal to those that still run and wait until they have gone; after `STOP_S` they are killed."""
+def end(processes: list[dict[str, Any]], how: signal.Signals, at_least_s: float = 0.0) -> None:
+    """Send a signal to those that still run and wait until they have gone; after a while they are killed."""
     _send(processes, how)
-    deadline = time.monotonic() + STOP_S
+    deadline = time.monotonic() + max(STOP_S, at_least_s)
     while any(map(alive, processes)):
         if time.monotonic() > deadline:
             _send(processes, signal.SIGKILL)

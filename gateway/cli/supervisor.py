@@ -32,6 +32,7 @@ from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.journey.world import Knowledge
 from gateway.store.embedded import embedded_postgres
 from gateway.worker import broker
+from gateway.worker.embedded import SPARE_S
 
 READY_S = 60.0
 
@@ -54,6 +55,7 @@ class Supervisor:
         self._children: list[Child | Postgres] = []
         self._ready = self._unsaid = False
         self._stores: dict[str, str] = {}
+        self._ends_s = used.attempt_timeout_s + 2 * SPARE_S
 
     def run(self) -> None:
         """Everything up, watched, and down again. Raises SettingsInvalid when somebody runs in this home."""
@@ -210,6 +212,7 @@ class Supervisor:
         said = {
             "supervisor": described("supervisor", os.getpid()),
             "ready": self._ready,
+            "ends_s": self._ends_s,
             "url": self._url,
             **self._stores,
             "partners": self._settings.partner_urls if self._sandbox else {},
@@ -221,7 +224,7 @@ class Supervisor:
     def _down(self) -> None:
         """Everybody side by side, then the broker; PostgreSQL is the last."""
         own = [child for child in self._children if isinstance(child, Child)]
-        crew = [threading.Thread(target=c.stop) for c in own if c.name != "valkey"]
+        crew = [threading.Thread(target=c.stop, args=[self._ends_s]) for c in own if c.name != "valkey"]
         for thread in crew:
             thread.start()
         for thread in crew:

@@ -89,6 +89,26 @@ def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest
     assert one.process.exitcode == -signal.SIGKILL
 
 
+def test_a_child_that_may_need_longer_is_given_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STOP_S", 0.1)
+
+    def thorough() -> int:
+        asked = list[int]()
+        signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+        (tmp_path / "up").touch()
+        while not asked:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        return 0
+
+    one = Child("thorough", thorough, lambda: True)
+    one.start(tmp_path)
+    assert within_patience((tmp_path / "up").exists)
+    one.stop(PATIENCE_S)
+    assert one.process is not None
+    assert one.process.exitcode == 0
+
+
 def test_each_death_in_a_row_waits_longer_and_a_long_life_is_forgiven() -> None:
     one = Backoff()
     waits = []

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import running, supervisor
+from gateway.cli.child import Child
 from gateway.cli.partners import free_port
 from gateway.config import Settings, environment
 from gateway.errors import StoreUnavailable
+from gateway.worker.embedded import SPARE_S
 from tests.faults.stage import wait_for
 
 OWNER = "postgresql://owner:secret@127.0.0.1:1/gateway"
@@ -85,3 +87,16 @@ def test_who_is_told_to_stop_while_the_database_is_prepared_starts_nobody(tmp_pa
     env = environment(home=tmp_path, port=free_port(), database_url=LOGIN, broker_url=NOBODY)
     done = subprocess.run([sys.executable, "-c", STOPPED], env=env, timeout=60, check=False)
     assert (done.returncode, told(tmp_path), running.read_state(tmp_path)) == (0, ["migrate None"], None)
+
+
+def test_who_is_in_the_middle_of_a_long_attempt_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(Child, "stop", lambda _child, at_least_s=0.0: waited.append(at_least_s))
+    settings = Settings(home=tmp_path, port=1, attempt_timeout_s=60, lease_s=90)
+    up = supervisor.Supervisor(settings, 1, lambda words, known: 1)
+    up._children.append(Child("worker-1", lambda: 0, lambda: True))
+    up._write()
+    up._down()
+    state = running.read_state(tmp_path)
+    assert state is not None
+    assert min(waited[0], state["ends_s"]) > 60 + SPARE_S
