@@ -50,11 +50,11 @@ def read_state(home: Path) -> dict[str, Any] | None:
 
 
 def at_home(settings: Settings) -> Settings:
-    """The settings of who visits a home: where it is up, with the database and the pretend partners that run there."""
+    """The settings of who visits a home: where it is up, with the stores and the pretend partners that run there."""
     state = read_state(settings.home)
     if not state or not is_up(settings.home):
         return settings
-    found: dict[str, Any] = {"database_url": settings.database_url or state.get("database_url")}
+    found: dict[str, Any] = {name: getattr(settings, name) or state.get(name) for name in ("database_url", "broker_url")}
     if state.get("partners") and not settings.partner_urls:
         found |= {"partner_urls": state["partners"], "partner_networks": (LOOPBACK,)}
     return settings.model_copy(update=found)

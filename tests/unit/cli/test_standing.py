@@ -79,10 +79,11 @@ def test_a_home_without_a_database_is_looked_at_and_stays_without_one(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_in_a_home_that_is_up_its_own_database_is_asked(tmp_path: Path) -> None:
-    up(tmp_path, database_url="postgresql://there")
-    assert running.at_home(Settings(home=tmp_path)).database_url == "postgresql://there"
-    given = Settings(home=tmp_path, database_url="postgresql://given")
+def test_in_a_home_that_is_up_its_own_database_and_broker_are_asked(tmp_path: Path) -> None:
+    up(tmp_path, database_url="postgresql://there", broker_url="redis+socket:///there")
+    there = running.at_home(Settings(home=tmp_path))
+    assert (there.database_url, there.broker_url) == ("postgresql://there", "redis+socket:///there")
+    given = Settings(home=tmp_path, database_url="postgresql://given", broker_url="redis://given")
     assert running.at_home(given) == given
     running.state_file(tmp_path).unlink()
     assert running.at_home(Settings(home=tmp_path)).database_url is None
