@@ -1,14 +1,31 @@
-"""`gateway intake`: what came of the files that COMWEL handed over, in words and as JSON."""
+"""`gateway intake`: its turn beside an engine, and what came of the files of COMWEL, in words and as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 from rich.console import Console
 
 from gateway.errors import HandoverRefused, handover_refusal
 from gateway.journey.admit import Taken
-from gateway.ports import Problem, place_of
+from gateway.ports import Problem, Store, place_of
+from gateway.worker.rounds import INTAKE
+
+LOOK_S = 0.2
+
+
+@contextmanager
+def in_turn(store: Store) -> Iterator[None]:
+    """Files are taken in by one process at a time, whichever folder they lie in: the block waits for its turn."""
+    while True:
+        with store.alone(INTAKE) as mine:
+            if mine:
+                yield
+                return
+        sleep(LOOK_S)
 
 
 def plain(taken: Taken) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def intake(
     as_json: AsJson = False,
 ) -> None:
     """Take in batch files (A1) and coordinators' entries (A6); without a folder, those in the drop folder, once."""
-    with work_here() as gateway:
+    with work_here() as gateway, handovers.in_turn(gateway.store):
         taken = take_in(gateway.world, directory) if directory else pick_up(gateway.world)
     if as_json:
         print_json([handovers.plain(t) for t in taken])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from gateway.errors import GatewayError
 from gateway.journey import look
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
+from gateway.store.postgres import PostgresStore
+from gateway.worker.rounds import INTAKE
 
 MID = "019abd00-0000-7000-9000-000000000001"
 BY = ("--by", "kim.0417")
@@ -101,6 +104,23 @@ def test_of_a_former_partner_what_is_dead_is_listed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(look, "dead", lambda *_, **__: [row])
     result = CliRunner().invoke(app, ["dead", "list", "--partner", "GONE", *BY])
     assert (result.exit_code, "GONE" in result.stdout) == (0, True)
+
+
+@pytest.mark.usefixtures("home")
+def test_who_takes_files_in_waits_until_no_engine_does(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    with ExitStack() as engine:
+        assert engine.enter_context(postgres_store.alone(INTAKE))
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            engine.close()
+
+        monkeypatch.setattr("gateway.cli.handovers.sleep", wait)
+        assert run("intake") == 0
+    assert len(waited) == 1
 
 
 @pytest.mark.parametrize(("owner", "taken"), [("keis", True), ("KEIS", True), ("kies", False), ("comwel", False)])
