@@ -12,10 +12,12 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import structlog
+import typer
 
 from gateway.assembly import Gateway, assemble
 from gateway.cli import pretend, running
 from gateway.config import doubts, read_settings
+from gateway.errors import LogStopped
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
 from gateway.telemetry.logs import log_from
@@ -33,6 +35,7 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
     """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
 
     What a command did is put into the log before it leaves: at a home that is not up nobody else would do it in time.
+    A log that has stopped is said and fails no command: what was done is done, and its leaf waits.
     Raises what `gateway.assembly.assemble` raises.
     """
     settings = running.at_home(read_settings())
@@ -43,8 +46,15 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
         gateway = stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
         yield gateway
         if observer is None:  # who stays has rounds of its own
-            for _ in range(2):  # where there is no log yet, the first round opens one
-                gateway.world.log_rounds["log"]()
+            _put_into_the_log(gateway)
+
+
+def _put_into_the_log(gateway: Gateway) -> None:
+    try:
+        for _ in range(2):  # where there is no log yet, the first round opens one
+            gateway.world.log_rounds["log"]()
+    except LogStopped as stopped:
+        typer.echo(str(stopped), err=True)
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from gateway.cli import running
 from gateway.cli.here import watched
 from gateway.cli.main import app
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, LogStopped
 from gateway.journey import look
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
+from gateway.store.exchange_log import ExchangeLog
 from gateway.store.postgres import PostgresStore
 from gateway.worker.rounds import INTAKE
 
@@ -104,6 +105,19 @@ def test_of_a_former_partner_what_is_dead_is_listed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(look, "dead", lambda *_, **__: [row])
     result = CliRunner().invoke(app, ["dead", "list", "--partner", "GONE", *BY])
     assert (result.exit_code, "GONE" in result.stdout) == (0, True)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_log_that_has_stopped_is_said_and_fails_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(_log: ExchangeLog) -> int:
+        raise LogStopped
+
+    monkeypatch.setattr(ExchangeLog, "round", stopped)
+    shown = {("partner", "pause", "KEIS"): "KEIS: paused, 0 messages wait", ("work", "list"): "queueing"}
+    for words, said in shown.items():
+        result = CliRunner().invoke(app, [*words, *BY])
+        assert (result.exit_code, said in result.stdout) == (0, True)
+        assert LogStopped.sentence in result.stderr
 
 
 @pytest.mark.usefixtures("home")
