@@ -59,7 +59,8 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
     Whoever waits for that lock asks again and again: a step that runs beside the others would wait for a waiting query.
 
     Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when the database has
-    seen a step that is not ours, StoreUnavailable when a table is in use without a break.
+    seen a step that is not ours, StoreUnavailable when a table is in use without a break, and SettingsInvalid for a
+    login that does not own the database.
     """
     targets, seen = [steps(phase)[-1] for phase in phases], current(url)
     if seen.issuperset(targets):
@@ -78,6 +79,7 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
 def _upgrade(url: str, target: str) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_HERE))
@@ -87,6 +89,10 @@ def _upgrade(url: str, target: str) -> None:
             command.upgrade(config, target)
         except psycopg.errors.LockNotAvailable:
             time.sleep(PAUSE_S)
+        except (psycopg.errors.InsufficientPrivilege, DBAPIError) as error:  # of a step, or of Alembic's own table
+            if not isinstance(getattr(error, "orig", error), psycopg.errors.InsufficientPrivilege):
+                raise
+            raise SettingsInvalid("GATEWAY_OWNER_URL: `gateway migrate` needs a login that owns the database") from None
         else:
             return
     raise StoreUnavailable(f"a table is in use without a break; {target} did not begin")

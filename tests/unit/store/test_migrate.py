@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from gateway.errors import SchemaTooNew, SchemaTooOld
+from gateway.errors import SchemaTooNew, SchemaTooOld, SettingsInvalid
 from gateway.store import migrate as schema
 from gateway.store.migrate import PHASES, _upgrade, current, migrate, require_fit, steps
-from tests.conftest import in_database
+from tests.conftest import in_database, run_on
 
 NEWEST = {steps(phase)[-1] for phase in PHASES}
 
@@ -45,6 +46,25 @@ def test_the_phases_one_after_the_other_lead_to_the_same(empty: str) -> None:
     require_fit(empty)
     migrate(empty, ("post",))
     assert current(empty) == NEWEST
+
+
+@pytest.fixture
+def guest(postgres: str) -> Iterator[str]:
+    """A login of the server that owns nothing."""
+    name = f"guest{os.getpid()}"
+    run_on(postgres, f"create role {name} login password 'x'")
+    yield name
+    run_on(postgres, f"drop role {name}")
+
+
+def test_a_login_that_does_not_own_the_database_is_told_whose_is_needed(guest: str, empty: str) -> None:
+    as_guest = make_conninfo(empty, user=guest, password="x")
+    with pytest.raises(SettingsInvalid, match="a login that owns the database"):
+        migrate(as_guest)
+    _upgrade(empty, INDEX)
+    note(empty, f"grant select, insert, update on alembic_version to {guest}")
+    with pytest.raises(SettingsInvalid, match="a login that owns the database"):
+        migrate(as_guest)
 
 
 def test_phase_post_is_refused_before_phase_pre(empty: str) -> None:
