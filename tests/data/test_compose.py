@@ -110,6 +110,14 @@ def test_what_others_wait_for_has_a_health_check() -> None:
         assert SERVICES[name]["healthcheck"]["test"]
 
 
+def test_who_takes_the_sandbox_away_is_told_all_that_goes_with_it() -> None:
+    told = (ROOT / "docker-compose.yml").read_text(encoding="utf-8").partition("x-gateway:")[0].replace("\n# ", " ")
+    gone = set(re.split(r", | and ", re.findall(r"delete the services ([\w, ]+), and `introduce` where", told)[0]))
+    left = {name: service for name, service in SERVICES.items() if name not in gone}
+    needed = {other for service in left.values() for other in service.get("depends_on", {})}
+    assert needed - left.keys() == {"introduce"}
+
+
 def test_the_database_is_healthy_only_when_it_listens_to_others() -> None:
     words = SERVICES["postgres"]["healthcheck"]["test"]
     assert words[words.index("--host") + 1] == "127.0.0.1"
