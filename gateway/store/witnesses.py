@@ -182,7 +182,8 @@ class Witnesses:
         if answer.status == 422:
             return self._look(one)
         self._leave_alone(one)
-        log.warning("witness.away", subject=one.witness.name, status=answer.status)
+        said = {} if answer.status is None else {"status": answer.status}
+        log.warning("witness.away", subject=one.witness.name, **said)
         return 0
 
     def _submit(self, one: Asked, old: int) -> WitnessAnswer:

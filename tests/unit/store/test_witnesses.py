@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from base64 import b64decode, b64encode
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 
@@ -254,13 +256,15 @@ def test_a_witness_that_does_not_answer_holds_up_neither_the_log_nor_the_others(
 
 @pytest.mark.parametrize("said", [AWAY, *(WitnessAnswer(status) for status in (400, 403, 404, 429, 500, 503))])
 def test_a_witness_that_cannot_is_left_alone_for_a_while_and_nobody_is_called(
-    said: WitnessAnswer, postgres_store: PostgresStore, make: Make, near: dict[str, Near], attacker: Attacker
+    said: WitnessAnswer, postgres_store: PostgresStore, make: Make, attacker: Attacker, out: io.StringIO
 ) -> None:
     log, away = make({}), Told(lambda _: said)
     log.round()
     patient = Witnesses(postgres_store, policy_of(("one",), 1), {"one": away}, left_alone_s=60.0)
     assert [patient.round(), patient.round()] == [0, 0]
     assert (away.asked, work(attacker)) == (1, [])
+    [line] = [one for one in map(orjson.loads, out.getvalue().splitlines()) if one["event"] == "witness.away"]
+    assert (line.get("status"), "masked" in line) == (said.status, False)
 
 
 # ── lying ────────────────────────────────────────────────────────────────────────────────────────────────────────────
