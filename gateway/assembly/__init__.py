@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
@@ -157,10 +157,12 @@ def assemble(
     random: Callable[[int], bytes] = os.urandom,
     wake: Wake = nobody,
     observer: Observer | None = None,
+    mending: Collection[str] = (),
 ) -> Iterator[Gateway]:
     """Build a gateway and keep it while the block lasts: database up and fit, keys on the shelf, channels open.
 
-    Raises SchemaTooOld or SchemaTooNew when database and release do not go together.
+    `mending`: what may be wrong with it, for whoever opens it to put that in order.
+    Raises SchemaTooOld or SchemaTooNew when database and release do not go together, and NotFit.
     """
     # 1 the database, up and fit, and what this process remembers of it
     # 2 our keys
@@ -209,7 +211,7 @@ def assemble(
             reached=failpoint.armed(failpoint.read(settings.failpoint), chance),
         )
         gateway = Gateway(settings, world, store, shelf, _public_url(settings), seen, log, signing, stops)  # 5
-        if unfit := gateway.ailments(health.START_S):
+        if unfit := [one for one in gateway.ailments(health.START_S) if one not in mending]:
             raise NotFit("; ".join(unfit))
         activate(world)
         turn(world)

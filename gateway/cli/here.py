@@ -7,7 +7,7 @@ that the next demo empties: files, keys and processes that stay. Looking around 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -31,7 +31,9 @@ ALONE = (JOURNEY, INTAKE)
 
 
 @contextmanager
-def gateway_here(observer: Observer | None = None, known: Knowledge | None = None) -> Iterator[Gateway]:
+def gateway_here(
+    observer: Observer | None = None, known: Knowledge | None = None, *, mending: Collection[str] = ()
+) -> Iterator[Gateway]:
     """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
 
     What a command did is put into the log before it leaves: at a home that is not up nobody else would do it in time.
@@ -43,7 +45,8 @@ def gateway_here(observer: Observer | None = None, known: Knowledge | None = Non
         wake: Wake = nobody
         if settings.broker_url:
             wake = stack.enter_context(closing(BrokerWake(settings.broker_url, settings.partner_urls, observer)))
-        gateway = stack.enter_context(assemble(settings, knowledge=known, wake=wake, observer=observer))
+        opened = assemble(settings, knowledge=known, wake=wake, observer=observer, mending=mending)
+        gateway = stack.enter_context(opened)
         yield gateway
         if observer is None:  # who stays has rounds of its own
             _put_into_the_log(gateway)
@@ -58,10 +61,10 @@ def _put_into_the_log(gateway: Gateway) -> None:
 
 
 @contextmanager
-def work_here() -> Iterator[Gateway]:
+def work_here(*, mending: Collection[str] = ()) -> Iterator[Gateway]:
     """The same for real work. Raises SettingsInvalid in a demo's home as well."""
     pretend.refuse_a_demos(read_settings())
-    with gateway_here() as gateway:
+    with gateway_here(mending=mending) as gateway:
         yield gateway
 
 

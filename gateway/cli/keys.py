@@ -17,6 +17,7 @@ from gateway.cli.screen import print_json
 from gateway.config import read_settings
 from gateway.errors import KeyRefused
 from gateway.journey.rotate import rotate
+from gateway.journey.signing import ABSENT, ANOTHER, NONE
 from gateway.sealing.keys import gate_set
 
 app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
@@ -24,6 +25,8 @@ By = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")
 Owner = Annotated[str, typer.Argument(help="whose: a partner, or `comwel` for us")]
 OPERATOR = "operator"
 MOMENT = "%Y-%m-%dT%H:%M%z"
+NOTHING_SIGNS = (NONE, ABSENT, ANOTHER)
+"""What these commands put in order: our key was revoked, has ended or is lost."""
 
 
 @app.command("add")
@@ -49,7 +52,7 @@ def revoke(
     by: By = OPERATOR,
 ) -> None:
     """Believe nothing any more that is signed with a key from now on, whatever date it bears."""
-    with work_here() as gateway:
+    with work_here(mending=NOTHING_SIGNS) as gateway:
         gateway.shelf.revoke(owner, kid, by=by)
         typer.echo(f"{owner.lower()}: key {kid} is revoked")
 
@@ -63,7 +66,7 @@ def rotate_ours(
     ] = None,
 ) -> None:
     """Let a new key of ours sign from a moment on; partners are shown it before, and the old one after."""
-    with work_here() as gateway:
+    with work_here(mending=NOTHING_SIGNS) as gateway:
         found = rotate(gateway.world, begins, by=by)
     typer.echo(f"comwel: key {found.kid} is shown to partners now, and signs from {found.signs_from.isoformat()}")
     if found.before and found.ends:
@@ -94,7 +97,7 @@ def introduce_partners(
 @app.command("list")
 def list_public(owner: Owner) -> None:
     """The public keys of an owner (`comwel` is us), as a JWK set."""
-    with gateway_here() as gateway:
+    with gateway_here(mending=NOTHING_SIGNS) as gateway:
         print_json(gateway.shelf.jwks(owner))
 
 

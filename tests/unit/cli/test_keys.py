@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.keys import app
+from gateway.cli.keys import MOMENT, app
+from gateway.cli.main import app as everything
 from gateway.errors import KeyRefused
 from gateway.sealing.keys import generate, to_jwk
 
@@ -62,6 +64,28 @@ def test_a_partners_keys_are_added_in_any_case(database: str, tmp_path: Path, mo
     file = tmp_path / "jwks.json"
     file.write_bytes(orjson.dumps({"keys": [GOOD]}))
     assert CliRunner().invoke(app, ["add", "Keis", str(file)]).stdout == "keis: key keis-1 is registered\n"
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["leaked", "lost"])
+def test_when_our_key_has_leaked_or_is_lost_it_is_revoked_and_another_one_signs_at_once(
+    lost: bool, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    assert CliRunner().invoke(app, ["list", "comwel"]).exit_code == 0
+    if lost:
+        (tmp_path / "home" / "keys" / "comwel-1.pem").unlink()
+    commands = (
+        (app, ["revoke", "comwel", "comwel-1", "--by", "kim.0417"]),
+        (app, ["list", "comwel"]),
+        (app, ["rotate", "--by", "kim.0417", "--from", f"{datetime.now(UTC):{MOMENT}}"]),  # noqa: TID251 - by the clock
+        (everything, ["partner", "list"]),
+        (app, ["list", "comwel"]),
+    )
+    done = [CliRunner().invoke(one, words) for one, words in commands]
+    assert [result.exception for result in done] == [None] * len(commands)
+    shown = [[key["kid"] for key in orjson.loads(done[n].stdout)["keys"]] for n in (1, -1)]
+    assert shown == [[], ["comwel-2"]]
 
 
 def test_what_is_no_json_is_no_key_set(tmp_path: Path) -> None:
