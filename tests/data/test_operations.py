@@ -6,6 +6,7 @@ PromQL is parsed and type-checked by `promql-parser`, which is not ours. A metri
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -189,6 +190,37 @@ def test_the_statements_of_the_runbook_see_the_rows_that_are_there(database: str
     with as_a_login(database) as connection:
         for statement in about:
             assert len(connection.execute(statement).fetchall()) == 1
+
+
+def test_the_runbook_names_those_who_owe_an_answer_and_nobody_who_has_answered(database: str) -> None:
+    legs = [("R1", "requested", -1, 30), ("R2", "in-progress", -9, 30), ("R3", "in-progress", -9, -1),
+            ("R4", "completed", -9, -1), ("R5", "received", 0, 30)]  # fmt: skip
+    with psycopg.connect(database, autocommit=True) as books:
+        books.execute("insert into referral values ('Q', 'c', 1, 'active', now(), now())")
+        for ref_no, status, answer, result in legs:
+            books.execute(
+                "insert into leg (ref_no, request_no, case_no, case_version, partner, person_id, state, status,"
+                " services, legal_basis, first_answer_due, result_due, updated_at) values (%s, 'Q', %s, 1, 'KEIS', 'p',"
+                " %s, %s, '{}', 'LB-01', (now() at time zone 'Asia/Seoul')::date + %s,"
+                " (now() at time zone 'Asia/Seoul')::date + %s, now())",
+                (ref_no, ref_no, status, status, answer, result),
+            )
+    [statement] = re.findall(r"```sql\n(.*?)```", SECTIONS["GatewayAnswersOverdue"], re.DOTALL)
+    with as_a_login(database) as connection:
+        assert {row[1] for row in connection.execute(statement)} == {"R1", "R3"}
+
+
+def test_the_runbook_finds_what_the_door_could_not_answer_and_what_broke_it(tmp_path: Path) -> None:
+    shown = ['{"error":"KeyError","at":["a.py:1 b"],"event":"request.broken"}',
+             '{"route":"outcomes","status":503,"event":"request.answered"}']  # fmt: skip
+    others = ['{"route":"outcomes","status":401,"event":"request.answered"}', '{"event":"referral.sent"}']
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "door.log").write_text("\n".join([*shown, *others, ""]))
+    [command] = re.findall(r"```sh\n(.*?)```", SECTIONS["GatewayDoorFails"], re.DOTALL)
+    said = subprocess.run(
+        ["bash", "-c", command.replace(".gateway", str(tmp_path))], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.splitlines() == shown
 
 
 def test_every_event_and_setting_the_runbook_looks_for_is_written_somewhere() -> None:
