@@ -7,7 +7,7 @@ that the next demo empties: files, keys and processes that stay. Looking around 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -17,11 +17,12 @@ import typer
 from gateway.assembly import Gateway, assemble
 from gateway.cli import pretend, running
 from gateway.config import doubts, read_settings
-from gateway.errors import LogStopped
+from gateway.errors import LogStopped, SameIdOtherBytes
+from gateway.exchange_log.leaf import TAKES
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
 from gateway.telemetry.logs import log_from
-from gateway.telemetry.metrics import Metrics, Standing, served
+from gateway.telemetry.metrics import Metrics, Standing, codes, served
 from gateway.worker.rounds import INTAKE, JOURNEY, RECONCILE
 from gateway.worker.wake import BrokerWake
 
@@ -87,6 +88,7 @@ def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False)
         "rounds": rounds if works else (),
         "alone": ALONE if works else (),
         "tasks": ("wake", JOURNEY, RECONCILE) if woken else (),
+        "refusals": () if woken else _knocks(),
     }
     with ExitStack() as stack:
         metrics = stack.enter_context(closing(_observer(now.traces_url, shown)))
@@ -97,6 +99,12 @@ def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False)
             port = stack.enter_context(served(metrics.registry, now.metrics_host, now.metrics_port))
             log.info("metrics.opened", port=port)
         yield gateway
+
+
+def _knocks() -> Sequence[tuple[str, str]]:
+    """How a door refuses whose origin is not proven, and who uses the id of another message."""
+    unproven = ((TAKES, code) for code in sorted(codes()) if code.startswith("SEAL-"))
+    return (*unproven, ("message.repeated", SameIdOtherBytes.code))
 
 
 def _observer(traces_url: str | None, shown: Mapping[str, Any]) -> Metrics:

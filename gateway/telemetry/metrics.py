@@ -61,8 +61,8 @@ def _version() -> str:
 class Metrics(Unobserved):
     """The metrics of one process; an `Observer`.
 
-    `rounds`, those `alone` among them, and `tasks` are what it is there for: they are shown as 0 before the first one,
-    so that not even the first one is missed.
+    `rounds`, those `alone` among them, `tasks` and `refusals` (acts with codes) are what it is there for: they are
+    shown as 0 before the first one, so that not even the first one is missed.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Metrics(Unobserved):
         rounds: Sequence[str] = (),
         alone: Sequence[str] = (),
         tasks: Sequence[str] = (),
+        refusals: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.registry = registry = CollectorRegistry(auto_describe=False)
         self._codes = codes()
@@ -118,6 +119,8 @@ class Metrics(Unobserved):
             self._last.labels(name)
         for task in tasks:
             self._woken.labels(task)
+        for act, code in refusals:
+            self._refusals.labels(act, code)
 
     def close(self) -> None:
         """Nothing is left behind: whoever wants the numbers has asked for them."""

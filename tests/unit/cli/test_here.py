@@ -21,6 +21,7 @@ from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
 from gateway.store.exchange_log import ExchangeLog
 from gateway.store.postgres import PostgresStore
+from gateway.telemetry.metrics import Metrics
 from gateway.worker.rounds import INTAKE
 
 MID = "019abd00-0000-7000-9000-000000000001"
@@ -167,6 +168,19 @@ def test_settings_say_on_the_error_stream_what_is_doubtful(home: Path, monkeypat
     assert orjson.loads(result.stdout)["GATEWAY_HOME"] == str(home)
     assert "GATEWAY_COLOUR: no setting has this name\n" in result.stderr
     assert "GATEWAY_INBOX_DIR: there is no such folder: nothing is taken in\n" in result.stderr
+
+
+@pytest.mark.usefixtures("home", "hooks_as_they_were")
+def test_a_door_shows_how_it_refuses_whoever_knocks_before_anybody_has() -> None:
+    with watched(works=False) as gateway:
+        assert isinstance(gateway.observer, Metrics)
+        shown = {
+            (sample.labels["act"], sample.labels["code"]): sample.value
+            for family in gateway.observer.registry.collect()
+            for sample in family.samples
+            if sample.name == "gateway_refusals_total"
+        }
+    assert shown[("message.received", "SEAL-SIGNATURE")] == shown[("message.repeated", "LOOP-REUSED")] == 0
 
 
 @pytest.mark.usefixtures("hooks_as_they_were")
