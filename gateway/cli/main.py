@@ -178,12 +178,13 @@ def serve(
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
     with watched(context.obj, works=not door_only) as gateway:
-        stop = serving.told_to_stop()
-        with serving.Door(gateway), ExitStack() as rounds:
+        stop, door = serving.told_to_stop(), serving.Door(gateway)
+        with ExitStack() as rounds:
             if not door_only:
                 rounds.enter_context(Runner(gateway.world, observer=gateway.observer, stop=stop))
-            log.info("door.opened", port=gateway.settings.port)
-            stop.wait()
+            with door:  # it closes first: rounds may need longer to end
+                log.info("door.opened", port=gateway.settings.port)
+                stop.wait()
 
 
 @app.command()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli import running
+from gateway.cli import running, serving
 from gateway.cli.here import watched
 from gateway.cli.main import app
 from gateway.errors import GatewayError, LogStopped
@@ -168,6 +170,31 @@ def test_settings_say_on_the_error_stream_what_is_doubtful(home: Path, monkeypat
     assert orjson.loads(result.stdout)["GATEWAY_HOME"] == str(home)
     assert "GATEWAY_COLOUR: no setting has this name\n" in result.stderr
     assert "GATEWAY_INBOX_DIR: there is no such folder: nothing is taken in\n" in result.stderr
+
+
+class Named:
+    """Something that is begun and ended, and says when."""
+
+    def __init__(self, name: str, said: list[str]) -> None:
+        self.name, self.said = name, said
+
+    def __enter__(self) -> None:
+        self.said.append(f"{self.name} begins")
+
+    def __exit__(self, *_: object) -> None:
+        self.said.append(f"{self.name} ends")
+
+
+@pytest.mark.usefixtures("home", "hooks_as_they_were")
+def test_who_is_told_to_stop_closes_the_door_before_rounds_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    told = threading.Event()
+    told.set()
+    monkeypatch.setattr(serving, "told_to_stop", lambda: told)
+    monkeypatch.setattr(serving, "Door", lambda _gateway: Named("door", said))
+    monkeypatch.setattr(sys.modules["gateway.cli.main"], "Runner", lambda *_, **__: Named("rounds", said))
+    assert run("serve") == 0
+    assert said == ["rounds begins", "door begins", "door ends", "rounds ends"]
 
 
 @pytest.mark.usefixtures("home", "hooks_as_they_were")
