@@ -50,11 +50,17 @@ def read_state(home: Path) -> dict[str, Any] | None:
 
 
 def at_home(settings: Settings) -> Settings:
-    """The settings of who visits a home: where it is up, with the stores and the pretend partners that run there."""
+    """The settings of who visits a home: where it is up, with the stores and the pretend partners that run there.
+
+    Raises SettingsInvalid where it works on a server that they do not name: what is done would be done somewhere else.
+    """
     state = read_state(settings.home)
     if not state or not is_up(settings.home):
         return settings
-    found: dict[str, Any] = {name: getattr(settings, name) or state.get(name) for name in ("database_url", "broker_url")}
+    if state.get("on_a_server") and not settings.database_url:
+        raise SettingsInvalid("GATEWAY_DATABASE_URL: GATEWAY_HOME is up with the database of a server; name it, too")
+    stores = ("database_url", "broker_url")
+    found: dict[str, Any] = {name: getattr(settings, name) or state.get(name) for name in stores}
     if state.get("partners") and not settings.partner_urls:
         found |= {"partner_urls": state["partners"], "partner_networks": (LOOPBACK,)}
     return settings.model_copy(update=found)

@@ -10,7 +10,8 @@ import typer
 from gateway.cli import running, standing
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, AsLines, console, print_json, print_lines
-from gateway.config import read_settings
+from gateway.config import Settings, read_settings
+from gateway.errors import SettingsInvalid
 from gateway.journey import look
 
 app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="what is here, and how it stands")
@@ -22,12 +23,21 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
     """Who runs since when, whether it is ready, what waits for each partner, and how many of what there is."""
     if context.invoked_subcommand:
         return
-    found = standing.look(running.at_home(read_settings()))
+    found = standing.look(_at_home(read_settings()))
     if as_json:
         print_json(found.as_dict())
     else:
         standing.show(found, console(), standing.utc_now())
     raise typer.Exit(0 if found.counts is not None else 3)
+
+
+def _at_home(settings: Settings) -> Settings:
+    """Who only looks at who runs needs no database for it."""
+    try:
+        return running.at_home(settings)
+    except SettingsInvalid as incomplete:
+        typer.echo(str(incomplete), err=True)
+        return settings
 
 
 @app.command("cases")

@@ -56,6 +56,7 @@ class Supervisor:
         self._ready = self._unsaid = False
         self._stores: dict[str, str] = {}
         self._ends_s = used.attempt_timeout_s + 2 * SPARE_S
+        self._on_a_server = bool(used.database_url)
 
     def run(self) -> None:
         """Everything up, watched, and down again. Raises SettingsInvalid when somebody runs in this home."""
@@ -213,6 +214,7 @@ class Supervisor:
             "supervisor": described("supervisor", os.getpid()),
             "ready": self._ready,
             "ends_s": self._ends_s,
+            "on_a_server": self._on_a_server,
             "url": self._url,
             **self._stores,
             "partners": self._settings.partner_urls if self._sandbox else {},

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from gateway.cli import running, serving
 from gateway.cli.here import watched
 from gateway.cli.main import app
-from gateway.errors import GatewayError, LogStopped
+from gateway.errors import GatewayError, LogStopped, SettingsInvalid
 from gateway.journey import look
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
@@ -84,6 +84,22 @@ def test_a_command_at_a_home_that_is_up_works_in_the_database_that_runs_there(
     assert not (home / "postgres").exists()
     with psycopg.connect(database, options="-c app.partner=*") as books:
         assert books.execute("select owner from partner_key").fetchall() == [("comwel",)]
+
+
+@pytest.mark.parametrize("words", [*OPENS_A_GATEWAY[:2], *OPENS_BOOKS[:1]], ids=lambda words: " ".join(words[:2]))
+def test_nothing_is_done_elsewhere_where_the_database_is_a_servers_and_not_named(
+    words: tuple[str, ...], home: Path
+) -> None:
+    state = running.read_state(home)
+    assert state is not None
+    state |= {"on_a_server": True, "database_url": None, "url": "http://127.0.0.1:1"}
+    running.state_file(home).write_bytes(orjson.dumps(state))
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, SettingsInvalid)
+    assert "GATEWAY_DATABASE_URL" in str(refused)
+    assert not (home / "postgres").exists()
+    looked = CliRunner().invoke(app, ["status"])
+    assert (looked.exit_code, "door" in looked.stdout, "GATEWAY_DATABASE_URL" in looked.stderr) == (3, True, True)
 
 
 @pytest.mark.parametrize("words", OPENS_BOOKS, ids=" ".join)

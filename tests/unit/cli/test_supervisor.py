@@ -100,3 +100,14 @@ def test_who_is_in_the_middle_of_a_long_attempt_is_waited_for(tmp_path: Path, mo
     state = running.read_state(tmp_path)
     assert state is not None
     assert min(waited[0], state["ends_s"]) > 60 + SPARE_S
+
+
+@pytest.mark.parametrize(("url", "on_a_server"), [(None, False), (LOGIN, True)])
+def test_whether_the_database_is_a_servers_is_told_to_who_visits(
+    url: str | None, on_a_server: bool, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, port=1, database_url=url)
+    supervisor.Supervisor(settings, 1, lambda words, known: 1)._write()
+    state = running.read_state(tmp_path)
+    assert state is not None
+    assert state["on_a_server"] is on_a_server
