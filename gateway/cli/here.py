@@ -21,6 +21,7 @@ from gateway.errors import LogStopped, SameIdOtherBytes
 from gateway.exchange_log.leaf import TAKES
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
+from gateway.store.embedded import require_made
 from gateway.telemetry.logs import log_from
 from gateway.telemetry.metrics import Metrics, Standing, codes, served
 from gateway.worker.rounds import INTAKE, JOURNEY, RECONCILE
@@ -33,15 +34,22 @@ ALONE = (JOURNEY, INTAKE)
 
 @contextmanager
 def gateway_here(
-    observer: Observer | None = None, known: Knowledge | None = None, *, mending: Collection[str] = ()
+    observer: Observer | None = None,
+    known: Knowledge | None = None,
+    *,
+    mending: Collection[str] = (),
+    begins: bool = False,
 ) -> Iterator[Gateway]:
     """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
 
     What a command did is put into the log before it leaves: at a home that is not up nobody else would do it in time.
     A log that has stopped is said and fails no command: what was done is done, and its leaf waits.
-    Raises what `gateway.assembly.assemble` raises.
+    `begins`: work may begin here, in a database that is made for it; who comes in the middle of it finds one.
+    Raises StoreUnavailable where there is none, and what `gateway.assembly.assemble` raises.
     """
     settings = running.at_home(read_settings())
+    if not (begins or settings.database_url):
+        require_made(settings.home)
     with ExitStack() as stack:
         wake: Wake = nobody
         if settings.broker_url:
@@ -65,7 +73,7 @@ def _put_into_the_log(gateway: Gateway) -> None:
 def work_here(*, mending: Collection[str] = ()) -> Iterator[Gateway]:
     """The same for real work. Raises SettingsInvalid in a demo's home as well."""
     pretend.refuse_a_demos(read_settings())
-    with gateway_here(mending=mending) as gateway:
+    with gateway_here(mending=mending, begins=True) as gateway:
         yield gateway
 
 
@@ -92,7 +100,7 @@ def watched(known: Knowledge | None = None, *, works: bool, woken: bool = False)
     }
     with ExitStack() as stack:
         metrics = stack.enter_context(closing(_observer(now.traces_url, shown)))
-        gateway = stack.enter_context(gateway_here(metrics, known))
+        gateway = stack.enter_context(gateway_here(metrics, known, begins=True))
         if not woken:
             metrics.registry.register(Standing(gateway.figures))
         if now.metrics_port is not None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from gateway.cli import running, serving
 from gateway.cli.here import watched
 from gateway.cli.main import app
-from gateway.errors import GatewayError, LogStopped, SettingsInvalid
+from gateway.errors import GatewayError, LogStopped, SettingsInvalid, StoreUnavailable
 from gateway.journey import look
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
@@ -84,6 +84,18 @@ def test_a_command_at_a_home_that_is_up_works_in_the_database_that_runs_there(
     assert not (home / "postgres").exists()
     with psycopg.connect(database, options="-c app.partner=*") as books:
         assert books.execute("select owner from partner_key").fetchall() == [("comwel",)]
+
+
+@pytest.mark.parametrize("words", [*OPENS_A_GATEWAY, *OPENS_BOOKS], ids=lambda words: " ".join(words[:2]))
+def test_in_a_folder_where_nobody_works_nothing_is_done_and_nothing_made(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, StoreUnavailable), refused
+    assert "there is none here yet" in str(refused)
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize("words", [*OPENS_A_GATEWAY[:2], *OPENS_BOOKS[:1]], ids=lambda words: " ".join(words[:2]))
