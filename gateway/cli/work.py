@@ -24,6 +24,8 @@ def list_open(
     """What is open, oldest first: its number, why, and about whom. Looking is kept as an act."""
     with gateway_here() as gateway:
         found = work.look(gateway.world, by=by, kind=kind)
+    if len(found) == work.MOST:
+        typer.echo(f"these are the oldest {work.MOST}; name a --kind to see others", err=True)
     if as_json:
         rows = [{"number": number, **item._asdict()} for number, item in found]
         print_json(rows)

@@ -18,7 +18,7 @@ from gateway.cli import running, serving
 from gateway.cli.here import watched
 from gateway.cli.main import app
 from gateway.errors import GatewayError, LogStopped, SettingsInvalid, StoreUnavailable
-from gateway.journey import look
+from gateway.journey import look, work
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
 from gateway.store.exchange_log import ExchangeLog
@@ -136,6 +136,19 @@ def test_of_a_former_partner_what_is_dead_is_listed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(look, "dead", lambda *_, **__: [row])
     result = CliRunner().invoke(app, ["dead", "list", "--partner", "GONE", *BY])
     assert (result.exit_code, "GONE" in result.stdout) == (0, True)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(("most", "told"), [(2, True), (3, False)])
+def test_a_list_of_work_that_is_cut_off_says_so(
+    most: int, told: bool, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MOST", most)
+    with psycopg.connect(database, autocommit=True) as books:
+        books.execute("insert into work_item (kind, at) select 'not-placed', now() from generate_series(1, 2)")
+    result = CliRunner().invoke(app, ["work", "list", *BY, "--json"])
+    assert (result.exit_code, len(orjson.loads(result.stdout))) == (0, 2)
+    assert ("--kind" in result.stderr) is told
 
 
 @pytest.mark.usefixtures("home")
