@@ -86,7 +86,7 @@ class Hasty(NamedTuple):
 
 CLAIMED = {"outbox.claimed": OUT["outbox.claimed"]}
 TOGETHER = Habits(copies=10, again=0, fetch=0)
-ONE_BY_ONE = Habits(copies=3, side=1, again=0, fetch=0)
+ONE_BY_ONE = Habits(copies=6, side=1, again=0, fetch=0)
 RECEIVED, RECEIPTED = "was never received there", "was dead after its receipt had come"
 RECEIPTS, ANSWERED = "different receipts", "was answered 500"
 LATER = Habits(again=1000, again_after_s=2.5, side=40, fetch=0)
@@ -97,7 +97,7 @@ HASTY = {
         partial(rounds.inbound, points={}, hits=0, what="ten at once", habits=TOGETHER), "D", RECEIPTS
     ),
     "no-on-conflict": Hasty(
-        partial(rounds.inbound, points={}, hits=0, what="three at once", habits=ONE_BY_ONE), "X", ANSWERED
+        partial(rounds.inbound, points={}, hits=0, what="six at once", habits=ONE_BY_ONE), "X", ANSWERED
     ),
     "short-memory": Hasty(partial(rounds.inbound, points={}, hits=0, what="again, later", habits=LATER), "D", RECEIPTS),
 }
