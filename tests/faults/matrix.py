@@ -84,6 +84,7 @@ class Hasty(NamedTuple):
     words: str
 
 
+TRIES = 3
 CLAIMED = {"outbox.claimed": OUT["outbox.claimed"]}
 TOGETHER = Habits(copies=10, again=0, fetch=0)
 ONE_BY_ONE = Habits(copies=6, side=1, again=0, fetch=0)
@@ -109,9 +110,19 @@ def noticed(name: str, found: Result) -> bool:
     return any(HASTY[name].words in sentence for sentence in said)
 
 
+def careless(name: str, ground: Ground) -> Result:
+    """A careless round, and another after one that says nothing: two that write at once need not meet in each."""
+    found = HASTY[name].act(ground, careless=name)
+    for _ in range(TRIES - 1):
+        if noticed(name, found):
+            break
+        found = HASTY[name].act(ground, careless=name)
+    return found
+
+
 def _control(name: str, ground: Ground, _: int) -> Result:
     """A careless round turned round: it is wrong when nothing is found to be wrong."""
-    found = HASTY[name].act(ground, careless=name)
+    found = careless(name, ground)
     found.hits["noticed"] += noticed(name, found)
     said = [] if noticed(name, found) else [f"{name} was not noticed: {found.findings}"]
     found.findings = Findings(said, [], [], [], [], [])
@@ -120,6 +131,7 @@ def _control(name: str, ground: Ground, _: int) -> Result:
 
 WAYS = ("out", "in")
 STILL: lines.Weather = lines.CALM
+
 ROWS = (
     *(Row("1", f"kill -9 at `{point}`", partial(_out, point), point) for point in OUT),
     *(Row("2", f"kill -9 at `{point}`", partial(_in, point), point) for point in IN),

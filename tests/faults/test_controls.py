@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.careless import CONTROLS
 from tests.faults.ground import Ground
-from tests.faults.matrix import HASTY, noticed
+from tests.faults.matrix import HASTY, careless, noticed
 
 
 def test_there_is_a_round_for_every_control() -> None:
@@ -18,8 +18,8 @@ def test_there_is_a_round_for_every_control() -> None:
 
 @pytest.mark.parametrize("name", HASTY)
 def test_what_is_done_carelessly_is_noticed(ground: Ground, name: str) -> None:
-    careless = HASTY[name].act(ground, careless=name)
-    assert noticed(name, careless), str(careless.findings)
+    found = careless(name, ground)
+    assert noticed(name, found), str(found.findings)
 
 
 @pytest.mark.parametrize("name", ["no-fence", "no-on-conflict", "short-memory"])
