@@ -21,8 +21,8 @@ update xlog_head set size = :size, root = :root where shard = :shard;
 update xlog_head set closed_at = clock_timestamp() where shard = :shard;
 
 -- name: is_due$
--- Whether a round would have anything to do, without a lock and without a write. Asked for in the order in which the queue is
--- emptied: in any other, all that has just left it is walked over.
+-- Whether a round would have anything to do, without a lock and without a write. Asked for in the order in which the
+-- queue is emptied: in any other, all that has just left it is walked over.
 select (select min(id) from xlog_pending) is not null or coalesce((
     select c.created_at < clock_timestamp() - :silence::interval
     from xlog_checkpoint c join xlog_head h using (shard)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import CaseChange
+from gateway.ports import CaseChange, Unit
 from gateway.store import migrate
 from gateway.store.postgres import PostgresStore
 from gateway.store.statements import STATEMENTS
@@ -31,66 +33,61 @@ def until_somebody_waits(watching: psycopg.Connection) -> None:
         time.sleep(0.01)
 
 
-def test_who_calls_legs_back_again_waits_for_a_report_about_them_and_the_report_not_for_him(
-    postgres_store: PostgresStore,
-) -> None:
-    first, second = leg(1).ref_no, leg(2, partner="KEAD").ref_no
+@contextmanager
+def beside(store: PostgresStore, act: Callable[[Unit], object]) -> Iterator[tuple[Unit, Callable[[], None]]]:
+    """A unit, and what lets another begin beside it, and waits until that one waits. Neither may be undone."""
     failed = list[StoreUnavailable]()
-    with postgres_store.unit() as unit:
-        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD")])
-        unit.commit(EVENT)
 
-    def call_back() -> None:
+    def other() -> None:
         try:
-            with postgres_store.unit() as unit:
-                unit.legs.mark_recalled({second: 0, first: 0})
+            with store.unit() as unit:
+                act(unit)
                 unit.commit(EVENT)
         except StoreUnavailable as error:
             failed.append(error)
 
-    beside = threading.Thread(target=call_back)
-    with (
-        postgres_store.unit() as unit,
-        psycopg.connect(str(postgres_store._pool.conninfo), autocommit=True) as watching,
-    ):
-        unit.legs.many([first])
-        beside.start()
-        until_somebody_waits(watching)
-        unit.legs.many([second])
-        unit.commit(EVENT)
-    beside.join()
+    thread = threading.Thread(target=other)
+    with store.unit() as unit, psycopg.connect(str(store._pool.conninfo), autocommit=True) as watching:
+
+        def let_begin() -> None:
+            thread.start()
+            until_somebody_waits(watching)
+
+        yield unit, let_begin
+    thread.join()
     assert failed == []
+
+
+def test_who_calls_legs_back_again_waits_for_a_report_about_them_and_the_report_not_for_him(
+    postgres_store: PostgresStore,
+) -> None:
+    first, second = leg(1).ref_no, leg(2, partner="KEAD").ref_no
+    with postgres_store.unit() as unit:
+        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD")])
+        unit.commit(EVENT)
+
+    with beside(postgres_store, lambda unit: unit.legs.mark_recalled({second: 0, first: 0})) as (mine, let_begin):
+        mine.legs.many([first])
+        let_begin()
+        mine.legs.many([second])
+        mine.commit(EVENT)
 
 
 def test_who_decides_about_a_case_that_is_taken_back_waits_for_its_end_and_the_end_not_for_him(
     postgres_store: PostgresStore,
 ) -> None:
-    failed, no = list[StoreUnavailable](), case().case_no
+    no = case().case_no
     with postgres_store.unit() as unit:
         unit.cases.save([CaseChange(case(), "I", None)])
         unit.cases.screened([screening(case())])
         unit.commit(EVENT)
 
-    def displace() -> None:
-        try:
-            with postgres_store.unit() as unit:
-                unit.cases.screened([screening(case(), "STATUTORY")])
-                unit.commit(EVENT)
-        except StoreUnavailable as error:
-            failed.append(error)
-
-    beside = threading.Thread(target=displace)
-    with (
-        postgres_store.unit() as unit,
-        psycopg.connect(str(postgres_store._pool.conninfo), autocommit=True) as watching,
-    ):
-        gone = unit.cases.load([no])[no]._replace(status="deleted", revision=2)
-        beside.start()
-        until_somebody_waits(watching)
-        unit.cases.save([CaseChange(gone, "D", None)])
-        unit.commit(EVENT)
-    beside.join()
-    assert failed == []
+    displaced = screening(case(), "STATUTORY")
+    with beside(postgres_store, lambda unit: unit.cases.screened([displaced])) as (mine, let_begin):
+        gone = mine.cases.load([no])[no]._replace(status="deleted", revision=2)
+        let_begin()
+        mine.cases.save([CaseChange(gone, "D", None)])
+        mine.commit(EVENT)
 
 
 def test_who_saves_cases_keeps_nobody_from_others(postgres_store: PostgresStore) -> None:

@@ -1,5 +1,6 @@
--- The cases that may have a leg to be called back are found by an index; those that have none are settled at once. This step
--- only adds (phase pre), and stops nobody meanwhile: outside a transaction, and again from the start if it broke off.
+-- The cases that may have a leg to be called back are found by an index; those that have none are settled at once. This
+-- step only adds (phase pre): the index is built beside the writers, outside a transaction, and again from the start if
+-- that broke off. Who changes one of the cases that are settled waits until all of them are.
 
 drop index concurrently if exists case_record_unsettled;
 create index concurrently case_record_unsettled on case_record (case_no)
