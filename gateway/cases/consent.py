@@ -103,6 +103,15 @@ def _may_cover(representative: Mapping[str, Any], day: date) -> bool:
     return not (start and day < date.fromisoformat(start)) and not (end and day > date.fromisoformat(end))
 
 
+def withdrawn(record: Mapping[str, Any], partner: str, at: datetime, comwel: Mapping[str, str] | None = None) -> bool:
+    """Whether a consent of `record` to `partner` was taken back by the moment `at`, or COMWEL's own record says N.
+
+    Another one may carry all the same: that is for `find` to say.
+    """
+    named = (c for c in record.get("consent", ()) if partner in c.get("recipients", ()))
+    return (comwel or {}).get("yn") == "N" or any(_is_withdrawn(c, at) for c in named)
+
+
 def turns(record: Mapping[str, Any], comwel: Mapping[str, str] | None = None) -> Iterator[datetime]:
     """The moments at which time alone begins or ends what `find` may use: periods, withdrawals, COMWEL's own record."""
     for one in (*record.get("consent", ()), comwel or {}):

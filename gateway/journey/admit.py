@@ -13,7 +13,7 @@ Refuses a record alone: it is put aside with its bytes, and the others go on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from gateway.cases.permission import EntryState
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import EntryHoldsResidentNumber, MergeRefused, Refused, UnknownCode
 from gateway.exchange_log.audit import AuditEvent
-from gateway.journey.judge import judged, open_partners
+from gateway.journey.judge import judged, owners
 from gateway.journey.world import World
 from gateway.ports import CaseChange, CaseRow, EntryRecord, FactsRecord, ParkedRow, Problem, Unit
 
@@ -93,7 +93,7 @@ def admit(
         about = _case_nos(good)
         taken.cases.update(about, (one.case_no for one in chunk if one.case_no))
         rows = dict(unit.cases.load(about))  # 2
-        admission = _Admission(world, unit, file_id, told, taken, consents, rows, open_partners(unit, [*rows]))
+        admission = _Admission(world, unit, file_id, told, taken, consents, rows, owners(unit, [*rows]))
         for record in good:
             admission.take(record)  # 3
         if admission.parked:
@@ -121,7 +121,7 @@ class _Admission:
     taken: Taken
     consents: list[AuditEvent]
     rows: dict[str, CaseRow]
-    open_to: Mapping[str, Collection[str]]
+    owners: Mapping[str, Mapping[str, str]]
     changes: list[CaseChange] = field(default_factory=list)
     parked: list[ParkedRow] = field(default_factory=list)
     repeated: set[str] = field(default_factory=set)
@@ -251,7 +251,7 @@ class _Admission:
     def _gone(self, row: CaseRow, told: Told) -> CaseRow:
         now, revision = self.world.clock.now(), row.revision + 1
         gone = row._replace(revision=revision, updated_at=now, facts_date=told.on, facts_seq=told.seq)
-        return judged(self.world, gone, None, ())
+        return judged(self.world, gone, None, {})
 
     def _merge_old(self, record: FactsRecord, told: Told) -> bool:
         """Mark the case that is taken over; a merge without such a case is put aside (E-MERGE)."""
@@ -292,7 +292,7 @@ class _Admission:
             record=dumps(merged) if merged else None,
             updated_at=self.world.clock.now(),
         )
-        return judged(self.world, new, merged, self.open_to.get(row.case_no, ()))
+        return judged(self.world, new, merged, self.owners.get(row.case_no, {}))
 
     def _merged(self, facts: dict[str, Any], entry: dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:
         """The record of both, and the first place where it breaks the schema."""
@@ -307,7 +307,7 @@ class _Admission:
         """A case whose entry cannot be used, and whose facts no longer make a record: it stays as it is, barred."""
         now, revision = self.world.clock.now(), row.revision + 1
         new = row._replace(entry_state=EntryState.MISSING, revision=revision, updated_at=now)
-        return judged(self.world, new, reread(row.record) if row.record else None, self.open_to.get(row.case_no, ()))
+        return judged(self.world, new, reread(row.record) if row.record else None, self.owners.get(row.case_no, {}))
 
     def _put_aside(self, record: Record, why: str, where: str | None) -> None:
         raw = dumps(dict(record.entry if isinstance(record, EntryRecord) else record.facts))

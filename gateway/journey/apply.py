@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from gateway.documents.strict_json import dumps, reread
 from gateway.errors import HandoverRefused, OutcomeIncomplete
 from gateway.journey.legs import leg_of, moved, with_leg
-from gateway.journey.retention_checks import changed_checks, concerns_checks
+from gateway.journey.retention_checks import OPEN, changed_checks, concerns_checks
 from gateway.journey.translate import translate
 from gateway.journey.world import World, iso
 from gateway.outcomes.checks import Expected, check_outcome
 from gateway.outcomes.facts import OutcomeFact, fact_of, standing, subsidy_of, supersede
 from gateway.ports import CheckRow, FactRow, LegRow, WorkItem
-from gateway.referrals.lifecycle import Act, Business, Party, State, Step
+from gateway.referrals.lifecycle import Act, Business, Party, State, Status, Step
 from gateway.referrals.needs import Given
 from gateway.referrals.numbers import parse
 
@@ -66,7 +66,7 @@ def apply(
         leg=leg,
         fact=_fact(world, leg, outcome, mid, now),
         supersedes=outcome.get("corrects"),
-        checks=_checks(outcome, mid, told, existing),
+        checks=_checks(leg, outcome, mid, told, existing),
         flags=[WorkItem(kind, None, row.case_no, row.ref_no, row.partner, mid, now) for kind in shown],
     )
 
@@ -150,8 +150,11 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
 
 
 def _checks(
-    outcome: Mapping[str, Any], mid: str, told: Sequence[OutcomeFact], existing: Mapping[str, CheckRow]
+    leg: LegRow, outcome: Mapping[str, Any], mid: str, told: Sequence[OutcomeFact], existing: Mapping[str, CheckRow]
 ) -> Sequence[CheckRow]:
+    """The checks that an outcome changes; where the follow-up was called back (row 24) nobody is asked again."""
     if not concerns_checks(outcome):
         return ()
-    return changed_checks(outcome, told, supersede(told, fact_of(outcome, mid=mid)), existing)
+    changed = changed_checks(outcome, told, supersede(told, fact_of(outcome, mid=mid)), existing)
+    over = leg.status == Status.COMPLETED and leg.business != Business.CLOSED_PLACED
+    return [check._replace(state="cancelled") if over and check.state in OPEN else check for check in changed]

@@ -56,11 +56,12 @@ def _due(world: World, unit: Unit, records: RecordClass, before: date) -> tuple[
 
 
 def destroy_daily(world: World) -> int:
-    """`destroy`, once a business day; returns how much was destroyed."""
+    """`destroy`, once a business day; returns how much was destroyed. First, what nobody will answer any more ends."""
     today = world.clock.today()
     with world.store.unit() as unit:
         if not unit.retention.take_day(ROUND, today):
             return 0
+        unit.legs.look_again()
         unit.commit(world.event("records.reviewed", PURPOSE, subject=world.know.retention.on(today).id))
     end_checks(world)
     return destroy(world)

@@ -30,6 +30,8 @@ REFUSED_INBOUND = "inbound-refused"
 """The work item about a report that is refused."""
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
+_GOES_ON = frozenset({Status.ON_HOLD, Status.COMPLETED})
+"""Where a leg that was asked back may stand without having been given up (rows 14 and 20)."""
 TOGETHER = 16
 """Held messages that are read at a time; each may have a megabyte."""
 
@@ -59,7 +61,7 @@ class Hearing:
         self._saved: dict[tuple[str, str], CheckRow] = {}
         self._settled: list[tuple[str, str, str, str | None]] = []
         self._work: list[WorkItem] = []
-        self._paused: set[str] = set()  # legs that were asked back, and are on hold now: called back again (row 22)
+        self._going_on: set[str] = set()  # asked back, and resting or followed up now: called back again
 
     def look_back(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Read in one trip what was reported before of the legs of those of these outcomes that ask for it."""
@@ -120,7 +122,7 @@ class Hearing:
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work(self._work)
-        unit.legs.mark_recalled(dict.fromkeys(sorted(self._paused), 0))
+        unit.legs.mark_recalled(dict.fromkeys(sorted(self._going_on), 0))
         return places
 
     def _use_up(self, row: LegRow) -> None:
@@ -134,8 +136,8 @@ class Hearing:
         told = self._told(row.ref_no) if looks_back(outcome) else ()
         applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, told)
         self._change(applied.leg)
-        if row.business == Business.CANCELLATION_REQUESTED and applied.leg.status == Status.ON_HOLD:
-            self._paused.add(row.ref_no)
+        if row.business == Business.CANCELLATION_REQUESTED and applied.leg.status in _GOES_ON:
+            self._going_on.add(row.ref_no)
         self._facts.append(applied.fact)
         if applied.supersedes is not None:
             self._superseded.append((row.ref_no, applied.supersedes, applied.fact.fact_id))

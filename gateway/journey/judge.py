@@ -2,14 +2,15 @@
 
 Rules: judging looks at the record, at what COMWEL and the coordinator say of consent, and at the day (R-08). A case is
 judged with every revision, and again when a day comes on which a consent or an approval begins or ends; that alone is
-no revision. A partner with an open leg to whom nothing may go any more is written down, so that its leg is called back
-while others are served. What COMWEL took back stays taken back, whatever is said of it afterwards.
+no revision. A partner at work, or following a placed worker up, to whom nothing may go any more is written down, so
+that its leg is called back while others are served. What COMWEL took back stays taken back, whatever is said of it
+afterwards.
 Refuses to replace the question at the moment of sending: who sends asks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.cases.permission import holds_until, verdict
@@ -18,7 +19,7 @@ from gateway.errors import PermissionRefused
 from gateway.journey.disclose import permission_now
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Unit
-from gateway.referrals.states import State
+from gateway.referrals.states import State, Status
 
 PURPOSE = "case-intake"
 GONE = ("deleted", "merged")
@@ -36,19 +37,19 @@ def judge_due(world: World, most: int = 256) -> int:
             old = unit.cases.to_judge(world.clock.business_now(), most)  # 1
             if not old:
                 break
-            open_to = open_partners(unit, [row.case_no for row in old])
-            new = [_anew(world, row, open_to.get(row.case_no, ())) for row in old]  # 2
+            own = owners(unit, [row.case_no for row in old])
+            new = [_anew(world, row, own.get(row.case_no, {})) for row in old]  # 2
             unit.cases.note(new)
             otherwise = [b.case_no for a, b in zip(old, new, strict=True) if _another(a, b)]
-            unit.legs.mark_recalled({ref_no: 0 for no in otherwise for ref_no in open_to.get(no, {}).values()})  # 3
+            unit.legs.mark_recalled({ref_no: 0 for no in otherwise for ref_no in own.get(no, ())})  # 3
             counts = {"judged": len(old), "changed": len(otherwise)}
             unit.commit(world.event("cases.judged", PURPOSE, counts=counts))  # 4
         due, changed = len(old), changed + len(otherwise)
     return changed
 
 
-def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, open_to: Collection[str]) -> CaseRow:
-    """The row as it is judged now; `open_to` are the partners that have an open leg of the case."""
+def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, own: Mapping[str, str]) -> CaseRow:
+    """The row as it is judged now; `own` are the `owners` of its legs."""
     row = row._replace(verdict="no-referral", reason=None, barred=True, unserved="", holds_until=None)
     row = row._replace(judged=row.revision)
     if record is None or row.status in GONE:
@@ -66,7 +67,7 @@ def judged(world: World, row: CaseRow, record: Mapping[str, Any] | None, open_to
         verdict=may,
         reason=reason,
         barred=may != "ok" or "deceasedDate" in record,
-        unserved=" ".join(sorted(p for p in open_to if refusal_now(world, row, record, p))),
+        unserved=" ".join(sorted(p for p in {*own.values()} if refusal_now(world, row, record, p))),
         holds_until=holds_until(record, now, comwel),
     )
 
@@ -82,18 +83,18 @@ def refusal_now(world: World, case: CaseRow, record: Mapping[str, Any], partner:
     return None
 
 
-def open_partners(unit: Unit, case_nos: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The partners that have an open leg, each with its number, by case."""
+def owners(unit: Unit, case_nos: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Who works with the worker, or may follow the placement up: partners by the numbers of their legs, by case."""
     found: dict[str, dict[str, str]] = {}
     for leg in unit.legs.of_cases(case_nos) if case_nos else ():
-        if not State.read(leg.state).terminal:
-            found.setdefault(leg.case_no, {})[leg.partner] = leg.ref_no
+        if leg.status == Status.COMPLETED or not State.read(leg.state).terminal:
+            found.setdefault(leg.case_no, {})[leg.ref_no] = leg.partner
     return found
 
 
-def _anew(world: World, old: CaseRow, open_to: Collection[str]) -> CaseRow:
+def _anew(world: World, old: CaseRow, own: Mapping[str, str]) -> CaseRow:
     """The row as of now. Whether to refer it was decided on another day, or under another judgement: it is open."""
-    new = judged(world, old, reread(old.record) if old.record else None, open_to)
+    new = judged(world, old, reread(old.record) if old.record else None, own)
     turned = old.verdict != "ok" or old.holds_until is not None
     return new._replace(referred=min(old.referred, new.revision - 1)) if turned and new.verdict == "ok" else new
 

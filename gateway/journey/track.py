@@ -61,7 +61,8 @@ def fall_due(world: World) -> int:
 def end_checks(world: World) -> int:
     """Close retention checks that nobody will answer: their leg ended otherwise, or nobody did for so long.
 
-    Of the dead, and of cases that are gone, nobody is asked any more. A late report still says what it says.
+    Of the dead, and of cases that are gone, nobody is asked any more; who follows a placement up is told so first
+    (`gateway.journey.withdraw`). A late report still says what it says.
     """
     unanswered_since = world.clock.today() - UNANSWERED_FOR
     with world.store.unit() as unit:

@@ -72,6 +72,10 @@ class Facts(Protocol):
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None: ...
 
+    def cancel_checks(self, ref_no: str) -> None:
+        """End the open checks of a leg; the caller has locked the leg."""
+        ...
+
     def checks_due(self, today: date) -> Sequence[CheckRow]: ...
 
     def checks_over(self, unanswered_since: date) -> Sequence[CheckRow]:

@@ -77,10 +77,14 @@ class Legs(Protocol):
         ...
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
-        """Open legs whose case may no longer be served, or not to their partner: barred, or of another version.
+        """Legs, open or followed up, whose case may no longer be served, or not by them: barred, or of another version.
 
         Not those that were called back at this revision of their case already.
         """
+        ...
+
+    def look_again(self) -> None:
+        """Let `to_withdraw` look again at every placement that is followed up, whatever it kept of its case."""
         ...
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:

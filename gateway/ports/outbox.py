@@ -172,6 +172,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def ever_told(self, leg: LegRow, types: Collection[str]) -> bool:
+        """Whether there is a message of these types about this leg, sent or to be sent."""
+        ...
+
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         """What only an officer can send again, in the order of each case; messages that still have their bytes."""
         ...

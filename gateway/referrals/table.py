@@ -1,8 +1,9 @@
-"""The table of the leg's lifecycle: 23 rows, who may do what in which status, and what the act must bring.
+"""The table of the leg's lifecycle: 24 rows, who may do what in which status, and what the act must bring.
 
 P is COMWEL and the gateway as placer, O the leg's current owner, S the gateway's own clock. A row names the statuses it
 starts from, the act, the parties, the status it leads to, the business statuses it may bring (the first is the default)
-and its guard. Rows 16 and 20 differ by what stands over the work: an outcome that crosses a wish to cancel wins.
+and its guard. Rows 16 and 20 differ by what stands over the work: an outcome that crosses a wish to cancel wins. What
+row 24 calls back is the follow-up: the placement stands.
 
 Refuses to decide anything: this is data, `gateway.referrals.lifecycle` reads it.
 """
@@ -49,6 +50,7 @@ PS = P + S
 _N, _B = Need, Business
 _NEW, _DRAFT, _REQ, _REC, _ACC = (None,), (Status.DRAFT,), (Status.REQUESTED,), (Status.RECEIVED,), (Status.ACCEPTED,)
 _PROGRESS, _INP, _HOLD = Status.IN_PROGRESS, (Status.IN_PROGRESS,), (Status.ON_HOLD,)
+_DONE = (Status.COMPLETED,)
 _NOT_VOID = tuple(s for s in Status if s is not Status.ENTERED_IN_ERROR)
 
 # fmt: off
@@ -57,6 +59,7 @@ _TAKEN = (_B.ACCEPTED, _B.WAITLISTED, _B.INTAKE_SCHEDULED)
 _DECLINED = (_B.DECLINED, _B.NO_CAPACITY, _B.REFERRED_ONWARD)
 _BACK = (_B.CANCELLED_BY_COMWEL, _B.CANCELLED_BY_WORKER, _B.CONSENT_WITHDRAWN)
 _SILENT = _B.NO_RESPONSE
+_NOT_FOLLOWED = (_B.CANCELLED_BY_COMWEL, _B.CONSENT_WITHDRAWN)
 _STAGES = (
     _B.PLAN_AGREED, _B.TRAINING, _B.JOB_SEARCH, _B.INTERVIEW, _B.SUPPORTED_TRIAL, _B.NO_SHOW, _B.CONTACT_LOST,
 )
@@ -110,6 +113,8 @@ TABLE: tuple[Row, ...] = (
     Row(22, _HOLD,              Act.CANCEL,           P,  Status.CANCELLED, _BACK,               (_N.REASON,)),
     Row(22, _HOLD,              Act.CONFIRM_CANCEL,   O,  Status.CANCELLED, (_B.CANCEL_CONFIRMED,), (_N.REASON,)),
     Row(23, _NOT_VOID,          Act.VOID,             P,  Status.ENTERED_IN_ERROR, (None,),      (_N.REASON,)),
+    Row(24, _DONE,              Act.CANCEL,           P,  None,             _NOT_FOLLOWED,       (_N.REASON,),
+        when=_B.CLOSED_PLACED),
 )
 # fmt: on
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.conceptmap import ConceptMap
 
+from gateway import datafile
 from gateway.documents import strict_json
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.gwmap import Catalogue, CompiledMap, MapsRefused, Severity, check, run_tests
@@ -31,7 +32,8 @@ PINS = (
     "outcome-to-comwel|1.0.0",
     "outcome-to-fhir|1.0.0",
     "provenance-to-fhir|1.0.0",
-    *(f"trn-{kind}|1.0.0" for kind in ("cancel-out", "outcome-in", "referral-out")),
+    "trn-cancel-out|1.0.0",  # retired
+    *(f"trn-{kind}" for kind in ("cancel-out|1.1.0", "outcome-in|1.0.0", "referral-out|1.0.0")),
 )
 
 
@@ -283,6 +285,12 @@ SECRET = {
 }
 
 
+def in_force(partner: str, kind: str) -> str:
+    """The pin in a partner's profile."""
+    profile = datafile.read(MAPPINGS / "partners" / partner / "profile.yaml")
+    return str(profile["mappings"][kind])
+
+
 def called_back(map_: CompiledMap, reason: str, state: str) -> dict[str, str]:
     """What a cancellation is told: why, and where the leg stands, if it asks."""
     return {"reason": reason} | ({"state": state} if "state" in map_.header.params else {})
@@ -295,7 +303,7 @@ def test_a_partner_map_cannot_leak_even_from_a_record_that_nobody_narrowed(
     partner: str, kind: str, catalogue: Catalogue
 ) -> None:
     kind, _, of_work = kind.partition(" ")
-    map_ = catalogue.get(f"{partner}-{kind}-out|1.0.0")
+    map_ = catalogue.get(in_force(partner, kind))
     extra = called_back(map_, "WDR", "in-progress" if of_work else "accepted") if kind == "cancel" else {}
     made = map_.apply({**case(), **leg(partner)}, HOST | extra)
     text = json.dumps(made.document, ensure_ascii=False)
@@ -304,11 +312,11 @@ def test_a_partner_map_cannot_leak_even_from_a_record_that_nobody_narrowed(
 
 @pytest.mark.parametrize("partner", PARTNERS)
 @pytest.mark.parametrize("reason", ["RTW", "WDR", "DTH", "REO", "DUP", "ETC"])
-@pytest.mark.parametrize("state", ["accepted", "in-progress"])
+@pytest.mark.parametrize("state", ["accepted", "in-progress", "completed"])
 def test_a_cancellation_names_the_referral_and_nobody(
     partner: str, reason: str, state: str, catalogue: Catalogue, schemas: Schemas, fhir: FhirRules
 ) -> None:
-    map_ = catalogue.get(f"{partner}-cancel-out|1.0.0")
+    map_ = catalogue.get(in_force(partner, "cancel"))
     document = map_.apply({**case(), **leg(partner)}, HOST | called_back(map_, reason, state)).document
     target = map_.header.target_schema
     assert not (schemas.check(target, document) if target else fhir.check(document))

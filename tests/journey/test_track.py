@@ -474,7 +474,8 @@ def test_checks_that_nobody_answers_are_closed_after_half_a_year(scene: Scene) -
 
 
 def test_of_the_dead_nobody_is_asked_any_more(scene: Scene) -> None:
-    placed(scene)
+    """KEAD has reported the placement and is still at work: it is asked to stop, and has not answered."""
+    placed(scene, "KEAD")
     scene.hand_over(again(a_case(), dthDt=date(2026, 11, 21)), entries=())
     assert end_checks(scene.world) == 4
     assert {c["state"] for c in scene.rows("retention_check")} == {"cancelled"}

@@ -31,6 +31,9 @@ class Facts(Part):
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         write_down(self._c, checks=rows)
 
+    def cancel_checks(self, ref_no: str) -> None:
+        _SQL.cancel_checks(self._c, ref_no=ref_no)
+
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         return as_rows(CheckRow, _SQL.checks_due(self._c, today=today))
 

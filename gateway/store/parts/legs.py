@@ -65,6 +65,9 @@ class Legs(Part):
             _SQL.settle_cases(self._c, case_nos=_SQL.unsettled(self._c))  # of earlier rounds; what is found is open
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
+    def look_again(self) -> None:
+        _SQL.unsettle_followed(self._c)
+
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
         if revisions:
             told = [{"ref_no": ref_no, "recalled": revision} for ref_no, revision in revisions.items()]

@@ -19,14 +19,19 @@ from retention_check where ref_no = any(:ref_nos) order by due_on, ref_no for up
 select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
 
+-- name: cancel_checks!
+update retention_check set state = 'cancelled' where ref_no = :ref_no and state in ('scheduled', 'due');
+
 -- name: checks_over
--- Checks that nobody will answer any more: the leg was called back or failed, the worker died (the case is barred although
--- a message would be permitted), the case is gone; or nobody answered for so long.
+-- Checks that nobody will answer any more: the leg was called back or failed; its owner is still asked to stop, and the
+-- worker died (the case is barred although a message would be permitted), or the case is gone; or nobody answered for so
+-- long. The follow-up of a placement ends where its owner is told.
 select r.ref_no, r.milestone, r.base_kind, r.base_date, r.due_on, r.state, r.result
 from retention_check r join leg l using (ref_no) join case_record c using (case_no)
 where r.state in ('scheduled', 'due')
-  and (l.status in ('rejected', 'failed', 'cancelled', 'entered-in-error') or c.status <> 'live'
-       or (c.barred and c.verdict = 'ok') or r.due_on < :unanswered_since)
+  and (l.status in ('rejected', 'failed', 'cancelled', 'entered-in-error')
+       or l.status <> 'completed' and (c.status <> 'live' or (c.barred and c.verdict = 'ok'))
+       or r.due_on < :unanswered_since)
 order by r.due_on, r.ref_no for update of r;
 
 -- name: last_updates

@@ -56,8 +56,9 @@ update leg set tracked = greatest(leg.tracked, r.version), judge_on = r.judge_on
 from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 
 -- name: to_withdraw
--- Open legs whose case may no longer be served, or not to their partner; those that were called back are when their case
--- has changed again. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
+-- Legs, open or followed up, whose case may no longer be served, or not to their partner; those that were called back are
+-- when their case has changed again. A placement may have been asked back before it was one: it is called back until nobody
+-- follows it up, and once where the entry cannot be used. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
 -- the planner knows nothing of them. What is true of them is asked once more when they are locked. Settled cases have
 -- none: all that may not be served are asked about ten times a second, and become more with every year.
 with behind as materialized (
@@ -66,9 +67,10 @@ with behind as materialized (
     where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
       and (c.barred or c.version <> l.case_version
            or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
-      and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
-      and (l.business is null or l.business <> 'cancellation-requested')
-      and l.recalled < c.revision
+      and (l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+           or l.status = 'completed' and exists (select from retention_check r where r.ref_no = l.ref_no
+                                                 and r.state in ('scheduled', 'due')))
+      and (l.recalled < c.revision or l.status = 'completed' and c.entry_state = 'present')
     order by l.ref_no limit :limit
 )
 select l.ref_no, l.request_no, l.case_no, l.case_version, l.partner, l.person_id, l.state, l.status, l.business, l.services, l.legal_basis, l.consent_no, l.filler_no, l.answered, l.in_seq, l.first_answer_due, l.result_due, l.tracked, l.version, l.updated_at,
@@ -78,9 +80,10 @@ from leg l join case_record c on c.case_no = l.case_no
 where l.ref_no = any(array(select ref_no from behind))
   and (c.barred or c.version <> l.case_version
        or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
-  and l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
-  and (l.business is null or l.business <> 'cancellation-requested')
-  and l.recalled < c.revision
+  and (l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
+       or l.status = 'completed' and exists (select from retention_check r where r.ref_no = l.ref_no
+                                             and r.state in ('scheduled', 'due')))
+  and (l.recalled < c.revision or l.status = 'completed' and c.entry_state = 'present')
 order by l.ref_no for update of l;
 
 -- name: mark_recalled!

@@ -124,6 +124,10 @@ select exists (
            or exists (select 1 from attempt a where a.partner = d.partner and a.mid = d.mid
                                                 and (d.mid is distinct from :but or a.fence < d.fence))));
 
+-- name: ever_told$
+select exists (select from message where partner = :partner and direction = 'out' and case_no = :case_no
+               and ref_no = :ref_no and type = any(:types));
+
 -- name: waiting
 select partner, count(*) from delivery where state in ('ready', 'leased') group by partner order by partner;
 

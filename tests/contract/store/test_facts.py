@@ -46,11 +46,12 @@ def test_retention_checks_fall_due_on_their_day(store: Store) -> None:
         pytest.param({"status": "completed"}, {}, False, id="the worker was placed"),
         pytest.param({"status": "cancelled"}, {}, True, id="the leg was called back"),
         pytest.param({"status": "failed"}, {}, True, id="the placement came to nothing"),
-        pytest.param({"status": "completed"}, {"barred": True}, True, id="the worker has died"),
+        pytest.param({"status": "in-progress"}, {"barred": True}, True, id="the worker has died"),
         pytest.param(
-            {"status": "completed"}, {"barred": True, "verdict": "no-referral"}, False, id="nothing more may leave"
+            {"status": "in-progress"}, {"barred": True, "verdict": "no-referral"}, False, id="nothing more may leave"
         ),
-        pytest.param({"status": "completed"}, {"status": "deleted"}, True, id="the case is gone"),
+        pytest.param({"status": "in-progress"}, {"status": "deleted"}, True, id="the case is gone"),
+        pytest.param({"status": "completed"}, {"status": "deleted"}, False, id="who follows it up is told first"),
     ],
 )
 def test_checks_that_nobody_will_answer(
@@ -65,6 +66,24 @@ def test_checks_that_nobody_will_answer(
         unit.facts.save_checks([done, due, scheduled])
         assert unit.facts.checks_over(date(2026, 12, 23)) == ([scheduled, due] if over else [])
         assert unit.facts.checks_over(date(2026, 12, 24)) == ([scheduled, due] if over else [scheduled])
+
+
+def test_the_open_checks_of_one_leg_are_cancelled(store: Store) -> None:
+    scheduled = CheckRow(leg().ref_no, "P1M", "rtw-date", DAY, DAY, "scheduled", None)
+    due, done = scheduled._replace(milestone="P3M", state="due"), scheduled._replace(milestone="P6M", state="failed")
+    other = scheduled._replace(ref_no="R20261123-0000099")
+    with store.unit() as unit:
+        unit.legs.add([request_row()], [leg(), leg()._replace(ref_no=other.ref_no, partner="TRN")])
+        unit.facts.save_checks([scheduled, due, done, other])
+        unit.facts.cancel_checks(leg().ref_no)
+        after = met(unit, about(leg().ref_no), about(other.ref_no)).checks
+    states = {(c.ref_no, c.milestone): c.state for c in after}
+    assert states == {
+        (leg().ref_no, "P1M"): "cancelled",
+        (leg().ref_no, "P3M"): "cancelled",
+        (leg().ref_no, "P6M"): "failed",
+        (other.ref_no, "P1M"): "scheduled",
+    }
 
 
 @pytest.mark.parametrize("others_may_come", [True, False])

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.errors import Interfered
-from gateway.ports import CaseChange, Store
+from gateway.ports import CaseChange, CheckRow, Store
 from tests.contract.store.build import DAY, EVENT, NOW, case, leg, request_row
 
 
@@ -99,10 +99,36 @@ def test_open_legs_of_cases_that_may_not_be_served_are_called_back(
         legs = [
             leg(1),
             leg(2, partner="KEAD", status="completed"),
-            leg(3, partner="TRN", business="cancellation-requested"),
+            leg(3, partner="TRN", status="cancelled"),
         ]
         unit.legs.add([request_row()], legs)
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == ([leg(1).ref_no] if called_back else [])
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+@pytest.mark.parametrize("state", ["scheduled", "due", "completed", "cancelled"])
+@pytest.mark.parametrize("looked_before", [False, True])
+@pytest.mark.parametrize("entry_state", ["present", "held-rrn"])
+def test_placements_that_are_followed_up_are_called_back(
+    store: Store, status: str, state: str, looked_before: bool, entry_state: str
+) -> None:
+    followed = status == "completed" and state in ("scheduled", "due")
+    other = case(2, barred=True)
+    with store.unit() as unit:
+        mine = case(1, barred=True, entry_state=entry_state)
+        unit.cases.save([CaseChange(mine, "I", None), CaseChange(other, "I", None)])
+        unit.legs.add([request_row()], [leg(1, status=status), leg(2, case_no=other.case_no)])
+        if looked_before:  # somebody was called back, and of whom nobody has to be was kept
+            assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(2).ref_no]
+            unit.cases.save([CaseChange(mine._replace(revision=2), "U", None)])
+        unit.facts.save_checks([CheckRow(leg(1).ref_no, "P3M", "rtw-date", DAY, DAY, state, None)])
+        unit.legs.look_again()
+        expected = [leg(1).ref_no, leg(2).ref_no] if followed else [leg(2).ref_no]
+        for _ in range(2):
+            assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == expected
+        unit.legs.mark_recalled({leg(1).ref_no: 2})  # while it was open, or because the entry cannot be used
+        again = followed and entry_state == "present"
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == (expected if again else [leg(2).ref_no])
 
 
 def test_a_leg_is_called_back_once_for_each_revision_of_its_case(store: Store) -> None:
@@ -127,11 +153,12 @@ def test_a_leg_is_called_back_whenever_its_case_changes_in_its_life(store: Store
         assert unit.legs.to_withdraw(9) == []
         unit.cases.save([CaseChange(changed, "U", None)])
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
+        unit.legs.mark_recalled({leg(1).ref_no: 2})
+        assert unit.legs.to_withdraw(9) == []
+        unit.cases.save([CaseChange(changed._replace(revision=3, judged=3), "U", None)])
         asked = leg(1)._replace(business="cancellation-requested")
         unit.legs.save(asked)
-        assert unit.legs.to_withdraw(9) == []
-        unit.legs.save(asked._replace(business=None, version=2))
-        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no], "it works on, and was never told"
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no], "perhaps for another reason"
 
 
 def test_a_leg_is_called_back_when_its_case_is_only_judged_otherwise(store: Store) -> None:

@@ -23,6 +23,10 @@ class Facts(Part):
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}
 
+    def cancel_checks(self, ref_no: str) -> None:
+        mine = [c for c in self.s.checks.values() if c.ref_no == ref_no and c.state in ("scheduled", "due")]
+        self.save_checks([c._replace(state="cancelled") for c in mine])
+
     def checks_due(self, today: date) -> Sequence[CheckRow]:
         found = [c for c in self.s.checks.values() if c.state == "scheduled" and c.due_on <= today]
         return sorted(found, key=lambda c: (c.due_on, c.ref_no))
@@ -35,6 +39,8 @@ class Facts(Part):
     def _nobody_answers(self, leg: LegRow) -> bool:
         case = self.s.cases[leg.case_no]
         gone = case.status != "live" or (case.barred and case.verdict == "ok")
+        if leg.status == "completed":
+            return False
         return gone or leg.status in ("rejected", "failed", "cancelled", "entered-in-error")
 
     def last_updates(self, ref_nos: Sequence[str]) -> Mapping[str, UpdateRow]:

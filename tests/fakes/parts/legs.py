@@ -55,14 +55,21 @@ class Legs(Part):
         found = []
         for _, leg in sorted(self.s.legs.items()):
             case = self.s.cases.get(leg.case_no)
-            if leg.status in TERMINAL or leg.business == "cancellation-requested" or case is None:
+            if case is None or (leg.status in TERMINAL and not self._followed(leg)):
                 continue
-            if self.s.recalled.get(leg.ref_no, 0) >= case.revision:
+            again = leg.status == "completed" and case.entry_state == "present"
+            if self.s.recalled.get(leg.ref_no, 0) >= case.revision and not again:
                 continue
             unserved = case.judged == case.revision and leg.partner in case.unserved.split()
             if case.barred or case.version != leg.case_version or unserved:
                 found.append((leg, case))
         return found[:limit]
+
+    def _followed(self, leg: LegRow) -> bool:
+        mine = (c for c in self.s.checks.values() if c.ref_no == leg.ref_no)
+        return leg.status == "completed" and any(c.state in ("scheduled", "due") for c in mine)
+
+    def look_again(self) -> None: ...
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
         self.s.recalled |= revisions

@@ -121,6 +121,9 @@ class Outbox(Part):
         about = leg.case_no, leg.partner, leg.ref_no
         return [d for d in mine if (d.message.case_no, d.message.partner, d.message.ref_no) == about]
 
+    def ever_told(self, leg: LegRow, types: Collection[str]) -> bool:
+        return bool(self._about(leg, types))
+
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         mine = [d for d in self._given_up() if partner in (None, d.message.partner)]
         mine.sort(key=lambda d: (d.message.partner, d.message.case_no or "", d.message.seq))

@@ -67,6 +67,7 @@ in-progress  entered-in-error  P
 on-hold      entered-in-error  P
 failed       entered-in-error  P
 completed    entered-in-error  P
+completed    completed     P
 """
 ALL_STATUSES = [
     "draft", "requested", "received", "accepted", "rejected", "ready",
@@ -148,6 +149,8 @@ ROWS: list[Line] = [
     (22, "on-hold|medical-hold", "cancel", P, "cancelled-by-worker", "cancelled|cancelled-by-worker", ["reason_code"]),
     (22, "on-hold|medical-hold", "confirm-cancel", O, None, "cancelled|cancel-confirmed", ["reason_code"]),
     (23, "completed|closed-placed", "void", P, None, "entered-in-error|", ["reason_code"]),
+    (24, "completed|closed-placed", "cancel", P, None, "completed|cancelled-by-comwel", ["reason_code"]),
+    (24, "completed|closed-placed", "cancel", P, "consent-withdrawn", "completed|consent-withdrawn", ["reason_code"]),
 ]  # fmt: skip
 
 
@@ -166,8 +169,8 @@ def test_every_row_moves_with_its_guard_met_and_refuses_without(line: Line) -> N
             advance(now, Act(act), by=by, business=said, given=lacking)
 
 
-def test_every_one_of_the_23_rows_is_in_the_table_and_tried_here() -> None:
-    assert {r.row for r in TABLE} == {r[0] for r in ROWS} == set(range(1, 24))
+def test_every_one_of_the_24_rows_is_in_the_table_and_tried_here() -> None:
+    assert {r.row for r in TABLE} == {r[0] for r in ROWS} == set(range(1, 25))
 
 
 @pytest.mark.parametrize("line", ROWS, ids=lambda line: f"{line[0]}-{line[2]}-{line[1] or 'new'}")
