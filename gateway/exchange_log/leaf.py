@@ -62,6 +62,7 @@ ACTS = LOG_ACTS | READS | {
     "consent.removed",
     "referral.prepared",
     "referral.withdrawn",
+    "referrals.reviewed",
     "delivery.leased",
     "delivery.attempted",
     "delivery.released",

@@ -19,7 +19,7 @@ from gateway.errors import ConsentMissing, IllegalMove, PoisonMessage, StoreUnav
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.legs import moved
 from gateway.journey.lines import hear
-from gateway.journey.withdraw import OTHER, WITHDRAWN, CalledBack, Why, call_back, why
+from gateway.journey.withdraw import GONE, NO_CONSENT, UNASKED, CalledBack, Why, call_back, why
 from gateway.journey.world import World
 from gateway.ports import Answer, AttemptRow, CaseRow, Claim, Finish, LegRow, ReceiptRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
@@ -189,8 +189,8 @@ def _confirmed(world: World, row: LegRow) -> LegRow | None:
 
 def _reason(world: World, case: CaseRow | None, ended: _Ended) -> Why:
     """The same that the walk would say, but that a consent which covers less than was sealed is one withdrawn."""
-    reason = why(world, case, ended.leg) if case else OTHER
-    return WITHDRAWN if reason is OTHER and ended.tried.refused == ConsentMissing.code else reason
+    reason = why(world, case, ended.leg) if case else GONE
+    return NO_CONSENT if reason is UNASKED and ended.tried.refused == ConsentMissing.code else reason
 
 
 def _work(tried: Tried, finish: Finish) -> WorkItem | None:

@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import reread
 from gateway.errors import ConsentWithdrawn, GapTooWide, ManifestContradicted, NotYourLeg, Place, Refused
-from gateway.journey.apply import apply, looks_back
+from gateway.journey.apply import Applied, apply, looks_back
 from gateway.journey.legs import leg_of, with_leg
+from gateway.journey.retention_checks import OPEN
 from gateway.journey.understand import understand
 from gateway.journey.world import World
 from gateway.outcomes.facts import OutcomeFact, fact_of, supersede
 from gateway.partners.pseudonym import pairwise_case
 from gateway.ports import CheckRow, FactRow, HeldRow, InboxRow, LegRow, MessageRow, Met, ToldRow, Unit, WorkItem
 from gateway.referrals.leg import Order, order
-from gateway.referrals.states import Business, Status
+from gateway.referrals.states import Business, State, Status
 from gateway.sealing.manifest import read_sealed
 
 REFUSED_INBOUND = "inbound-refused"
@@ -35,8 +36,6 @@ NUMBER_REUSED = "report-number-reused"
 MOST_REUSED = 1000
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
-_GOES_ON = frozenset({Status.ON_HOLD, Status.COMPLETED})
-"""Where a leg that was asked back may stand without having been given up (rows 14 and 20)."""
 TOGETHER = 16
 """Held messages that are read at a time; each may have a megabyte."""
 
@@ -67,7 +66,7 @@ class Hearing:
         self._settled: list[tuple[str, str, str, str | None]] = []
         self._work: list[WorkItem] = []
         self._reused: dict[str, WorkItem] = {}  # by leg
-        self._going_on: set[str] = set()  # asked back, and resting or followed up now: called back again
+        self._again: set[str] = set()  # legs that may have to be called back in another way than before
 
     def look_back(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Read in one trip what was reported before of the legs of those of these outcomes that ask for it."""
@@ -135,7 +134,7 @@ class Hearing:
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
         unit.add_work([*self._work, *self._untold()])
-        unit.legs.mark_recalled(dict.fromkeys(sorted(self._going_on), 0))
+        unit.legs.mark_recalled(dict.fromkeys(sorted(self._again), 0))
         return places
 
     def _untold(self) -> list[WorkItem]:
@@ -154,8 +153,8 @@ class Hearing:
         told = self._told(row.ref_no) if looks_back(outcome) else ()
         applied = apply(self._world, row, self._records.get(row.case_no), checks, outcome, mid, told)
         self._change(applied.leg)
-        if row.business == Business.CANCELLATION_REQUESTED and applied.leg.status in _GOES_ON:
-            self._going_on.add(row.ref_no)
+        if _stands_otherwise(row, applied):
+            self._again.add(row.ref_no)
         self._facts.append(applied.fact)
         if applied.supersedes is not None:
             self._superseded.append((row.ref_no, applied.supersedes, applied.fact.fact_id))
@@ -211,6 +210,14 @@ class Hearing:
             self._work.append(WorkItem(REFUSED_INBOUND, refusal.code, *ids, self._world.clock.now()))
         else:
             self._settled.append((row.partner, message.mid, "applied", None))
+
+
+def _stands_otherwise(before: LegRow, applied: Applied) -> bool:
+    """Whether it may have to be called back otherwise: it rests though asked to stop, has ended, is followed up."""
+    now, asked = applied.leg, before.business == Business.CANCELLATION_REQUESTED
+    ended = State.read(now.state).terminal
+    asked_anew = ended and any(check.state in OPEN for check in applied.checks)
+    return (asked and now.status == Status.ON_HOLD) or (ended and now.status != before.status) or asked_anew
 
 
 def _by_leg(held: Sequence[HeldRow]) -> dict[str, list[_Waiting]]:

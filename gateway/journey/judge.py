@@ -2,8 +2,8 @@
 
 Rules: judging looks at the record, at what COMWEL and the coordinator say of consent, and at the day (R-08). A case is
 judged with every revision, and again when a day comes on which a consent or an approval begins or ends; that alone is
-no revision. A partner at work, or following a placed worker up, to whom nothing may go any more is written down, so
-that its leg is called back while others are served. What COMWEL took back stays taken back, whatever is said of it
+no revision. A partner that was told of the worker, and to whom nothing may go any more, is written down, so that its
+leg is called back while others are served. What COMWEL took back stays taken back, whatever is said of it
 afterwards.
 Refuses to replace the question at the moment of sending: who sends asks again.
 """
@@ -19,7 +19,7 @@ from gateway.errors import PermissionRefused
 from gateway.journey.disclose import permission_now
 from gateway.journey.world import World
 from gateway.ports import CaseRow, Unit
-from gateway.referrals.states import State, Status
+from gateway.referrals.states import Business
 
 PURPOSE = "case-intake"
 GONE = ("deleted", "merged")
@@ -84,10 +84,10 @@ def refusal_now(world: World, case: CaseRow, record: Mapping[str, Any], partner:
 
 
 def owners(unit: Unit, case_nos: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Who works with the worker, or may follow the placement up: partners by the numbers of their legs, by case."""
+    """Whoever may have been told of the worker: partners by the numbers of their legs, by case."""
     found: dict[str, dict[str, str]] = {}
     for leg in unit.legs.of_cases(case_nos) if case_nos else ():
-        if leg.status == Status.COMPLETED or not State.read(leg.state).terminal:
+        if leg.business != Business.CONSENT_WITHDRAWN:
             found.setdefault(leg.case_no, {})[leg.ref_no] = leg.partner
     return found
 

@@ -5,11 +5,11 @@ re-opened, nothing unsent leaves; who already holds data is told to stop, with i
 already at work is asked, and answers (rows 7, 18 and 22 of the lifecycle). If it refuses, a person is told, and it is
 asked again only when the case has changed; if it pauses, its leg is called back as any other on hold. A leg that
 cannot be moved, or whose owner cannot be told, is shown to a person and keeps no other leg waiting. A consent that ends
-for one partner calls back the leg of that one alone. Who follows a placed worker up is told as well (row 24): the
-placement stands, nobody is asked about it any more. Who was asked to stop for another reason before the consent was
-withdrawn is told of that, too.
+for one partner calls back the leg of that one alone. What has ended stays so (row 24): who follows a placement up is
+told to ask nobody any more; and whoever was told of the worker hears when the consent is withdrawn, once, also who was
+asked to stop for another reason and has not answered. Its reports are refused from then on.
 Refuses to send identity again: there is no permission for it any more; and to end a follow-up, which cannot be taken up
-again, because an entry of the Job Coordinator is missing.
+again, for want of an entry that can be used, or because the coordinator has turned to another partner.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from typing import Any, NamedTuple
 from gateway.cases.consent import withdrawn
 from gateway.cases.permission import EntryState
 from gateway.documents.strict_json import reread
-from gateway.errors import ConsentMissing, EntryHoldsResidentNumber, EntryMissing, IllegalMove, JourneyRefused, Refused
+from gateway.errors import (
+    ConsentMissing,
+    EntryHoldsResidentNumber,
+    EntryMissing,
+    JourneyRefused,
+    LegalBasisMissing,
+    Refused,
+)
 from gateway.exchange_log.audit import AuditEvent
 from gateway.journey.compose import compose, wake_all
 from gateway.journey.disclose import NEEDS_PERMISSION, consent_name, partner_entry
@@ -31,47 +38,67 @@ from gateway.journey.world import World
 from gateway.ports import CaseRow, Claim, LegRow, MessageRow, Unit, WorkItem
 from gateway.referrals.lifecycle import Act, Party
 from gateway.referrals.needs import Given
-from gateway.referrals.states import Business, Status
+from gateway.referrals.states import Business, State, Status
 
 PURPOSE = "vocational-rehab"
 
 
 class Why(NamedTuple):
-    """Why a leg is called back: the reason code that partners know, our message type and business status."""
+    """Why a leg is called back: in our words, the reason code that partners know, our message type, business status."""
 
+    what: str
     code: str
     kind: str
     business: str
 
 
-DIED = Why("DTH", "referral.cancelled", "cancelled-by-comwel")
-WITHDRAWN = Why("WDR", "consent.withdrawn", "consent-withdrawn")
-REOPENED = Why("REO", "referral.cancelled", "cancelled-by-comwel")
-MERGED = Why("DUP", "referral.cancelled", "cancelled-by-comwel")
-OTHER = Why("ETC", "referral.cancelled", "cancelled-by-comwel")
-_NO_PERMISSION = frozenset({ConsentMissing.code, EntryHoldsResidentNumber.code, EntryMissing.code})
+_CANCELLED, _TAKEN_BACK = ("referral.cancelled", "cancelled-by-comwel"), ("consent.withdrawn", "consent-withdrawn")
+DIED = Why("the worker has died", "DTH", *_CANCELLED)
+WITHDRAWN = Why("the worker has withdrawn the consent", "WDR", *_TAKEN_BACK)
+MERGED = Why("the case is another's now", "DUP", *_CANCELLED)
+GONE = Why("COMWEL has taken the case back", "ETC", *_CANCELLED)
+REOPENED = Why("the case was re-opened", "REO", *_CANCELLED)
+NO_CONSENT = Why("no consent carries to this partner any more", "WDR", *_TAKEN_BACK)
+UNKNOWN = Why("the entry that would hold the consent cannot be used", "WDR", *_TAKEN_BACK)
+NO_BASIS = Why("the law does not allow it any more", "ETC", *_CANCELLED)
+UNASKED = Why("no service of this partner is asked for any more", "ETC", *_CANCELLED)
+_REFUSED = {
+    ConsentMissing.code: NO_CONSENT,
+    EntryHoldsResidentNumber.code: UNKNOWN,
+    EntryMissing.code: UNKNOWN,
+    LegalBasisMissing.code: NO_BASIS,
+}
+_FOLLOWED_ALL_THE_SAME = (UNKNOWN, UNASKED)
+"""What ends no follow-up: it could not be taken up again, and nothing leaves to its owner."""
 
 
 def withdraw(world: World, most: int = 256) -> int:
-    """Call back up to `most` legs; returns how many. Raises ClocksApart."""
-    # 1 legs, open or followed up, whose case may no longer be served, or not to their partner
+    """Look at up to `most` legs and call back those that must be; returns how many it looked at. Raises ClocksApart."""
+    # 1 legs whose case may no longer be served, or not by them, since it changed; those that ended are looked at, too
     # 2 block what is still unsent for them and needs permission; cancellations of other legs of the case must leave
-    # 3 move the leg: cancelled, or cancellation requested where the partner is at work; a placement is not followed up
+    # 3 move the leg: cancelled, or cancellation requested where the partner is at work; what has ended stays so
     # 4 tell the owner, unless nothing ever reached it
-    # 5 commit, one event per leg, then wake who delivers
+    # 5 commit, one event per leg that is called back, one for all others; then wake who delivers
     with world.store.unit() as unit:
         found = unit.legs.to_withdraw(most)  # 1
         if not found:
             return 0
         world.require_same_time(unit.now())
         seqs = dict(unit.outbox.last_seqs(sorted({leg.case_no for leg, _ in found})))
-        called_back = [_call_back_now(world, unit, leg, case, seqs) for leg, case in found]
+        followed = unit.facts.followed([leg.ref_no for leg, _ in found if leg.status == Status.COMPLETED])
+        looked = [_look(world, unit, leg, case, seqs, followed=leg.ref_no in followed) for leg, case in found]
+        called_back = [one for one in looked if one]
         messages = [one.message for one in called_back if one.message]
         unit.outbox.enqueue(messages)
-        unit.legs.mark_recalled({leg.ref_no: case.revision for leg, case in found})
-        unit.commit(*(one.act for one in called_back))  # 5
+        marks = {leg.ref_no: (case.revision, one) for (leg, case), one in zip(found, looked, strict=True)}
+        unit.legs.mark_recalled({no: revision if one else -revision for no, (revision, one) in marks.items()})
+        unit.commit(*(one.act for one in called_back), *_reviewed(world, len(found) - len(called_back)))  # 5
     wake_all(world, messages)
     return len(found)
+
+
+def _reviewed(world: World, legs: int) -> list[AuditEvent]:
+    return [world.event("referrals.reviewed", PURPOSE, counts={"legs": legs})] if legs else []
 
 
 def why(world: World, case: CaseRow, leg: LegRow) -> Why:
@@ -79,35 +106,42 @@ def why(world: World, case: CaseRow, leg: LegRow) -> Why:
     record = reread(case.record) if case.record else {}
     if "deceasedDate" in record:
         return DIED
+    if _taken_back(world, case, record, leg):
+        return WITHDRAWN
     if case.status == "merged":
         return MERGED
     if case.status != "live":
-        return OTHER
+        return GONE
+    if case.version != leg.case_version:
+        return REOPENED
     ours = leg.partner in world.know.profiles  # or nothing more is known than what holds for all
     code = refusal_now(world, case, record, leg.partner) if ours else case.reason
-    if case.version != leg.case_version:
-        return WITHDRAWN if code == ConsentMissing.code and _taken_back(world, case, record, leg) else REOPENED
-    return WITHDRAWN if code in _NO_PERMISSION else OTHER
+    return _REFUSED.get(code or "", UNASKED)
 
 
 def _taken_back(world: World, case: CaseRow, record: Mapping[str, Any], leg: LegRow) -> bool:
-    """Whether a consent was withdrawn; a case that was re-opened may just have none yet."""
-    facts = reread(case.facts) if case.facts else {}
-    return withdrawn(record, leg.partner, world.clock.business_now(), facts.get("a1Consent"))
+    """Whether the worker withdrew the consent to this partner and gave no other, whatever else the entry lacks."""
+    facts, used = reread(case.facts) if case.facts else {}, case._replace(entry_state=EntryState.PRESENT)
+    said = withdrawn(record, leg.partner, world.clock.business_now(), facts.get("a1Consent"))
+    return said and refusal_now(world, used, record, leg.partner) == ConsentMissing.code
 
 
-def _call_back_now(
-    world: World, unit: Unit, leg: LegRow, case: CaseRow, seqs: dict[tuple[str, str], int]
-) -> CalledBack:
-    """Call back one leg that was found, or say why nobody is told anything now."""
-    reason = why(world, case, leg)
-    if leg.status == Status.COMPLETED and reason is WITHDRAWN and case.entry_state != EntryState.PRESENT:
-        return CalledBack(None, _withdrawn(world, leg).refused(case.reason or EntryMissing.code))
-    if leg.business != Business.CANCELLATION_REQUESTED:
+def _look(
+    world: World, unit: Unit, leg: LegRow, case: CaseRow, seqs: dict[tuple[str, str], int], *, followed: bool
+) -> CalledBack | None:
+    """Call back one leg that was found. None where its owner need not be told anything, or has been.
+
+    `followed`: its placement is followed up.
+    """
+    reason, ended = why(world, case, leg), State.read(leg.state).terminal
+    if not ended and leg.business != Business.CANCELLATION_REQUESTED:
         return call_back(world, unit, leg, reason, seqs)
-    if reason is not WITHDRAWN or unit.outbox.ever_told(leg, {WITHDRAWN.kind}):
-        return CalledBack(None, _withdrawn(world, leg).refused(IllegalMove.code))  # it has been asked
-    return _told(world, unit, leg, reason, seqs)
+    told = unit.outbox.last_told(leg) == WITHDRAWN.kind  # to destroy what it holds
+    if not ended:
+        return _told(world, unit, leg, reason, seqs) if reason is WITHDRAWN and not told else None
+    if followed and (told or reason not in _FOLLOWED_ALL_THE_SAME):
+        return call_back(world, unit, leg, WITHDRAWN if told else reason, seqs)
+    return call_back(world, unit, leg, reason, seqs, known=told) if reason is WITHDRAWN else None
 
 
 class CalledBack(NamedTuple):
@@ -125,10 +159,11 @@ def call_back(
     seqs: dict[tuple[str, str], int],
     *,
     holding: Claim | None = None,
+    known: bool = False,
 ) -> CalledBack:
     """Move one leg and make the message that tells its owner; what cannot be done of this is shown to a person.
 
-    `holding` is the message of this leg that the caller has leased and will not send.
+    `holding` is the message of this leg that the caller has leased and will not send; `known`: the owner was told.
     """
     unit.outbox.cancel(leg, NEEDS_PERMISSION)  # 2
     reached = _reached(unit, leg, holding)
@@ -142,7 +177,8 @@ def call_back(
         unit.legs.save(moved(leg, act, Party.PLACER, now, business=business, given=given))  # 3
     except JourneyRefused as refusal:
         return _shown(world, unit, leg, refusal)
-    return _told(world, unit, leg, reason, seqs) if reached else CalledBack(None, _withdrawn(world, leg))
+    tells = reached and not known
+    return _told(world, unit, leg, reason, seqs) if tells else CalledBack(None, _withdrawn(world, leg))
 
 
 def _told(world: World, unit: Unit, leg: LegRow, reason: Why, seqs: dict[tuple[str, str], int]) -> CalledBack:

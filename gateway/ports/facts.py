@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -71,6 +71,10 @@ class Facts(Protocol):
         ...
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None: ...
+
+    def followed(self, ref_nos: Sequence[str]) -> Set[str]:
+        """Which of these legs have open checks."""
+        ...
 
     def cancel_checks(self, ref_no: str) -> None:
         """End the open checks of a leg; the caller has locked the leg."""

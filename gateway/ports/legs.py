@@ -77,18 +77,22 @@ class Legs(Protocol):
         ...
 
     def to_withdraw(self, limit: int) -> Sequence[tuple[LegRow, CaseRow]]:
-        """Legs, open or followed up, whose case may no longer be served, or not by them: barred, or of another version.
+        """Legs whose case may no longer be served, or not by their partner: barred, or of another version.
 
-        Not those that were called back at this revision of their case already.
+        Not those that were called back, or looked at in vain, at this revision of their case already; nor those that
+        were called back for a withdrawn consent.
         """
         ...
 
     def look_again(self) -> None:
-        """Let `to_withdraw` look again at every placement that is followed up, whatever it kept of its case."""
+        """Let `to_withdraw` find every leg that was not looked at, whatever it kept of its case."""
         ...
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
-        """Remember at which revision of their cases these legs, by their numbers, were called back."""
+        """Remember at which revision of their cases these legs, by their numbers, were called back.
+
+        Below zero: they were looked at, and nobody was told. 0: they are to be looked at again.
+        """
         ...
 
     def end_requests(self, statuses: Mapping[str, str]) -> Set[str]:

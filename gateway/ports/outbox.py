@@ -172,8 +172,8 @@ class Outbox(Protocol):
         """
         ...
 
-    def ever_told(self, leg: LegRow, types: Collection[str]) -> bool:
-        """Whether there is a message of these types about this leg, sent or to be sent."""
+    def last_told(self, leg: LegRow) -> str | None:
+        """The type of the last message about this leg, sent or to be sent; None: there is none."""
         ...
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:

@@ -144,7 +144,7 @@ class State(NamedTuple):
 
     @property
     def terminal(self) -> bool:
-        """True when nothing but addenda and voiding can follow."""
+        """True when nothing but addenda, voiding and a withdrawn consent (row 24) can follow."""
         return self.status in TERMINAL
 
     def lay(self, over: Business) -> State:

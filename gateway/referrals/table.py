@@ -3,7 +3,7 @@
 P is COMWEL and the gateway as placer, O the leg's current owner, S the gateway's own clock. A row names the statuses it
 starts from, the act, the parties, the status it leads to, the business statuses it may bring (the first is the default)
 and its guard. Rows 16 and 20 differ by what stands over the work: an outcome that crosses a wish to cancel wins. What
-row 24 calls back is the follow-up: the placement stands.
+row 24 calls back has ended, and stays as it is: nobody asks the worker any more, or reports.
 
 Refuses to decide anything: this is data, `gateway.referrals.lifecycle` reads it.
 """
@@ -51,6 +51,7 @@ _N, _B = Need, Business
 _NEW, _DRAFT, _REQ, _REC, _ACC = (None,), (Status.DRAFT,), (Status.REQUESTED,), (Status.RECEIVED,), (Status.ACCEPTED,)
 _PROGRESS, _INP, _HOLD = Status.IN_PROGRESS, (Status.IN_PROGRESS,), (Status.ON_HOLD,)
 _DONE = (Status.COMPLETED,)
+_ENDED = (Status.REJECTED, Status.FAILED, Status.CANCELLED)
 _NOT_VOID = tuple(s for s in Status if s is not Status.ENTERED_IN_ERROR)
 
 # fmt: off
@@ -114,7 +115,9 @@ TABLE: tuple[Row, ...] = (
     Row(22, _HOLD,              Act.CONFIRM_CANCEL,   O,  Status.CANCELLED, (_B.CANCEL_CONFIRMED,), (_N.REASON,)),
     Row(23, _NOT_VOID,          Act.VOID,             P,  Status.ENTERED_IN_ERROR, (None,),      (_N.REASON,)),
     Row(24, _DONE,              Act.CANCEL,           P,  None,             _NOT_FOLLOWED,       (_N.REASON,),
-        when=_B.CLOSED_PLACED),
+        unless=_B.CONSENT_WITHDRAWN),
+    Row(24, _ENDED,             Act.CANCEL,           P,  None,             (_B.CONSENT_WITHDRAWN,), (_N.REASON,),
+        unless=_B.CONSENT_WITHDRAWN),
 )
 # fmt: on
 

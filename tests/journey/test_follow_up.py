@@ -22,6 +22,7 @@ from tests.journey.world import (
     DAY,
     PARTNERS,
     TODAY,
+    Letter,
     Scene,
     a_case,
     a_job,
@@ -148,7 +149,8 @@ def test_a_late_report_about_the_dead_says_what_it_says_and_opens_no_check(scene
     corrected = event_of(Kind.PLACED, START + 2 * DAY, job=a_job(START + DAY), corrects=3)
     assert scene.hear(told(leg, corrected, 5)).status == 200
     assert (checks(scene, leg), scene.leg(leg.ref_no).state) == (CANCELLED, "completed|cancelled-by-comwel")
-    assert scene.withdraw() == 0
+    scene.withdraw()
+    assert len(told_to(scene, "TRN")) == 1
 
 
 def test_an_answer_about_the_dead_that_is_taken_back_is_not_asked_for_again(scene: Scene) -> None:
@@ -161,17 +163,22 @@ def test_an_answer_about_the_dead_that_is_taken_back_is_not_asked_for_again(scen
     meant = event_of(Kind.RETENTION, on, check=retained("P3M", on), job=a_job(), corrects=4)
     assert scene.hear(told(leg, meant, 5)).status == 200
     assert checks(scene, leg) == CANCELLED | {"P3M": "completed"}
-    assert scene.withdraw() == 0
+    scene.withdraw()
+    assert len(told_to(scene, "KEIS")) == 1
 
 
-def test_a_placement_that_nobody_follows_up_any_more_is_left_alone(scene: Scene) -> None:
-    leg = placed(scene, partners=("KEIS",), case=a_case(entry={"services": {"KEIS": ["01"]}}))["KEIS"]
+@pytest.mark.parametrize(("happens", "told"), [(dies, []), (withdraw_consent, ["consent.withdrawn"])])
+def test_who_has_followed_a_placement_up_to_the_end_hears_of_a_withdrawal_alone(
+    scene: Scene, happens: Callable[[Scene], object], told: list[str]
+) -> None:
+    leg = placed(scene)["KEIS"]
     scene.clock.day = date(2028, 6, 30)
     end_checks(scene.world)
     assert set(checks(scene, leg).values()) == {"failed"}
-    dies(scene)
-    assert scene.withdraw() == 0
-    assert told_to(scene, "KEIS") == []
+    happens(scene)
+    assert [scene.withdraw(), scene.withdraw()] == [3, 0]
+    assert [m["type"] for m in told_to(scene, "KEIS")] == told
+    assert set(checks(scene, leg).values()) == {"failed"}
 
 
 def test_the_clock_does_not_end_a_follow_up_before_its_owner_is_told(scene: Scene) -> None:
@@ -182,16 +189,53 @@ def test_the_clock_does_not_end_a_follow_up_before_its_owner_is_told(scene: Scen
     assert checks(scene, leg) == CANCELLED
 
 
+RRN = {"memo": "900101-1234567"}
+
+
 def test_an_entry_that_cannot_be_used_ends_no_follow_up(scene: Scene) -> None:
     """Nobody has said that the consent is withdrawn, and a follow-up cannot be taken up again."""
     leg = placed(scene)["KEIS"]
-    scene.enter(again(a_case(), entry={"memo": "900101-1234567"}))
+    scene.enter(again(a_case(), entry=RRN))
     assert scene.case(a_case().case_no)["entry_state"] == "held-rrn"
+    since = len(scene.events())
     assert [scene.withdraw(), scene.withdraw()] == [3, 0]
+    assert [(e["act"], e["counts"]) for e in scene.events(since)] == [("referrals.reviewed", {"legs": 3})]
     assert (told_to(scene, "KEIS"), scene.leg(leg.ref_no).state) == ([], "completed|closed-placed")
     withdraw_consent(scene)
     assert [scene.withdraw(), scene.withdraw()] == [3, 0]
     assert scene.leg(leg.ref_no).state == "completed|consent-withdrawn"
+
+
+@pytest.mark.rule("R-08")
+def test_a_withdrawal_counts_though_the_entry_that_says_so_cannot_be_used(scene: Scene) -> None:
+    leg = placed(scene)["KEIS"]
+    scene.enter(again(a_case(), entry=RRN, consent={"withdrawnAt": WITHDRAWN_AT}))
+    assert scene.case(a_case().case_no)["entry_state"] == "held-rrn"
+    scene.withdraw()
+    assert [m["type"] for m in told_to(scene, "KEIS")] == ["consent.withdrawn"]
+    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|consent-withdrawn", CANCELLED)
+
+
+def test_a_follow_up_goes_on_when_the_coordinator_turns_to_another_partner(scene: Scene) -> None:
+    """There is no consent to that one yet: nothing may leave to it, and the first is served as before."""
+    case = a_case(entry={"services": {"KEIS": ["01"]}}, consent={"recipients": ["KEIS"]})
+    leg = placed(scene, partners=("KEIS",), case=case)["KEIS"]
+    scene.enter(again(case, entry={"services": {"KEAD": ["취업알선"]}}))
+    assert scene.case(case.case_no)["reason"] == "E-CONSENT"
+    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert (told_to(scene, "KEIS"), scene.leg(leg.ref_no).state) == ([], "completed|closed-placed")
+
+
+@pytest.mark.rule("R-08")
+def test_whose_follow_up_was_ended_hears_of_a_withdrawal_later(scene: Scene) -> None:
+    leg, later = placed(scene)["TRN"], again(a_case(), wonbuVer=2)
+    scene.hand_over(later)
+    scene.withdraw()
+    scene.enter(again(later, consent={"withdrawnAt": WITHDRAWN_AT}))
+    scene.withdraw()
+    assert [m["type"] for m in told_to(scene, "TRN")] == ["referral.cancelled", "consent.withdrawn"]
+    assert scene.leg(leg.ref_no).state == "completed|consent-withdrawn"
+    assert scene.say(leg, Kind.ASK, 5).status == 403
 
 
 @pytest.mark.rule("R-08")
@@ -244,11 +288,7 @@ def test_a_placement_that_crossed_the_wish_to_cancel_is_not_followed_up(scene: S
 @pytest.mark.rule("R-08")
 def test_a_placement_by_who_would_not_stop_is_not_followed_up(scene: Scene) -> None:
     leg = asked_to_stop(scene, withdraw_consent)
-    refused = letter(leg, Kind.CONFIRM_CANCEL, 3)
-    refused.document["code"]["coding"][0]["code"] = "abort"
-    refused.document["status"] = "rejected"
-    refused.document.pop("businessStatus", None)
-    assert scene.hear(refused).status == 200
+    assert scene.hear(refuses(leg, 3)).status == 200
     scene.clock.day = TODAY + 30 * DAY
     assert scene.say(leg, Kind.PLACED, 4, on=date(2026, 12, 2), job=a_job(START)).status == 200
     assert scene.withdraw() == 0
@@ -262,22 +302,60 @@ def test_who_was_asked_to_stop_for_another_reason_is_told_that_the_consent_is_wi
     later = again(a_case(), wonbuVer=2)
     leg = asked_to_stop(scene, lambda s: s.hand_over(later))
     scene.enter(again(later, consent={"withdrawnAt": WITHDRAWN_AT}))
-    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert [scene.withdraw(), scene.withdraw()] == [3, 0]
     assert [m["type"] for m in told_to(scene, "TRN")] == ["referral.cancelled", "consent.withdrawn"]
     assert scene.leg(leg.ref_no).state == "in-progress|cancellation-requested|intake-done"
-    assert scene.deliver() == 1
+    assert scene.deliver() == 3  # the others, whose legs were cancelled, hear of it too
     scene.enter(again(later, consent={"withdrawnAt": WITHDRAWN_AT}, entry={"memo": "다시"}))
     scene.withdraw()
     assert len(told_to(scene, "TRN")) == 2, "it has been told"
     assert scene.say(leg, Kind.CONFIRM_CANCEL, 3).status == 200
-
-
-def test_who_was_asked_to_stop_is_not_asked_again_while_it_has_not_answered(scene: Scene) -> None:
-    later = again(a_case(), wonbuVer=2)
-    asked_to_stop(scene, lambda s: s.hand_over(later))
-    scene.hand_over(again(later, wonbuVer=3))
     scene.withdraw()
+    assert (len(told_to(scene, "TRN")), scene.leg(leg.ref_no).state) == (2, "cancelled|consent-withdrawn")
+
+
+def refuses(leg: LegRow, seq: int) -> Letter:
+    """The institute rejects the abort task."""
+    said = letter(leg, Kind.CONFIRM_CANCEL, seq)
+    said.document["code"]["coding"][0]["code"] = "abort"
+    said.document["status"] = "rejected"
+    said.document.pop("businessStatus", None)
+    return said
+
+
+def test_who_was_asked_to_stop_is_not_asked_again_before_it_has_answered(scene: Scene) -> None:
+    """What has happened meanwhile is said when it will not stop."""
+    later = again(a_case(), wonbuVer=2)
+    leg = asked_to_stop(scene, lambda s: s.hand_over(later))
+    scene.hand_over(again(later, dthDt=date(2026, 11, 20)), entries=())
+    assert [scene.withdraw() > 0, scene.withdraw()] == [True, 0]
     assert [m["type"] for m in told_to(scene, "TRN")] == ["referral.cancelled"]
+    assert scene.hear(refuses(leg, 3)).status == 200
+    assert [scene.withdraw(), scene.withdraw()] == [1, 0]
+    assert scene.leg(leg.ref_no).business == "cancellation-requested"
+    [_, last] = told_to(scene, "TRN")
+    reason = loads(last["body"])["entry"][1]["resource"]["reasonCode"]["coding"][0]["code"]
+    assert (last["type"], reason) == ("referral.cancelled", "DTH")
+
+
+@pytest.mark.rule("R-08")
+def test_a_placement_by_who_was_told_to_destroy_is_not_followed_up(scene: Scene) -> None:
+    """The entry could not be used, and the partner was told so as of a withdrawn consent."""
+    leg = asked_to_stop(scene, lambda s: s.enter(again(a_case(), entry=RRN)))
+    scene.clock.day = TODAY + 30 * DAY
+    assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), job=a_job(START)).status == 200
+    assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3)).status == 200
+    scene.withdraw()
+    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|consent-withdrawn", CANCELLED)
+
+
+@pytest.mark.rule("R-08")
+def test_a_withdrawal_is_told_after_the_case_was_taken_back(scene: Scene) -> None:
+    leg = asked_to_stop(scene, lambda s: s.hand_over(again(a_case(), "X"), entries=()))
+    scene.enter(again(a_case(), consent={"withdrawnAt": WITHDRAWN_AT}))
+    scene.withdraw()
+    assert [m["type"] for m in told_to(scene, "TRN")] == ["referral.cancelled", "consent.withdrawn"]
+    assert scene.leg(leg.ref_no).business == "cancellation-requested"
 
 
 @pytest.mark.rule("R-08")

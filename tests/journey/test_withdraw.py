@@ -118,12 +118,28 @@ def test_withdrawing_again_does_nothing(scene: Scene) -> None:
     assert (scene.dump(), len(scene.events())) == (before, events)
 
 
-def test_a_closed_leg_is_left_alone(scene: Scene) -> None:
+@pytest.mark.rule("R-08")
+def test_who_has_declined_hears_of_a_withdrawn_consent(scene: Scene) -> None:
+    """It was told of the worker, and is to destroy that."""
     legs = scene.referred(a_case())
     for leg in legs.values():
         scene.say(leg, Kind.DECLINE, 1)
     withdraw_consent(scene)
-    assert scene.withdraw() == 0
+    assert [scene.withdraw(), scene.withdraw()] == [3, 0]
+    told = sorted((m["partner"], m["type"]) for m in called_back(scene))
+    assert told == sorted((partner, "consent.withdrawn") for partner in PARTNERS)
+    assert {leg.state for leg in scene.legs(a_case().case_no).values()} == {"rejected|consent-withdrawn"}
+    assert scene.deliver() == 3
+    assert_nothing_personal(scene, a_case())
+
+
+def test_who_has_declined_is_left_alone_otherwise(scene: Scene) -> None:
+    for leg in scene.referred(a_case()).values():
+        scene.say(leg, Kind.DECLINE, 1)
+    scene.hand_over(again(a_case(), dthDt=date(2026, 11, 20)), entries=())
+    since = len(scene.events())
+    assert [scene.withdraw(), scene.withdraw()] == [3, 0]
+    assert scene.acts(since) == [("referrals.reviewed", "done", None)]
     assert called_back(scene) == []
 
 
@@ -156,12 +172,14 @@ def test_the_unsent_cancellation_of_an_earlier_leg_leaves_all_the_same(scene: Sc
     screen_cases(scene.world)
     refer(scene.world)
     scene.enter(again(later, consent={"withdrawnAt": WITHDRAWN_AT}))
-    assert scene.withdraw() == 1
+    assert scene.withdraw() == 2
     scene.deliver("KEIS")
-    [told] = called_back(scene)
-    assert (told["type"], told["ref_no"]) == ("referral.cancelled", first.ref_no)
+    scene.deliver("KEIS")
+    told = sorted((m["seq"], m["type"], m["ref_no"]) for m in called_back(scene))
+    assert told == [(2, "referral.cancelled", first.ref_no), (4, "consent.withdrawn", first.ref_no)]
     states = {(d["seq"], d["state"], d["error_class"]) for d in scene.rows("delivery")}
-    assert states == {(1, "delivered", None), (2, "delivered", None), (3, "blocked", "cancelled")}
+    delivered = {(seq, "delivered", None) for seq in (1, 2, 4)}
+    assert states == delivered | {(3, "blocked", "cancelled")}
 
 
 def taken_when_we_died(scene: Scene) -> None:
@@ -230,6 +248,7 @@ def test_the_owner_is_told_with_ids_and_a_reason_and_not_a_word_more(scene: Scen
             assert word not in text
         assert case.entry["occupationKeco"] not in re.findall(r"\w+", text)  # type: ignore[index]
         assert set(message["fields"]) <= {"partnerPersonId", "referral", "consent"}
+    assert {m["partner"] for m in called_back(scene)} == set(legs)
 
 
 REASONS: dict[str, tuple[Callable[[Scene], object], str, str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any
 
@@ -30,6 +30,10 @@ class Facts(Part):
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         write_down(self._c, checks=rows)
+
+    def followed(self, ref_nos: Sequence[str]) -> Set[str]:
+        found = _SQL.followed(self._c, ref_nos=list(ref_nos)) if ref_nos else ()
+        return {ref_no for (ref_no,) in found}
 
     def cancel_checks(self, ref_no: str) -> None:
         _SQL.cancel_checks(self._c, ref_no=ref_no)

@@ -66,7 +66,7 @@ class Legs(Part):
         return [(_leg(row[:width]), self._open(CASE, CaseRow, row[width:])) for row in found]
 
     def look_again(self) -> None:
-        _SQL.unsettle_followed(self._c)
+        _SQL.unsettle_behind(self._c)
 
     def mark_recalled(self, revisions: Mapping[str, int]) -> None:
         if revisions:

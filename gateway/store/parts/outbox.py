@@ -81,8 +81,9 @@ class Outbox(Messages):
     def ever_tried(self, leg: LegRow, types: Collection[str], but: str | None) -> bool:
         return bool(_SQL.ever_tried(self._c, **_about(leg, types), but=UUID(but) if but else None))
 
-    def ever_told(self, leg: LegRow, types: Collection[str]) -> bool:
-        return bool(_SQL.ever_told(self._c, **_about(leg, types)))
+    def last_told(self, leg: LegRow) -> str | None:
+        told: str | None = _SQL.last_told(self._c, partner=leg.partner, case_no=leg.case_no, ref_no=leg.ref_no)
+        return told
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         return as_rows(DeadRow, _SQL.dead(self._c, partner=partner))

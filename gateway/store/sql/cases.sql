@@ -86,8 +86,8 @@ select coalesce(array_agg(case_no), '{}') from case_record
 where not settled and (barred or version > 1 or unserved <> '');
 
 -- name: settle_cases!
--- Of these cases, as they are, nobody has to be called back: no leg that is open or followed up is behind, called back
--- already or not. Looked up case by case. A case that somebody works on is settled later, and so is one that has changed since it was looked
+-- Of these cases, as they are, nobody has to be called back: no leg is behind that is open, called back already or not, or
+-- that has ended and was not looked at. Looked up case by case. A case that somebody works on is settled later, and so is one that has changed since it was looked
 -- at: a leg that was added meanwhile was not seen.
 with over as materialized (
     select c.case_no, c.xmin as written_by from case_record c
@@ -95,8 +95,8 @@ with over as materialized (
       and c.case_no = any(:case_nos)
       and (select true from leg l where l.case_no = c.case_no
            and (l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
-                or l.status = 'completed' and exists (select from retention_check r where r.ref_no = l.ref_no
-                                                      and r.state in ('scheduled', 'due')))
+                or l.status <> 'entered-in-error' and l.business is distinct from 'consent-withdrawn'
+                   and abs(l.recalled) < c.revision)
            and (c.barred or c.version <> l.case_version or l.partner = any(string_to_array(c.unserved, ' ')))
            limit 1) is null
     order by c.case_no for update of c skip locked
@@ -107,11 +107,19 @@ where case_record.case_no = over.case_no and case_record.xmin = over.written_by;
 -- name: unsettle_cases!
 update case_record set settled = false where case_no = any(:case_nos) and settled;
 
--- name: unsettle_followed!
--- A correction may have let a placement be followed up again after its case was settled.
-update case_record c set settled = false
-where c.settled and exists (select from leg l join retention_check r using (ref_no)
-                            where l.case_no = c.case_no and l.status = 'completed' and r.state in ('scheduled', 'due'));
+-- name: unsettle_behind!
+-- A report may have let a leg be looked at again after its case was settled. A case that somebody works on is unsettled later.
+with again as materialized (
+    select c.case_no from case_record c
+    where c.settled and (c.barred or c.version > 1 or c.unserved <> '')
+      and (select true from leg l where l.case_no = c.case_no
+           and l.status <> 'entered-in-error' and l.business is distinct from 'consent-withdrawn'
+           and abs(l.recalled) < c.revision
+           and (c.barred or c.version <> l.case_version or l.partner = any(string_to_array(c.unserved, ' ')))
+           limit 1) is not null
+    order by c.case_no for update of c skip locked
+)
+update case_record set settled = false from again where case_record.case_no = again.case_no;
 
 -- name: live_without
 -- Live cases with facts that are none of these.

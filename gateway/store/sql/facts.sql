@@ -19,6 +19,9 @@ from retention_check where ref_no = any(:ref_nos) order by due_on, ref_no for up
 select ref_no, milestone, base_kind, base_date, due_on, state, result
 from retention_check where state = 'scheduled' and due_on <= :today order by due_on, ref_no for update;
 
+-- name: followed
+select distinct ref_no from retention_check where ref_no = any(:ref_nos) and state in ('scheduled', 'due');
+
 -- name: cancel_checks!
 update retention_check set state = 'cancelled' where ref_no = :ref_no and state in ('scheduled', 'due');
 

@@ -56,9 +56,9 @@ update leg set tracked = greatest(leg.tracked, r.version), judge_on = r.judge_on
 from json_populate_recordset(null::leg, :rows) r where leg.ref_no = r.ref_no;
 
 -- name: to_withdraw
--- Legs, open or followed up, whose case may no longer be served, or not to their partner; those that were called back are
--- when their case has changed again. A placement may have been asked back before it was one: it is called back until nobody
--- follows it up, and once where the entry cannot be used. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
+-- Legs whose case may no longer be served, or not by their partner; those that were called back, or looked at in vain, are
+-- when their case has changed again. To look in vain is not to call back: who was asked to stop, and works on, is asked
+-- again if there was a change meanwhile. Legs are looked up case by case: to compare all with all takes seconds where tables are young, and
 -- the planner knows nothing of them. What is true of them is asked once more when they are locked. Settled cases have
 -- none: all that may not be served are asked about ten times a second, and become more with every year.
 with behind as materialized (
@@ -67,10 +67,9 @@ with behind as materialized (
     where not c.settled and (c.barred or c.version > 1 or c.unserved <> '')
       and (c.barred or c.version <> l.case_version
            or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
-      and (l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
-           or l.status = 'completed' and exists (select from retention_check r where r.ref_no = l.ref_no
-                                                 and r.state in ('scheduled', 'due')))
-      and (l.recalled < c.revision or l.status = 'completed' and c.entry_state = 'present')
+      and l.status <> 'entered-in-error' and l.business is distinct from 'consent-withdrawn'
+      and (case when l.status in ('completed', 'failed', 'rejected', 'cancelled') or l.business = 'cancellation-requested'
+           then abs(l.recalled) else l.recalled end) < c.revision
     order by l.ref_no limit :limit
 )
 select l.ref_no, l.request_no, l.case_no, l.case_version, l.partner, l.person_id, l.state, l.status, l.business, l.services, l.legal_basis, l.consent_no, l.filler_no, l.answered, l.in_seq, l.first_answer_due, l.result_due, l.tracked, l.version, l.updated_at,
@@ -80,10 +79,9 @@ from leg l join case_record c on c.case_no = l.case_no
 where l.ref_no = any(array(select ref_no from behind))
   and (c.barred or c.version <> l.case_version
        or (c.judged = c.revision and l.partner = any(string_to_array(c.unserved, ' '))))
-  and (l.status not in ('completed', 'failed', 'rejected', 'cancelled', 'entered-in-error')
-       or l.status = 'completed' and exists (select from retention_check r where r.ref_no = l.ref_no
-                                             and r.state in ('scheduled', 'due')))
-  and (l.recalled < c.revision or l.status = 'completed' and c.entry_state = 'present')
+  and l.status <> 'entered-in-error' and l.business is distinct from 'consent-withdrawn'
+  and (case when l.status in ('completed', 'failed', 'rejected', 'cancelled') or l.business = 'cancellation-requested'
+       then abs(l.recalled) else l.recalled end) < c.revision
 order by l.ref_no for update of l;
 
 -- name: mark_recalled!
@@ -92,7 +90,7 @@ with mine as materialized (
     select ref_no from leg where ref_no = any(:ref_nos) order by ref_no for update
 )
 update leg set recalled = r.recalled from json_populate_recordset(null::leg, :rows) r join mine using (ref_no)
-where leg.ref_no = r.ref_no;
+where leg.ref_no = r.ref_no and leg.recalled <> r.recalled;
 
 -- name: end_requests
 -- Returns those that had another status.

@@ -124,9 +124,9 @@ select exists (
            or exists (select 1 from attempt a where a.partner = d.partner and a.mid = d.mid
                                                 and (d.mid is distinct from :but or a.fence < d.fence))));
 
--- name: ever_told$
-select exists (select from message where partner = :partner and direction = 'out' and case_no = :case_no
-               and ref_no = :ref_no and type = any(:types));
+-- name: last_told$
+select type from message where partner = :partner and direction = 'out' and case_no = :case_no and ref_no = :ref_no
+order by seq desc limit 1;
 
 -- name: waiting
 select partner, count(*) from delivery where state in ('ready', 'leased') group by partner order by partner;

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.errors import Interfered
-from gateway.ports import CaseChange, CheckRow, Store
+from gateway.ports import CaseChange, Store
 from tests.contract.store.build import DAY, EVENT, NOW, case, leg, request_row
 
 
@@ -98,37 +98,40 @@ def test_open_legs_of_cases_that_may_not_be_served_are_called_back(
         unit.cases.save([CaseChange(case(1, **change), "I", None)])
         legs = [
             leg(1),
-            leg(2, partner="KEAD", status="completed"),
-            leg(3, partner="TRN", status="cancelled"),
+            leg(2, partner="KEAD", business="consent-withdrawn"),
+            leg(3, partner="TRN", status="entered-in-error"),
         ]
         unit.legs.add([request_row()], legs)
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == ([leg(1).ref_no] if called_back else [])
 
 
-@pytest.mark.parametrize("status", ["completed", "failed"])
-@pytest.mark.parametrize("state", ["scheduled", "due", "completed", "cancelled"])
+@pytest.mark.parametrize("status", ["completed", "failed", "rejected", "cancelled", "entered-in-error", "on-hold"])
+@pytest.mark.parametrize("business", ["closed-placed", "consent-withdrawn"])
 @pytest.mark.parametrize("looked_before", [False, True])
-@pytest.mark.parametrize("entry_state", ["present", "held-rrn"])
-def test_placements_that_are_followed_up_are_called_back(
-    store: Store, status: str, state: str, looked_before: bool, entry_state: str
+def test_legs_that_have_ended_are_looked_at_once_for_each_revision_until_the_consent_is_withdrawn(
+    store: Store, status: str, business: str, looked_before: bool
 ) -> None:
-    followed = status == "completed" and state in ("scheduled", "due")
-    other = case(2, barred=True)
+    mine, other, number = case(1, barred=True), case(2, barred=True), leg(1).ref_no
+    found = [number] if status != "entered-in-error" and business != "consent-withdrawn" else []
+    ended = status != "on-hold"
     with store.unit() as unit:
-        mine = case(1, barred=True, entry_state=entry_state)
         unit.cases.save([CaseChange(mine, "I", None), CaseChange(other, "I", None)])
-        unit.legs.add([request_row()], [leg(1, status=status), leg(2, case_no=other.case_no)])
-        if looked_before:  # somebody was called back, and of whom nobody has to be was kept
-            assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(2).ref_no]
+        legs = [leg(1, status=status, business=business), leg(2, case_no=other.case_no)]
+        unit.legs.add([request_row()], legs)
+        if looked_before:  # and of whom nobody has to be called back was kept
+            unit.legs.mark_recalled({number: -1})
+            seen = [x.ref_no for x, _ in unit.legs.to_withdraw(9)]
+            assert seen == ([leg(2).ref_no] if ended else [*found, leg(2).ref_no]), (
+                "to look in vain is not to call back"
+            )
             unit.cases.save([CaseChange(mine._replace(revision=2), "U", None)])
-        unit.facts.save_checks([CheckRow(leg(1).ref_no, "P3M", "rtw-date", DAY, DAY, state, None)])
-        unit.legs.look_again()
-        expected = [leg(1).ref_no, leg(2).ref_no] if followed else [leg(2).ref_no]
         for _ in range(2):
-            assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == expected
-        unit.legs.mark_recalled({leg(1).ref_no: 2})  # while it was open, or because the entry cannot be used
-        again = followed and entry_state == "present"
-        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == (expected if again else [leg(2).ref_no])
+            assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [*found, leg(2).ref_no]
+        unit.legs.mark_recalled({number: -2})
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [*([] if ended else found), leg(2).ref_no]
+        unit.legs.mark_recalled({number: 0})
+        unit.legs.look_again()
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [*found, leg(2).ref_no]
 
 
 def test_a_leg_is_called_back_once_for_each_revision_of_its_case(store: Store) -> None:
@@ -149,7 +152,7 @@ def test_a_leg_is_called_back_whenever_its_case_changes_in_its_life(store: Store
     changed = case(1, **change)._replace(revision=2)
     with store.unit() as unit:
         unit.cases.save([CaseChange(case(1), "I", None)])
-        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD", status="completed")])
+        unit.legs.add([request_row()], [leg(1), leg(2, partner="KEAD", business="consent-withdrawn")])
         assert unit.legs.to_withdraw(9) == []
         unit.cases.save([CaseChange(changed, "U", None)])
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no]
@@ -159,6 +162,10 @@ def test_a_leg_is_called_back_whenever_its_case_changes_in_its_life(store: Store
         asked = leg(1)._replace(business="cancellation-requested")
         unit.legs.save(asked)
         assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no], "perhaps for another reason"
+        unit.legs.mark_recalled({leg(1).ref_no: -3})
+        assert unit.legs.to_withdraw(9) == []
+        unit.legs.save(asked._replace(business=None, version=2))
+        assert [x.ref_no for x, _ in unit.legs.to_withdraw(9)] == [leg(1).ref_no], "it works on, and was never told"
 
 
 def test_a_leg_is_called_back_when_its_case_is_only_judged_otherwise(store: Store) -> None:
@@ -188,7 +195,7 @@ def test_a_leg_is_called_back_although_nobody_had_to_be_while_its_case_was_as_be
         unit.cases.save([CaseChange(row, "I", None) for row in (before, other)])
         unit.legs.add([request_row()], [leg(1), others])
         assert unit.legs.to_withdraw(9) == [(others, other)]
-        unit.legs.save(others._replace(status="cancelled"))
+        unit.legs.save(others._replace(status="cancelled", business="consent-withdrawn"))
         unit.cases.note([before, other])
         assert unit.legs.to_withdraw(9) == []
         changed = before._replace(**change)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 
 from gateway.ports import CheckRow, LegRow, ToldRow, UpdateRow
@@ -22,6 +22,9 @@ class Facts(Part):
 
     def save_checks(self, rows: Sequence[CheckRow]) -> None:
         self.s.checks |= {(c.ref_no, c.milestone): c for c in rows}
+
+    def followed(self, ref_nos: Sequence[str]) -> Set[str]:
+        return {c.ref_no for c in self.s.checks.values() if c.ref_no in ref_nos and c.state in ("scheduled", "due")}
 
     def cancel_checks(self, ref_no: str) -> None:
         mine = [c for c in self.s.checks.values() if c.ref_no == ref_no and c.state in ("scheduled", "due")]

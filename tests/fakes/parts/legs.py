@@ -55,19 +55,16 @@ class Legs(Part):
         found = []
         for _, leg in sorted(self.s.legs.items()):
             case = self.s.cases.get(leg.case_no)
-            if case is None or (leg.status in TERMINAL and not self._followed(leg)):
+            if case is None or leg.status == "entered-in-error" or leg.business == "consent-withdrawn":
                 continue
-            again = leg.status == "completed" and case.entry_state == "present"
-            if self.s.recalled.get(leg.ref_no, 0) >= case.revision and not again:
+            looked = self.s.recalled.get(leg.ref_no, 0)
+            asked = leg.status in TERMINAL or leg.business == "cancellation-requested"
+            if (abs(looked) if asked else looked) >= case.revision:
                 continue
             unserved = case.judged == case.revision and leg.partner in case.unserved.split()
             if case.barred or case.version != leg.case_version or unserved:
                 found.append((leg, case))
         return found[:limit]
-
-    def _followed(self, leg: LegRow) -> bool:
-        mine = (c for c in self.s.checks.values() if c.ref_no == leg.ref_no)
-        return leg.status == "completed" and any(c.state in ("scheduled", "due") for c in mine)
 
     def look_again(self) -> None: ...
 

@@ -121,8 +121,11 @@ class Outbox(Part):
         about = leg.case_no, leg.partner, leg.ref_no
         return [d for d in mine if (d.message.case_no, d.message.partner, d.message.ref_no) == about]
 
-    def ever_told(self, leg: LegRow, types: Collection[str]) -> bool:
-        return bool(self._about(leg, types))
+    def last_told(self, leg: LegRow) -> str | None:
+        about = leg.case_no, leg.partner, leg.ref_no
+        mine = (d.message for d in self.s.deliveries.values())
+        mine = (m for m in mine if (m.case_no, m.partner, m.ref_no) == about)
+        return max(((m.seq, m.type) for m in mine), default=(0, None))[1]
 
     def dead(self, partner: str | None = None) -> Sequence[DeadRow]:
         mine = [d for d in self._given_up() if partner in (None, d.message.partner)]

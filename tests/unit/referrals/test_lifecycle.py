@@ -68,6 +68,9 @@ on-hold      entered-in-error  P
 failed       entered-in-error  P
 completed    entered-in-error  P
 completed    completed     P
+rejected     rejected      P
+failed       failed        P
+cancelled    cancelled     P
 """
 ALL_STATUSES = [
     "draft", "requested", "received", "accepted", "rejected", "ready",
@@ -151,6 +154,10 @@ ROWS: list[Line] = [
     (23, "completed|closed-placed", "void", P, None, "entered-in-error|", ["reason_code"]),
     (24, "completed|closed-placed", "cancel", P, None, "completed|cancelled-by-comwel", ["reason_code"]),
     (24, "completed|closed-placed", "cancel", P, "consent-withdrawn", "completed|consent-withdrawn", ["reason_code"]),
+    (24, "completed|cancelled-by-comwel", "cancel", P, "consent-withdrawn", "completed|consent-withdrawn", []),
+    (24, "rejected|declined", "cancel", P, None, "rejected|consent-withdrawn", ["reason_code"]),
+    (24, "failed|partner-withdrew", "cancel", P, None, "failed|consent-withdrawn", ["reason_code"]),
+    (24, "cancelled|cancel-confirmed", "cancel", P, None, "cancelled|consent-withdrawn", ["reason_code"]),
 ]  # fmt: skip
 
 
@@ -187,7 +194,7 @@ def test_nobody_else_can_do_what_a_row_gives_to_one_party(line: Line) -> None:
 def test_a_terminal_leg_takes_addenda_and_voiding_only(status: str) -> None:
     closed = State(Status(status))
     assert available_acts(closed, Party.OWNER) == (Act.REPORT_RETENTION, Act.CORRECT)
-    assert available_acts(closed, Party.PLACER) == (Act.VOID,)
+    assert set(available_acts(closed, Party.PLACER)) == {Act.VOID, Act.CANCEL}  # row 24: it stays closed
     assert available_acts(closed, Party.CLOCK) == ()
     assert advance(closed, Act.REPORT_RETENTION, by=Party.OWNER) == closed
     with pytest.raises(IllegalMove):
