@@ -90,8 +90,8 @@ def withdraw(world: World, most: int = 256) -> int:
         called_back = [one for one in looked if one]
         messages = [one.message for one in called_back if one.message]
         unit.outbox.enqueue(messages)
-        marks = {leg.ref_no: (case.revision, one) for (leg, case), one in zip(found, looked, strict=True)}
-        unit.legs.mark_recalled({no: revision if one else -revision for no, (revision, one) in marks.items()})
+        both = zip(found, looked, strict=True)
+        unit.legs.mark_recalled({leg.ref_no: case.revision if one else -case.revision for (leg, case), one in both})
         unit.commit(*(one.act for one in called_back), *_reviewed(world, len(found) - len(called_back)))  # 5
     wake_all(world, messages)
     return len(found)
