@@ -22,7 +22,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.cli.here import ALONE
 from gateway.exchange_log.audit import AuditEvent
+from gateway.journey import (
+    apply,
+    hearing,
+    inbox,
+    intake,
+    lines,
+    receive,
+    reconcile,
+    screen,
+    work,
+    write_back,
+)
 from gateway.ports import Reading
+from gateway.store import stamps, witnesses
 from gateway.store.figures import CALENDARS, CLOCK, FIGURES, UP
 from gateway.store.migrate import APP_ROLE
 from gateway.telemetry.metrics import Metrics, Standing
@@ -218,7 +231,7 @@ def test_the_runbook_finds_what_the_door_could_not_answer_and_what_broke_it(tmp_
     (tmp_path / "logs" / "door.log").write_text("\n".join([*shown, *others, ""]))
     [command] = re.findall(r"```sh\n(.*?)```", SECTIONS["GatewayDoorFails"], re.DOTALL)
     said = subprocess.run(
-        ["bash", "-c", command.replace(".gateway", str(tmp_path))], capture_output=True, text=True, check=True
+        ["env", f"GATEWAY_HOME={tmp_path}", "bash", "-c", command], capture_output=True, text=True, check=True
     )
     assert said.stdout.splitlines() == shown
 
@@ -230,6 +243,24 @@ def test_every_event_and_setting_the_runbook_looks_for_is_written_somewhere() ->
         assert f'"{event}"' in code, event
     for first, others in re.findall(r"'(\w+)\\\.\(([\w|]+)\)'", commands):
         assert all(f'"{first}.{other}"' in code for other in others.split("|"))
+
+
+KINDS = {
+    intake.MISSING, intake.VERSION_MISSING, screen.REVIEW, write_back.REFUSED, inbox.MISSING, lines.QUEUEING,
+    receive.REUSED, hearing.REFUSED_INBOUND, hearing.NUMBER_REUSED, *apply.SHOWN.values(), reconcile.DIFFER,
+    reconcile.UNANSWERED, reconcile.BROKEN_CHAIN, witnesses.DOUBTED, witnesses.NOT_OURS, stamps.DOUBTED,
+    "mapping-failed", "not-placed", "withdraw", "delivery-dead", "delivery-blocked", "outcome-…",
+}  # fmt: skip
+
+
+def test_the_runbook_says_whom_each_kind_of_work_is_for_and_which_end_by_themselves() -> None:
+    said = dict(re.findall(r"`([a-z-]+(?:-…)?)`(\*?)", SECTIONS["GatewayWorkWaits"]))
+    assert set(said) >= KINDS
+    assert {kind for kind, mark in said.items() if mark} == work.ENDS_BY_ITSELF
+
+
+def test_the_runbook_looks_into_the_home_of_the_work_and_not_into_that_of_the_demo() -> None:
+    assert ".gateway/" not in RUNBOOK
 
 
 # ── the dashboard and the scraping ───────────────────────────────────────────────────────────────────────────────────
