@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(
         default=None,
         pattern=r"^(rediss?|redis\+socket)://\S+$",
-        description="Redis or Valkey, only to wake workers: redis://…; unset: no broker, nothing is lost",
+        description="Redis or Valkey, only to wake workers: redis://…; unset: that of `gateway up`, if any",
     )
     schemas: Path = Field(default=_ROOT / "schemas", description="folder of schemas")
     mappings: Path = Field(default=_ROOT / "mappings", description="folder of maps, code tables, rules and profiles")
@@ -86,10 +86,13 @@ class Settings(BaseSettings):
     )
     stamps_every_s: float = Field(default=3600.0, gt=0, description="a checkpoint is stamped so often, in seconds")
     log_unwitnessed_s: float = Field(
-        default=4 * 3600.0, gt=0, description="so long the log may go without enough witnesses, in seconds"
+        default=4 * 3600.0,
+        gt=0,
+        description="with stop-sending: so long the log may go without enough witnesses, in seconds",
     )
     log_on_breach: Literal["alert", "stop-sending"] = Field(
-        default="alert", description="what follows then: people are told, or nothing is sent until they cosign again"
+        default="alert",
+        description="stop-sending: after that nothing is sent until enough cosign again; alert: sending goes on",
     )
     partner_urls: dict[str, str] = Field(
         default_factory=dict,

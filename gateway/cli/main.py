@@ -212,7 +212,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="tasks at once")] = 8,
     alive: Annotated[Path | None, typer.Option(help="touch this file at every look, at least once a round")] = None,
 ) -> None:
-    """Be one of several workers that a broker wakes, until stopped; without the broker it looks every second."""
+    """Be one of several workers that a broker wakes, until stopped; while the broker is away it looks every second."""
     with watched(context.obj, works=True, woken=True) as gateway:
         names = [name.strip().upper() for name in partners.split(",")] if partners else list(gateway.world.channels)
         if unknown := set(names) - set(gateway.world.channels):

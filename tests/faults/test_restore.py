@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from adapters.comwel.synthetic import write_follow_up, write_night
 from gateway.assembly import Gateway, assemble
@@ -31,6 +32,7 @@ from gateway.journey.intake import pick_up, take_in
 from gateway.journey.reconcile import Reconciled, reconcile
 from gateway.ports import CaseChange, UpdateRow
 from gateway.store.embedded import embedded_postgres
+from gateway.store.migrate import APP_ROLE
 from gateway.store.postgres import PostgresStore
 from gateway.worker.embedded import Runner
 from tests.conftest import home_folder, in_database, leaves
@@ -229,6 +231,19 @@ def test_a_backup_into_the_folder_of_the_last_one_takes_the_place_of_its_keys(da
     assert (folder / "keys" / "vault.secret").read_text() == "new"
 
 
+def test_a_backup_is_taken_as_the_owner_where_the_login_may_only_work(database: str, tmp_path: Path) -> None:
+    name = f"backup{os.getpid()}"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(f"create role {name} login password 'x' in role {APP_ROLE}")
+        try:
+            login = make_conninfo(database, user=name, password="x")
+            home, urls = empty_home(tmp_path), {"GATEWAY_OWNER_URL": database, "GATEWAY_DATABASE_URL": login}
+            run("backup", BACKUP=tmp_path, GATEWAY_HOME=home, **urls)
+        finally:
+            owner.execute(f"drop role {name}")
+    assert (tmp_path / "gateway.dump").stat().st_size > 0
+
+
 def test_after_a_restore_no_referral_number_is_given_out_twice(
     database: str, other_server: str, tmp_path: Path
 ) -> None:
@@ -286,7 +301,7 @@ def test_what_comwel_handed_over_after_the_backup_is_let_in_again(
     restored = in_database(other_server, "gateway_restored")
     run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)
     assert cases(restored) != cases(database)
-    run("let in again", GATEWAY_INBOX_DIR=drop)
+    run("let in again", GATEWAY_HOME=home)
     with assemble(site.settings(restored), knowledge=knowledge()) as gateway:
         taken = {one.name: one.verdict for one in pick_up(gateway.world)}
     assert taken == dict.fromkeys(first, "unchanged") | dict.fromkeys(later, "accepted")
