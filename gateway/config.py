@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     owner_url: str | None = Field(
         default=None,
-        description="the same database as its owner, for `gateway migrate` only; unset: GATEWAY_DATABASE_URL owns it",
+        description="the same database as its owner, to migrate and back it up; unset: GATEWAY_DATABASE_URL owns it",
     )
     broker_url: str | None = Field(
         default=None,
