@@ -120,8 +120,9 @@ class Hearing:
 
     def note_stale(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         """Show a person a report whose number was used before, unless it says what was heard under that number."""
-        facts = ((said.content, said.seq) for said in (*self._unit.facts.of([row.ref_no]), *self._facts))
-        if not any(seq == outcome["seq"] and reread(content) == outcome for content, seq in facts):
+        said = [fact.content for fact in self._unit.facts.of([row.ref_no]) if fact.seq == outcome["seq"]]
+        said += [fact.content for fact in self._facts if fact.seq == outcome["seq"]]
+        if all(reread(content) != outcome for content in said):
             ids = (row.case_no, row.ref_no, row.partner, mid)
             self._reused.setdefault(row.ref_no, WorkItem(NUMBER_REUSED, None, *ids, self._world.clock.now()))
 

@@ -192,6 +192,7 @@ def test_an_entry_for_a_destroyed_case_leaves_nothing_that_waits_for_ever(closed
     with closed.store.unit() as unit:
         assert unit.cases.unscreened(9) == []
     screen_cases(closed.world)
+    closed.withdraw()
     assert quiet(closed.store, closed.clock)
 
 

@@ -232,7 +232,7 @@ def test_who_is_told_to_stop_closes_the_door_before_rounds_have_ended(monkeypatc
     told = threading.Event()
     told.set()
     monkeypatch.setattr(serving, "told_to_stop", lambda: told)
-    monkeypatch.setattr(serving, "Door", lambda _gateway: Named("door", said))
+    monkeypatch.setattr(serving, "Door", lambda _gateway, **_: Named("door", said))
     monkeypatch.setattr(sys.modules["gateway.cli.main"], "Runner", lambda *_, **__: Named("rounds", said))
     assert run("serve") == 0
     assert said == ["rounds begins", "door begins", "door ends", "rounds ends"]
