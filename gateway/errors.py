@@ -482,8 +482,8 @@ class FileUnusable(GatewayFault):
 
 class FolderUnusable(GatewayFault):
     code, status, issue = "GW-FOLDER", 503, "transient"
-    sentence = "a file of COMWEL's folders cannot be moved or deleted"
-    remedy = "let the gateway write to GATEWAY_INBOX_DIR and home/to-comwel"
+    sentence = "a file of COMWEL's folders cannot be read, written, moved or deleted"
+    remedy = "let the gateway read and write GATEWAY_INBOX_DIR and home/to-comwel"
 
 
 class SchemaTooOld(GatewayFault):

@@ -7,6 +7,7 @@ Refuses to append, and to write in place.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,6 +17,7 @@ AT_ONCE = 16
 """How many files are on their way to the disk together: it syncs them as soon as one."""
 FEW = 2
 """So many are as soon there one after the other: a thread for each costs more than it spares."""
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9]+\.tmp", re.ASCII)
 
 
 def write(path: Path, data: bytes, whole: Callable[[], None] = lambda: None) -> None:
@@ -39,6 +41,12 @@ def _on_disk(path: Path, data: bytes) -> Path:
             left = left[file.write(left) :]
         os.fsync(file.fileno())
     return temporary
+
+
+def meant(name: str) -> str:
+    """The name that a file under a temporary one was to have, whoever died over it; any other name is its own."""
+    found = _TEMPORARY.fullmatch(name)
+    return found[1] if found else name
 
 
 def keep_names(folder: Path) -> None:

@@ -26,7 +26,7 @@ from gateway.errors import ImpossibleDate, Place, TotalsMismatch, UnknownCode, W
 from gateway.ports import FileHead
 
 WAY = "A1"
-NAME = re.compile(r"RHB_CASE_(\d{8})_(\d{5})\.dat")
+NAME = re.compile(r"RHB_CASE_([0-9]{8})_([0-9]{5})\.dat")
 LONGEST_LINE = 4096
 _MODULUS = 10**15
 _LARGEST_WAGE = 10**9 - 1

@@ -30,7 +30,7 @@ from gateway.errors import DuplicateFile, ImpossibleDate, Place, Refused, WrongL
 from gateway.ports import EntryRecord, FileHead, HandoverFile, Problem
 
 WAY = "A6"
-NAME = re.compile(r"RHB_JC_(\d{8})_(\d{5})\.ndjson")
+NAME = re.compile(r"RHB_JC_([0-9]{8})_([0-9]{5})\.ndjson")
 SCHEMA = "urn:comwel:schema:a6:1.0.0"
 LONGEST_LINE = 262_144
 _MARKED = "it begins with a byte order mark: save the file without byte order mark"

@@ -4,7 +4,7 @@ A data file `X.dat` is complete when `X.done` (empty, written last) is there; `X
 Writing: a temporary name, fsync, rename, fsync of the folder; then `.sum` the same way, then `.done`.
 Putting away: `.done` first, so that what a crash leaves behind is not taken for a complete file; the rest
 is put later where the `.done` lies.
-It refuses to delete or overwrite anything.
+It refuses to delete anything, and to overwrite data with other bytes.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def put_away(path: Path, folder: str) -> Path:
     """
     directory = path.parent / folder
     directory.mkdir(exist_ok=True)
-    stem = path.stem if not (directory / path.name).exists() else f"{path.stem}.{digest(path)[:12]}"
-    for suffix in (".done", ".sum", path.suffix):
+    suffixes = (".done", ".sum", path.suffix)
+    taken = any((directory / (path.stem + suffix)).exists() for suffix in suffixes)
+    stem = f"{path.stem}.{digest(path)[:12]}" if taken else path.stem
+    for suffix in suffixes:
         with suppress(FileNotFoundError):
             path.with_suffix(suffix).replace(directory / (stem + suffix))
     return directory / (stem + path.suffix)

@@ -1,8 +1,9 @@
 """Files between COMWEL and the gateway that were answered: as long as they lie on the disk, and their end.
 
 COMWEL's lie in done/ and err/ of the drop folder, ours in the folder for COMWEL; all of them have names of the form
-`RHB_<kind>_<date>_<number>`. Their age counts from when they were written. Nothing else in those folders is touched,
-and nothing in the drop folder itself: what lies there has not been answered.
+`RHB_<kind>_<date>_<number>`, or the temporary name of one that somebody died over. Their age counts from when they were
+written. Nothing else in those folders is touched, and nothing in the drop folder itself: what lies there has not been
+answered.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from datetime import date, datetime
 from pathlib import Path
 
 from adapters.comwel.files import DONE, ERR
+from gateway import wholefile
 from gateway.errors import FolderUnusable, Place
 from gateway.korea import KST
 from gateway.ports import HandedFile
 
-_NAME = re.compile(r"RHB_[A-Z]+_(\d{8})_(\d{1,9})(?:\.[0-9a-f]{12})?\.(?:dat|ndjson)")
+_NAME = re.compile(r"RHB_[A-Z]+_([0-9]{8})_([0-9]{1,9})(?:\.[0-9a-f]{12})?\.(?:dat|ndjson)")
 
 
 class FolderFiles:
@@ -46,7 +48,7 @@ class FolderFiles:
 def _files(folder: Path) -> Iterator[HandedFile]:
     with suppress(FileNotFoundError):
         for path in sorted(folder.iterdir()):
-            if name := _NAME.fullmatch(path.name):
+            if name := _NAME.fullmatch(wholefile.meant(path.name)):
                 yield HandedFile(path, _day(name[1]), int(name[2]))
 
 

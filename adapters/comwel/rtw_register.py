@@ -18,7 +18,7 @@ from typing import Any
 
 from adapters.comwel import files
 from adapters.comwel.layout import CRLF, Layout
-from gateway.errors import TotalsMismatch, WrongLength
+from gateway.errors import FolderUnusable, Place, TotalsMismatch, WrongLength
 
 _MODULUS = 10**15
 _RETURNED = "1"
@@ -37,9 +37,13 @@ class RtwFiles:
         self._packed(1, row)
 
     def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
-        """Write one file atomically; returns its SHA-256, hex."""
+        """Write one file atomically; returns its SHA-256, hex. Raises FolderUnusable, and what `build` raises."""
         path = directory / f"RHB_RTW_{file_date:%Y%m%d}_{file_seq:05d}.dat"
-        return files.deliver(path, self.build(file_date, file_seq, rows), len(rows))
+        data = self.build(file_date, file_seq, rows)
+        try:
+            return files.deliver(path, data, len(rows))
+        except OSError:
+            raise FolderUnusable(place=Place(path.name)) from None
 
     def build(self, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> bytes:
         """The bytes of one file; a pure function. Raises `WrongLength` or `Undecodable`, naming the field."""

@@ -42,24 +42,30 @@ def pick_up(world: World) -> list[Taken]:
 
     A crash between answer and putting away finds the same bytes again: nothing changes, and the file is put away then;
     one in the middle of putting away leaves the rest to whoever looks next.
+    Raises FolderUnusable for the first file that could not be read, answered or put away, when all others had their
+    turn.
     """
-    taken, folder = [], world.limits.from_comwel
+    taken, folder, unusable = list[Taken](), world.limits.from_comwel, list[FolderUnusable]()
     for reader in world.readers:
-        with _usable(folder.name):
+        with _usable(folder.name, unusable):
             reader.tidy(folder)
-        for path in reader.ready(folder):
-            taken.append(take_file(world, reader, path))
-            with _usable(path.name):
-                reader.put_away(path, good=taken[-1].verdict != "rejected")
+        with _usable(folder.name, unusable):
+            for path in reader.ready(folder):
+                with _usable(path.name, unusable):
+                    taken.append(take_file(world, reader, path))
+                    reader.put_away(path, good=taken[-1].verdict != "rejected")
+    if unusable:
+        raise unusable[0]
     return taken
 
 
 @contextmanager
-def _usable(name: str) -> Iterator[None]:
+def _usable(name: str, unusable: list[FolderUnusable]) -> Iterator[None]:
+    """What cannot be used is noted, and keeps nobody else from his turn."""
     try:
         yield
     except OSError:
-        raise FolderUnusable(place=Place(name)) from None
+        unusable.append(FolderUnusable(place=Place(name)))
 
 
 def take_file(world: World, reader: HandoverReader, path: Path) -> Taken:

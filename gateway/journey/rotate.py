@@ -115,7 +115,7 @@ def _require_fit(
 
 def _next(ours: Sequence[KeyRow]) -> str:
     stem = FIRST.rpartition("-")[0]
-    numbers = [int(m[1]) for r in ours if (m := re.fullmatch(rf"{stem}-(\d+)", r.kid))]
+    numbers = [int(m[1]) for r in ours if (m := re.fullmatch(rf"{stem}-([0-9]+)", r.kid))]
     return f"{stem}-{max(numbers, default=0) + 1}"
 
 

@@ -138,5 +138,8 @@ class RtwRegister(Protocol):
         ...
 
     def write(self, directory: Path, file_date: date, file_seq: int, rows: Sequence[Mapping[str, Any]]) -> str:
-        """Write one file atomically; the same rows give the same bytes. Returns their SHA-256, hex."""
+        """Write one file atomically; the same rows give the same bytes. Returns their SHA-256, hex.
+
+        Raises FolderUnusable with the name of the file.
+        """
         ...

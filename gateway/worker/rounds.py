@@ -52,7 +52,8 @@ def one_round(observer: Observer, name: str, act: Callable[[], int], because: Ma
 def _tell(error: Exception) -> str:
     """Log what went wrong, without what it says; returns how a round ends by it."""
     if isinstance(error, GatewayError):
-        log.warning("round.failed", code=error.code)
+        file = {"subject": error.place.file} if error.place.file else {}
+        log.warning("round.failed", code=error.code, **file)
         return "failed"
     log.error("round.broken", error=type(error).__name__, at=where(error))
     return "broken"

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from adapters.comwel import synthetic
+from adapters.comwel import files, synthetic
 from adapters.comwel.acknowledgement import Acknowledgements
 from gateway.config import Settings
 from gateway.errors import FolderUnusable, WorkRefused
@@ -393,6 +393,42 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_lost(scene: Sce
         pick_up(scene.world)
     (scene.folder / "done").unlink()
     assert [t.verdict for t in pick_up(scene.world)] == ["unchanged"]
+
+
+@pytest.mark.parametrize("form", ["RHB_CASE_{}.dat", "RHB_JC_{}.ndjson"])
+def test_a_name_in_digits_of_another_script_is_none_of_ours_and_keeps_no_file_waiting(scene: Scene, form: str) -> None:
+    name = form.format("２０２６１１２３_００００２")
+    write_night(scene.folder, [], entries=[a_case()], seq=1, base=TODAY)
+    files.deliver(scene.folder / name, b"{}", 0)
+    assert [(t.name, t.verdict) for t in pick_up(scene.world)] == [("RHB_JC_20261123_00001.ndjson", "accepted")]
+    assert (scene.folder / name).exists()
+
+
+def _unreadable(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = files.digest
+
+    def read(path: Path) -> str:
+        if path.name.startswith("RHB_CASE"):
+            raise PermissionError
+        return digest(path)
+
+    monkeypatch.setattr(files, "digest", read)
+
+
+def _unanswerable(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scene.world.limits.to_comwel / "RHB_ACK_20261123_00001.dat").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("spoil", [_unreadable, _unanswerable])
+def test_a_file_that_cannot_be_used_is_named_and_keeps_no_other_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Scene, pytest.MonkeyPatch], None]
+) -> None:
+    write_night(scene.folder, [a_case()], entries=[a_case()], seq=1, base=TODAY)
+    spoil(scene, monkeypatch)
+    with pytest.raises(FolderUnusable, match=r"RHB_CASE_20261123_00001\.dat"):
+        pick_up(scene.world)
+    assert (scene.folder / "done" / "RHB_JC_20261123_00001.ndjson").exists()
+    assert (scene.folder / "RHB_CASE_20261123_00001.done").exists()  # its turn comes again
 
 
 def test_the_engine_finds_what_is_dropped_while_it_runs(real: Scene) -> None:

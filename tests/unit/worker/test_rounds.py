@@ -11,11 +11,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import FolderUnusable, Place, StoreUnavailable
 from gateway.journey.world import World
 from gateway.ports import Unobserved
 from gateway.worker import rounds
-from gateway.worker.rounds import JOURNEY, RECONCILE, deliver_all, one_round, reconcile_partners, walk
+from gateway.worker.rounds import INTAKE, JOURNEY, RECONCILE, deliver_all, one_round, reconcile_partners, walk
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene, a_case, make_scene
 
@@ -92,6 +92,16 @@ def test_each_partner_with_whom_the_books_break_is_named_and_keeps_no_other_wait
     lines = map(orjson.loads, out.getvalue().splitlines())
     said = [(line["round"], line.get("error") or line["code"]) for line in lines]
     assert said == [("reconcile-KEAD", StoreUnavailable.code), ("reconcile-KEIS", "ValueError")]
+
+
+def test_a_round_that_fails_over_a_file_names_it(out: io.StringIO) -> None:
+    def over_a_file() -> int:
+        raise FolderUnusable(place=Place("RHB_CASE_20261123_00001.dat"))
+
+    assert one_round(Rounds(), INTAKE, over_a_file) == 0
+    line = orjson.loads(out.getvalue())
+    assert (line["event"], line["code"]) == ("round.failed", FolderUnusable.code)
+    assert (line["subject"], "masked" in line) == ("RHB_CASE_20261123_00001.dat", False)
 
 
 def test_delivering_goes_on_until_nothing_is_due_or_it_is_told_to_stop(tmp_path: Path) -> None:

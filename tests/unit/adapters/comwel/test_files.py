@@ -86,6 +86,16 @@ def test_a_file_is_put_away_with_its_marks_and_nothing_is_overwritten(tmp_path: 
     assert (tmp_path / "done" / f"{other}.done").exists()
 
 
+def test_a_mark_that_has_lost_its_data_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "a1.sum").write_text("of another")
+    files.deliver(tmp_path / "a1.dat", b"data", 0)
+    put = files.put_away(tmp_path / "a1.dat", files.DONE)
+    assert (tmp_path / "done" / "a1.sum").read_text() == "of another"
+    assert (put.name, put.read_bytes()) == (f"a1.{sha256(b'data').hexdigest()[:12]}.dat", b"data")
+    assert files.claimed(put).size == len(b"data")
+
+
 def put_by_halves(path: Path, monkeypatch: pytest.MonkeyPatch, moved: int) -> None:
     """Put a file away and die after so many of its three parts."""
     left = iter([True] * moved + [False])

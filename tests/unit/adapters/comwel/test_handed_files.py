@@ -11,6 +11,7 @@ import pytest
 
 from adapters.comwel import files
 from adapters.comwel.handed_files import FolderFiles
+from gateway import wholefile
 from gateway.errors import FolderUnusable
 from gateway.korea import KST
 
@@ -65,6 +66,22 @@ def test_a_file_of_which_only_the_data_is_left_is_found_and_ends(folders: Folder
         path.with_suffix(end).unlink()
     folders.destroy(folders.older(DAY)[0])
     assert folders.older(DAY) == []
+
+
+def test_what_somebody_died_over_while_it_was_written_is_found_and_ends(folders: FolderFiles, tmp_path: Path) -> None:
+    path = tmp_path / "out" / "RHB_RTW_20261124_00003.dat"
+
+    def killed() -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        wholefile.write(path, b"personal data", killed)
+    [left] = path.parent.iterdir()
+    os.utime(left, (OLD.timestamp(),) * 2)
+    [found] = folders.older(DAY)
+    assert (found.path, found.base_date, found.file_seq) == (left, date(2026, 11, 24), 3)
+    folders.destroy(found)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_no_folder_holds_nothing_old(folders: FolderFiles) -> None:

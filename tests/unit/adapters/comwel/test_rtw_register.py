@@ -12,7 +12,7 @@ from adapters.comwel import files
 from adapters.comwel.layout import Layout
 from adapters.comwel.rtw_register import RtwFiles
 from gateway.documents import strict_json
-from gateway.errors import TotalsMismatch, Undecodable, WrongLength
+from gateway.errors import FolderUnusable, TotalsMismatch, Undecodable, WrongLength
 
 SCHEMAS = Path(__file__).resolve().parents[4] / "schemas"
 DAY = date(2027, 6, 1)
@@ -63,6 +63,12 @@ def test_the_same_rows_are_the_same_bytes(register: RtwFiles, tmp_path: Path) ->
     assert files.claimed(path) == files.Sum(first, path.stat().st_size, 2)
     assert path.with_suffix(".done").exists()
     assert b"\r\n" in path.read_bytes()
+
+
+def test_a_file_that_cannot_be_written_is_named(register: RtwFiles, tmp_path: Path) -> None:
+    (tmp_path / "RHB_RTW_20270601_00012.dat").mkdir()
+    with pytest.raises(FolderUnusable, match=r"RHB_RTW_20270601_00012\.dat"):
+        register.write(tmp_path, DAY, 12, [LEAST])
 
 
 def test_an_empty_file_is_a_file(register: RtwFiles) -> None:
