@@ -391,7 +391,10 @@ class GateRefused(JourneyRefused):
 
 class ReplayRefused(JourneyRefused):
     code = "LOOP-REPLAY"
-    sentence, remedy = "this replay is not allowed", "make a plan, and let a second officer execute it within a day"
+    sentence, remedy = (
+        "this replay is not allowed",
+        "plan what `gateway dead list` shows; a second officer executes it, within a day, once",
+    )
 
 
 class ReviewRefused(JourneyRefused):

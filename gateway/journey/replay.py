@@ -30,7 +30,8 @@ def plan(
     with world.store.unit(partner) as unit:
         found = [row for row in unit.outbox.dead(partner) if reason in (None, row.reason) and mid in (None, row.mid)]
         if not found:
-            raise ReplayRefused("no such message is dead")
+            known = partner in world.know.profiles
+            raise ReplayRefused("no such message to this partner is dead" if known else "no such partner")
         row = ReplayRow(world.ids(), partner, by, world.clock.now(), tuple(sorted(r.mid for r in found)))
         unit.outbox.plan_replay(row)
         event = world.event(

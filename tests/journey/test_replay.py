@@ -85,8 +85,10 @@ def test_a_plan_is_good_for_a_day_and_names_what_is_there(scene: Scene) -> None:
     with pytest.raises(ReplayRefused, match="older than a day"):
         execute(scene.world, row.replay_id, by=LEE)
     for nothing in ({"reason": "E-POISON"}, {"mid": "019abc00-0000-7000-8000-ffffffffffff"}):
-        with pytest.raises(ReplayRefused, match="no such message"):
+        with pytest.raises(ReplayRefused, match=r"no such message to this partner is dead; .*`gateway dead list`"):
             plan(scene.world, "KEIS", by=KIM, **nothing)
+    with pytest.raises(ReplayRefused, match=r"no such partner; .*`gateway dead list`"):
+        plan(scene.world, "KESI", by=KIM)
     with pytest.raises(ReplayRefused, match="no such plan"):
         execute(scene.world, "019abc00-0000-7000-8000-ffffffffffff", by=LEE)
 
