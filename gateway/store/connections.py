@@ -2,8 +2,8 @@
 
 Rules: a scope is one partner, the whole journey, or nothing; row-level security keeps the transaction there. A
 connection that does not come, breaks, only reads or was silent for too long is StoreUnavailable, a row outside of the
-scope is OutOfScope; nothing of psycopg's goes further than here. When all connections are lent and none comes back the
-database is not away: that is TooBusy, and the next one waits as patiently.
+scope is OutOfScope; what else psycopg raises is about a statement and its data, and goes up as it is. When all
+connections are lent and none comes back the database is not away: that is TooBusy, and the next one waits as patiently.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ Refuses to guess: a database that this release does not fit is an error that say
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gateway.errors import SchemaTooNew, SchemaTooOld, SettingsInvalid, StoreUna
 
 PHASES = ("pre", "post")
 TRIES, PAUSE_S = 120, 0.5
+CONNECT_S = 10
 APP_ROLE = "gateway_app"
 """What the gateway works as: a role that owns nothing and cannot pass by row-level security."""
 _HERE = Path(__file__).parent / "migrations"
@@ -41,16 +43,24 @@ def current(url: str) -> frozenset[str]:
     Raises StoreUnavailable, or SettingsInvalid for a login that may not ask.
     """
     try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
+        with straight(url) as connection:
             known = connection.execute("select to_regclass('alembic_version')").fetchone()
             if not known or known[0] is None:
                 return frozenset()
             return frozenset(str(name) for (name,) in connection.execute("select version_num from alembic_version"))
-    except psycopg.OperationalError:
-        raise StoreUnavailable from None
     except psycopg.errors.InsufficientPrivilege:
         wanted = f"gateway migrate with the owner's URL first, and {APP_ROLE} granted to it, with inherit"
         raise SettingsInvalid(f"GATEWAY_DATABASE_URL: this login may do nothing here; it needs {wanted}") from None
+
+
+@contextmanager
+def straight(url: str, **how: Any) -> Iterator[psycopg.Connection]:
+    """A connection of no pool, as this login. Raises StoreUnavailable when it does not come, or breaks."""
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_S, **how) as connection:
+            yield connection
+    except psycopg.OperationalError:
+        raise StoreUnavailable from None
 
 
 def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
@@ -59,8 +69,8 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
     Whoever waits for that lock asks again and again: a step that runs beside the others would wait for a waiting query.
 
     Raises SchemaTooOld when phase post is asked for and phase pre is not complete, SchemaTooNew when the database has
-    seen a step that is not ours, StoreUnavailable when a table is in use without a break, and SettingsInvalid for a
-    login that does not own the database.
+    seen a step that is not ours, StoreUnavailable when the database is away, breaks off or has a table that is in use
+    without a break, and SettingsInvalid for a login that does not own the database.
     """
     targets, seen = [steps(phase)[-1] for phase in phases], current(url)
     if seen.issuperset(targets):
@@ -69,7 +79,7 @@ def migrate(url: str, phases: Sequence[str] = PHASES) -> None:
         raise SchemaTooNew(f"{', '.join(sorted(unknown))} has run")
     if "pre" not in phases:
         _require_pre(seen)
-    with psycopg.connect(url, autocommit=True) as lock:
+    with straight(url, autocommit=True) as lock:
         while lock.execute("select pg_try_advisory_lock(hashtext('gateway.migrate'))").fetchone() != (True,):
             time.sleep(PAUSE_S)
         for target in targets:
@@ -90,7 +100,10 @@ def _upgrade(url: str, target: str) -> None:
         except psycopg.errors.LockNotAvailable:
             time.sleep(PAUSE_S)
         except (psycopg.errors.InsufficientPrivilege, DBAPIError) as error:  # of a step, or of Alembic's own table
-            if not isinstance(getattr(error, "orig", error), psycopg.errors.InsufficientPrivilege):
+            cause = getattr(error, "orig", error)
+            if isinstance(cause, psycopg.OperationalError):
+                raise cause from None
+            if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
                 raise
             raise SettingsInvalid("GATEWAY_OWNER_URL: `gateway migrate` needs a login that owns the database") from None
         else:
@@ -102,14 +115,14 @@ def worked_with(url: str) -> bool:
     """Whether a gateway has worked with this database: an act is written in it. Raises what `current` raises."""
     if not current(url):
         return False
-    with psycopg.connect(url, options="-c app.partner=*") as connection:
+    with straight(url, options="-c app.partner=*") as connection:
         return connection.execute("select exists (select from audit_event)").fetchone() == (True,)
 
 
 def require_fit(url: str) -> None:
-    """Does this release fit the database, as this login? Raises what `fit` raises, or SettingsInvalid."""
+    """Does this release fit the database, as this login? Raises what `fit` and `current` raise, or SettingsInvalid."""
     fit(current(url))
-    with psycopg.connect(url) as connection:
+    with straight(url) as connection:
         row = connection.execute("select pg_has_role(%s, 'member'), current_user", (APP_ROLE,)).fetchone()
     if row and not row[0]:
         raise SettingsInvalid(f"GATEWAY_DATABASE_URL: not in the role of the gateway; grant {APP_ROLE} to {row[1]}")

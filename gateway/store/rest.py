@@ -10,9 +10,9 @@ from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from gateway.store.migrate import straight
 from gateway.store.sealed import ALL, ATTEMPT, FACT, MARK, Seal, Sealed, Sealing
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
@@ -25,8 +25,11 @@ _WHOSE: dict[str, LiteralString] = {FACT.table: "join leg using (ref_no)", ATTEM
 
 
 def seal_rest(url: str, vault: Vault) -> int:
-    """Seal what lies in the clear, unless that was done before or is too early; returns how many rows that was."""
-    with psycopg.connect(url, autocommit=True, options="-c app.partner=*") as connection:
+    """Seal what lies in the clear, unless that was done before or is too early; returns how many rows that was.
+
+    Raises StoreUnavailable.
+    """
+    with straight(url, autocommit=True, options="-c app.partner=*") as connection:
         if not _SQL.rest_is_due(connection):
             return 0
         sealing = Sealing(vault)
@@ -37,7 +40,7 @@ def seal_rest(url: str, vault: Vault) -> int:
 
 def _clear(url: str, kind: Sealed) -> Iterator[list[tuple[Any, ...]]]:
     """The places of rows in the clear, as they were when this was asked, a batch at a time."""
-    with psycopg.connect(url, options="-c app.partner=*") as reading, reading.cursor(name="clear") as places:
+    with straight(url, options="-c app.partner=*") as reading, reading.cursor(name="clear") as places:
         where = SQL(" or ").join(_is_clear(column, gone) for column, gone in kind.columns.items())
         places.execute(SQL("select {} from {} where {}").format(_names(_key(kind)), Identifier(kind.table), where))
         while some := places.fetchmany(BATCH):

@@ -6,10 +6,14 @@ import psycopg
 from alembic import context
 from sqlalchemy import create_engine, pool
 
+from gateway.store.migrate import CONNECT_S
+
 url: str = context.config.attributes["url"]
 SESSION = "-c app.partner=* -c lock_timeout=500ms"  # shorter than deadlock_timeout: it is we who give way
 engine = create_engine(
-    "postgresql+psycopg://", creator=lambda: psycopg.connect(url, options=SESSION), poolclass=pool.NullPool
+    "postgresql+psycopg://",
+    creator=lambda: psycopg.connect(url, options=SESSION, connect_timeout=CONNECT_S),
+    poolclass=pool.NullPool,
 )
 with engine.connect() as connection:
     context.configure(connection=connection, transaction_per_migration=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from gateway.errors import SchemaTooNew, SchemaTooOld, SettingsInvalid
+from gateway.errors import SchemaTooNew, SchemaTooOld, SettingsInvalid, StoreUnavailable
 from gateway.store import migrate as schema
-from gateway.store.migrate import PHASES, _upgrade, current, migrate, require_fit, steps
-from tests.conftest import in_database, run_on
+from gateway.store.migrate import PHASES, _upgrade, current, migrate, require_fit, steps, worked_with
+from gateway.store.rest import seal_rest
+from tests.conftest import in_database, leaves, run_on
 
 NEWEST = {steps(phase)[-1] for phase in PHASES}
 
@@ -65,6 +66,23 @@ def test_a_login_that_does_not_own_the_database_is_told_whose_is_needed(guest: s
     note(empty, f"grant select, insert, update on alembic_version to {guest}")
     with pytest.raises(SettingsInvalid, match="a login that owns the database"):
         migrate(as_guest)
+
+
+def test_a_database_that_lets_nobody_in_any_more_is_away(guest: str, empty: str) -> None:
+    note(empty, f"alter role {guest} connection limit 1")
+    note(empty, f"alter database {conninfo_to_dict(empty)['dbname']} owner to {guest}")
+    with pytest.raises(StoreUnavailable):
+        migrate(make_conninfo(empty, user=guest, password="x"))  # one that locks, and none for the steps
+
+
+@pytest.mark.parametrize("act", [migrate, require_fit, worked_with, lambda url: seal_rest(url, leaves().vault)])
+def test_a_database_that_goes_away_after_the_first_look_is_away(
+    act: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = frozenset({steps("pre")[-1]})
+    monkeypatch.setattr(schema, "current", lambda _: seen)
+    with pytest.raises(StoreUnavailable):
+        act("postgresql://nobody@127.0.0.1:1/none")
 
 
 def test_phase_post_is_refused_before_phase_pre(empty: str) -> None:
