@@ -27,7 +27,7 @@ from gateway.exchange_log.findings import CHECKS, Check, Finding
 from gateway.exchange_log.leaf import BRINGS_A_MESSAGE, Leaf, read
 from gateway.exchange_log.note import Signer, Verifier
 from gateway.exchange_log.tiles import WIDTH, Tile, new_tiles, pack
-from gateway.ports import Evidence, Ids, Reached, Stretch, WorkItem, nothing
+from gateway.ports import Evidence, Ids, Reached, Stretch, nothing
 from gateway.sealing.receipts import promised
 from gateway.store.connections import WHOLE_JOURNEY
 from gateway.store.evidence import evidence
@@ -39,6 +39,7 @@ from gateway.store.sequencer import Head, Sequencer, hashes_of, heads_of, must_c
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
 from gateway.store.witnesses import Witnesses, witnessed
+from gateway.store.work import DOES_NOT_ADD_UP, untold
 
 CHECK_EVERY = timedelta(days=1)
 MOST_LINES = 100
@@ -114,17 +115,18 @@ class ExchangeLog:
         with self._store.alone("exchange-log.check") as mine, self.reading() as connection:
             if not mine or not _SQL.check_is_due(connection, every=CHECK_EVERY):
                 return 0
-            at = _SQL.now(connection)
             found = list(self_check(connection, self._store.vault, self.publisher.folder, self._roots))
         for finding in found[:MOST_LINES]:
             log.error("log.finding", subject=f"{finding.log}/{finding.entry}", code=finding.check.value)
-        self._keep(Counter(finding.check.value for finding in found), at)
+        self._keep(Counter(finding.check.value for finding in found))
         return len(found)
 
-    def _keep(self, found: Counter[str], at: datetime) -> None:
+    def _keep(self, found: Counter[str]) -> None:
+        """The act says every night what was found; a person is told once, until he is done with it."""
         event = AuditEvent("log.checked", GATEWAY, "log-integrity", counts=found)
+        new = untold(self._store, DOES_NOT_ADD_UP, found)
         with self._store.unit() as unit:
-            unit.add_work([WorkItem("log-does-not-add-up", check, None, None, None, None, at) for check in found])
+            unit.add_work(new)
             unit.commit(event.refused(min(found)) if found else event)
 
     def catch_up(self) -> None:

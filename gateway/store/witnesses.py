@@ -36,7 +36,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.sequencer import Head, hashes_of, heads_of, must_continue, quoted
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
-from gateway.store.work import tell_once
+from gateway.store.work import DOES_NOT_ADD_UP, tell_once
 
 PURPOSE = "log-integrity"
 AGAIN_AFTER = timedelta(hours=1)
@@ -44,7 +44,7 @@ LEFT_ALONE_S, CLOSED_LEFT_ALONE_S = 30.0, 3600.0
 """A witness that came later may never have been told of a log that is closed."""
 LOOKED_BACK = 64
 """How many cosigned checkpoints are looked through, from the newest on, for one that enough witnesses have cosigned."""
-DOUBTED, NOT_OURS = "witness-doubted", "log-does-not-add-up"
+DOUBTED = "witness-doubted"
 log = structlog.get_logger()
 
 
@@ -244,7 +244,7 @@ class Witnesses:
             _SQL.add_outside(connection, shard=one.head.shard, witness=one.witness.key.vkey, note=shown)
         self._leave_alone(one)
         event = AuditEvent("log.checked", GATEWAY, PURPOSE, subject=one.witness.name)
-        tell_once(self._store, NOT_OURS, event, "outside")
+        tell_once(self._store, DOES_NOT_ADD_UP, event, "outside")
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
