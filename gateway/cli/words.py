@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from gateway.exchange_log.audit import is_code
+from gateway.ports import FAMILIES, KINDS
 
 _PARTNER = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}", re.ASCII)
 _MESSAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -37,6 +38,14 @@ def message(value: str | None) -> str | None:
     """The id of a message. Raises BadParameter."""
     if value is not None and not _MESSAGE.fullmatch(value):
         raise typer.BadParameter("the id of a message is like 019abd00-0000-7000-9000-000000000001")
+    return value
+
+
+def kind(value: str | None) -> str | None:
+    """A kind of work item. Raises BadParameter, naming all."""
+    if value is not None and value not in KINDS and not value.startswith(FAMILIES):
+        known = (*sorted(KINDS), *(f"{family}…" for family in FAMILIES))
+        raise typer.BadParameter(f"there is no such kind; one of {', '.join(known)}")
     return value
 
 

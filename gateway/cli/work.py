@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from gateway.cli import words
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
 from gateway.journey import work
@@ -18,7 +19,7 @@ By = Annotated[str, typer.Option(help="id of the officer who looks, or did it")]
 @app.command("list")
 def list_open(
     by: By,
-    kind: Annotated[str | None, typer.Option(help="of this kind only, e.g. not-placed")] = None,
+    kind: Annotated[str | None, typer.Option(callback=words.kind, help="of this kind only, e.g. not-placed")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What is open, oldest first: its number, why, and about whom. Looking is kept as an act."""

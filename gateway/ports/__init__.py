@@ -34,10 +34,12 @@ from gateway.ports.outbox import AttemptRow, Claim, DeadRow, Finish, MessageRow,
 from gateway.ports.partners import Answer, Outgoing, PartnerChannel, Said
 from gateway.ports.reconciliation import BookedRow, DifferenceRow, Reconciliation, ReconciliationRow
 from gateway.ports.retention import HoldRow, Retention
-from gateway.ports.store import OpenWork, Store, Unit, WorkItem
+from gateway.ports.store import FAMILIES, KINDS, OpenWork, Store, Unit, WorkItem
 from gateway.ports.witnesses import WitnessAnswer, WitnessChannel
 
 __all__ = [
+    "FAMILIES",
+    "KINDS",
     "ActsAsked",
     "Answer",
     "Arrival",

@@ -25,9 +25,19 @@ from gateway.ports.reconciliation import Reconciliation
 from gateway.ports.retention import Retention
 from gateway.sealing.receipts import Promise
 
+KINDS = frozenset({
+    "books-chain", "books-differ", "books-unanswered", "cancellation-refused", "case-not-in-full-file",
+    "inbound-refused", "info-requested", "log-does-not-add-up", "mapping-failed", "message-id-reused", "not-placed",
+    "queueing", "report-missing", "report-number-reused", "screening-review", "stamp-doubted", "update-refused",
+    "version-missing", "withdraw", "witness-doubted",
+})  # fmt: skip
+"""The kinds of work items, but for those of `FAMILIES`."""
+FAMILIES = ("delivery-", "outcome-")
+"""How kinds begin that say besides how a delivery ended, or what is odd about an outcome."""
+
 
 class WorkItem(NamedTuple):
-    """Something a person must look at, unless it is over."""
+    """Something a person must look at, unless it is over. `kind`: one of `KINDS`, or of one of the `FAMILIES`."""
 
     kind: str
     code: str | None
