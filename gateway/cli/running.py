@@ -21,7 +21,7 @@ import httpx2
 import orjson
 
 from gateway.config import Settings, environment
-from gateway.errors import SettingsInvalid, StoreUnavailable
+from gateway.errors import NotFit, SettingsInvalid, StoreUnavailable
 
 LOOPBACK = ip_network("127.0.0.0/8")
 STOP_S = 40.0
@@ -67,7 +67,10 @@ def at_home(settings: Settings) -> Settings:
 
 
 def up(settings: Settings, *options: str) -> dict[str, Any]:
-    """Start a supervisor that outlives this command; returns what the state file says once all is ready."""
+    """Start a supervisor that outlives this command; returns what the state file says once all is ready.
+
+    Raises SettingsInvalid when somebody runs in this home; StoreUnavailable, or NotFit, when the supervisor has ended.
+    """
     require_down(settings.home)
     state_file(settings.home).unlink(missing_ok=True)  # of who stopped with its machine, and was ready
     log = settings.home / "logs" / "supervisor.log"
@@ -83,7 +86,7 @@ def up(settings: Settings, *options: str) -> dict[str, Any]:
         if state and state["ready"]:
             return state
         time.sleep(LOOK_S)
-    ended = StoreUnavailable if process.returncode == DATABASE_AWAY else SettingsInvalid
+    ended = StoreUnavailable if process.returncode == DATABASE_AWAY else NotFit
     raise ended(f"the supervisor ended; see {log}")
 
 

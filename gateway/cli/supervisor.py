@@ -28,7 +28,7 @@ from gateway.cli.child import Child, Postgres, run_to_its_end
 from gateway.cli.partners import free_port
 from gateway.cli.running import DATABASE_AWAY, LOOK_S, answers, described, require_down, state_file
 from gateway.config import Settings, become, environment_without
-from gateway.errors import SettingsInvalid, StoreUnavailable
+from gateway.errors import NotFit, StoreUnavailable
 from gateway.journey.world import Knowledge
 from gateway.store.embedded import embedded_postgres
 from gateway.worker import broker
@@ -117,7 +117,7 @@ class Supervisor:
                 return
             if time.monotonic() > deadline:
                 late = ", ".join(child.name for child in self._children if not child.ready())
-                raise SettingsInvalid(f"not ready in {READY_S:.0f} s: {late}; see {self._logs}")
+                raise NotFit(f"not ready in {READY_S:.0f} s: {late}; see {self._logs}")
             self._stop.wait(LOOK_S / 2)
             self._look()
         self._ready = True
@@ -138,7 +138,7 @@ class Supervisor:
         """In a process of its own: it opens connections, and what it loads nobody else needs."""
         code = run_to_its_end("prepare", act, self._logs)
         if code:
-            ended = StoreUnavailable if code == DATABASE_AWAY else SettingsInvalid
+            ended = StoreUnavailable if code == DATABASE_AWAY else NotFit
             raise ended(f"preparing the database ended with {code}; see {self._logs / 'prepare.log'}")
 
     def _prepared(self) -> int:

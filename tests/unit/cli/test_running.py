@@ -15,7 +15,7 @@ from gateway.cli import pretend, running
 from gateway.cli.child import Child
 from gateway.cli.supervisor import Supervisor
 from gateway.config import Settings
-from gateway.errors import SettingsInvalid, StoreUnavailable
+from gateway.errors import NotFit, SettingsInvalid, StoreUnavailable
 
 US = os.getpid()
 
@@ -57,6 +57,12 @@ def test_what_a_home_said_before_its_machine_stopped_says_nothing_about_who_is_s
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     monkeypatch.setenv("GATEWAY_BROKER_URL", "redis://127.0.0.1:1")
     with pytest.raises(StoreUnavailable, match="the supervisor ended"):
+        running.up(Settings(home=tmp_path))
+
+
+def test_a_supervisor_that_died_is_no_wrong_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(NotFit, match=r"the supervisor ended; see .*supervisor\.log"):
         running.up(Settings(home=tmp_path))
 
 

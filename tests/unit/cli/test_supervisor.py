@@ -14,7 +14,7 @@ from gateway.cli import running, supervisor
 from gateway.cli.child import Child
 from gateway.cli.partners import free_port
 from gateway.config import Settings, environment
-from gateway.errors import StoreUnavailable
+from gateway.errors import GatewayError, NotFit, StoreUnavailable
 from gateway.worker.embedded import SPARE_S
 from tests.faults.stage import wait_for
 
@@ -37,6 +37,7 @@ Supervisor(read_settings(), 1, act).run()
 STOPPED = "import os, signal" + PLAYED.replace(
     "    while words", "    os.kill(os.getppid(), signal.SIGTERM)\n    while words"
 )
+SLOW = "from gateway.cli import supervisor\nsupervisor.READY_S = 0.0\n" + PLAYED
 LOGIN, NOBODY = OWNER.replace("owner", "login"), "redis://127.0.0.1:1"
 
 
@@ -87,6 +88,24 @@ def test_who_is_told_to_stop_while_the_database_is_prepared_starts_nobody(tmp_pa
     env = environment(home=tmp_path, port=free_port(), database_url=LOGIN, broker_url=NOBODY)
     done = subprocess.run([sys.executable, "-c", STOPPED], env=env, timeout=60, check=False)
     assert (done.returncode, told(tmp_path), running.read_state(tmp_path)) == (0, ["migrate None"], None)
+
+
+@pytest.mark.parametrize(("code", "error"), [(1, NotFit), (running.DATABASE_AWAY, StoreUnavailable)])
+def test_a_database_that_is_not_prepared_is_no_wrong_setting(
+    code: int, error: type[GatewayError], tmp_path: Path
+) -> None:
+    up = supervisor.Supervisor(Settings(home=tmp_path, port=1), 1, lambda words, known: code)
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(error, match=f"ended with {code}; see .*prepare.log"):
+        up._prepare(up._prepared)
+
+
+def test_who_is_not_ready_in_time_is_named_and_is_no_wrong_setting(tmp_path: Path) -> None:
+    env = environment(home=tmp_path, port=free_port(), database_url=LOGIN, broker_url=NOBODY)
+    done = subprocess.run([sys.executable, "-c", SLOW], env=env, timeout=60, check=False, stderr=subprocess.PIPE)
+    assert NotFit.code.encode() in done.stderr
+    assert b"not ready in 0 s: door" in done.stderr
+    assert running.read_state(tmp_path) is None
 
 
 def test_who_is_in_the_middle_of_a_long_attempt_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
