@@ -1,7 +1,8 @@
 """How the gateway stands, for people: who runs since when, whether it is ready, and what waits for each partner.
 
 Rules: it only looks. Processes come from the home's state file, readiness from the door itself, queues from the figures
-that Prometheus reads, too. Refuses to fail because something is away: that is what it is asked for.
+that Prometheus reads, too. Refuses to fail because something is away, or of another release: that is what it is asked
+for.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.table import Table
 from gateway.assembly.books import Books, open_books
 from gateway.cli import running
 from gateway.config import Settings
-from gateway.errors import StoreUnavailable
+from gateway.errors import SchemaTooNew, SchemaTooOld, StoreUnavailable
 
 DOOR_S = 2.0
 STATES = ("ready", "leased", "blocked", "dead")
@@ -47,7 +48,9 @@ class Line(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """All of it. `ready` is None where nothing is up; `counts` is None when the database is away."""
+    """All of it. `ready` is None where nothing is up; `counts` is None when the database cannot be asked: it is away,
+    or (`fits` is False) of another release.
+    """
 
     processes: Sequence[Process]
     url: str | None
@@ -55,6 +58,7 @@ class Standing(NamedTuple):
     because: Sequence[str]
     lines: Sequence[Line]
     counts: Mapping[str, int] | None
+    fits: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -72,14 +76,17 @@ def look(settings: Settings) -> Standing:
     ready, because = _ready(state["url"]) if state else (None, [])
     lines: Sequence[Line] = ()
     counts: dict[str, int] | None = None
+    fits = True
     try:
         with open_books(settings) as books:
             lines = _lines(books, [*settings.partner_urls, *state.get("partners", ())])
             with books.store.unit() as unit:
                 counts = dict(unit.counts())
-    except StoreUnavailable as away:
-        because = because or [": ".join(filter(None, (away.sentence, away.detail)))]
-    return Standing(processes, state.get("url"), ready, because, lines, counts)
+    except (StoreUnavailable, SchemaTooOld, SchemaTooNew) as error:
+        fits = isinstance(error, StoreUnavailable)
+        if because in ([], [SILENT]):  # a door that answers has said so
+            because = [*because, ": ".join(filter(None, (error.sentence, error.detail)))]
+    return Standing(processes, state.get("url"), ready, because, lines, counts, fits)
 
 
 def _ready(url: str) -> tuple[bool, list[str]]:
@@ -143,9 +150,10 @@ def show(standing: Standing, console: Console, now: datetime) -> None:
 
 def _readiness(standing: Standing) -> str:
     because = "; ".join(standing.because)
-    if standing.ready is None:
-        return f"nothing is up in this home{f'; {because}' if because else ''}"
-    return f"ready: {standing.url}" if standing.ready else f"[red]not ready:[/red] {because}"
+    if standing.ready is False:
+        return f"[red]not ready:[/red] {because}"
+    said = "nothing is up in this home" if standing.ready is None else f"ready: {standing.url}"
+    return f"{said}; {because}" if because else said
 
 
 def _ago(duration: timedelta) -> str:

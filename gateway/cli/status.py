@@ -28,7 +28,7 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
         print_json(found.as_dict())
     else:
         standing.show(found, console(), standing.utc_now())
-    raise typer.Exit(0 if found.counts is not None else 3)
+    raise typer.Exit(0 if found.counts is not None else 3 if found.fits else 4)
 
 
 def _at_home(settings: Settings) -> Settings:

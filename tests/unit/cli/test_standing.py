@@ -10,11 +10,14 @@ from pathlib import Path
 import orjson
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from gateway.cli import running, standing
+from gateway.cli.main import app
 from gateway.config import Settings
 from gateway.journey.gate import Gate, Reason, turn
 from gateway.store.postgres import PostgresStore
+from tests.conftest import run_on
 from tests.journey.world import a_case, make_scene
 
 US = os.getpid()
@@ -70,6 +73,31 @@ def test_a_database_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -
     found = standing.look(Settings(home=tmp_path, database_url=nowhere))
     assert (found.counts, list(found.lines)) == (None, [])
     assert len(found.processes) == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("update alembic_version set version_num = '0001_first' where version_num !~ '^post'", "older"),
+        ("update alembic_version set version_num = 'post_9999_next' where version_num ~ '^post'", "newer"),
+    ],
+)
+def test_a_database_of_another_release_is_said_and_the_rest_is_shown(
+    step: str, said: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(database, step)
+    up(tmp_path)
+    found = standing.look(Settings(home=tmp_path, database_url=database))
+    assert (found.counts, len(found.processes), found.because[0]) == (None, 3, standing.SILENT)
+    assert f"the database is {said} than this release" in shown(found)
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    assert CliRunner().invoke(app, ["status"]).exit_code == 4
+
+
+def test_a_door_of_another_release_is_ready_and_what_cannot_be_shown_is_said() -> None:
+    found = standing.Standing([], "http://door", True, ["the database is newer than this release"], [], None, False)
+    assert "ready: http://door; the database is newer than this release" in shown(found)
 
 
 def test_a_home_without_a_database_is_looked_at_and_stays_without_one(tmp_path: Path) -> None:
