@@ -26,7 +26,7 @@ help: ## list the targets
 
 demo: $(READY) ## run a night of cases through the closed loop  [CASES=300 | NIGHT=dir] [ENGINE=inline]
 	@.ci/openssl
-	@$(BIN)/gateway demo --engine $(ENGINE) --cases $(CASES) $(if $(NIGHT),--night "$(NIGHT)")
+	@$(BIN)/gateway demo --engine $(ENGINE) $(if $(NIGHT),--night "$(NIGHT)",--cases $(CASES))
 
 up: $(READY) ## start everything on this machine, each in its own process  [WORKERS=2]
 	@$(BIN)/gateway up --workers $(WORKERS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from gateway.errors import SettingsInvalid
 from gateway.journey.reconcile import Reconciled, reconcile
 from gateway.journey.world import World
 from gateway.korea import KST
@@ -14,9 +15,15 @@ BUSY = "somebody else is at it"
 
 
 def reconciled(world: World, partner: str | None, day: date | None) -> Iterator[Reconciled]:
-    """One day (yesterday, unless given) with one partner or all that have an address."""
+    """One day (yesterday, unless given) with one partner or all that have an address.
+
+    Raises SettingsInvalid where nobody has one: no books would be compared, and all of them agree.
+    """
+    names = [partner.upper()] if partner else sorted(world.channels)
+    if not names:
+        raise SettingsInvalid("GATEWAY_PARTNER_URLS: no partner has an address, there are no books to compare")
     when = day or world.clock.now().astimezone(KST).date() - timedelta(days=1)
-    for name in [partner.upper()] if partner else sorted(world.channels):
+    for name in names:
         yield reconcile(world, name, when) or Reconciled(name, when, BUSY)
 
 

@@ -17,7 +17,7 @@ import typer
 from gateway.assembly import Gateway, assemble
 from gateway.cli import pretend, running
 from gateway.config import doubts, read_settings
-from gateway.errors import LogStopped, SameIdOtherBytes
+from gateway.errors import GatewayError, SameIdOtherBytes
 from gateway.exchange_log.leaf import TAKES
 from gateway.journey.world import Knowledge
 from gateway.ports import Observer, Wake, nobody
@@ -43,7 +43,8 @@ def gateway_here(
     """Opened with the database of what is up here, or with its own, and with hints to whoever delivers.
 
     What a command did is put into the log before it leaves: at a home that is not up nobody else would do it in time.
-    A log that has stopped is said and fails no command: what was done is done, and its leaf waits.
+    A log that has stopped, or cannot be reached any more, is said and fails no command: what was done is done, and its
+    leaf waits.
     `begins`: work may begin here, in a database that is made for it; who comes in the middle of it finds one.
     Raises StoreUnavailable where there is none, and what `gateway.assembly.assemble` raises.
     """
@@ -65,8 +66,8 @@ def _put_into_the_log(gateway: Gateway) -> None:
     try:
         for _ in range(2):  # where there is no log yet, the first round opens one
             gateway.world.log_rounds["log"]()
-    except LogStopped as stopped:
-        typer.echo(str(stopped), err=True)
+    except (GatewayError, OSError) as error:
+        typer.echo(f"what was done is done, and its leaf waits: {error}", err=True)
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from gateway.cli import pretend, running
 from gateway.cli.here import gateway_here, work_here
 from gateway.cli.screen import print_json
 from gateway.config import read_settings
-from gateway.errors import KeyRefused
+from gateway.errors import KeyRefused, SettingsInvalid
 from gateway.journey.rotate import rotate
 from gateway.journey.signing import ABSENT, ANOTHER, NONE
+from gateway.journey.world import US
 from gateway.sealing.keys import gate_set
 
 app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
@@ -89,6 +90,10 @@ def introduce_partners(
         pretend.introduce_witness(settings, witness, witness_url)
         typer.echo("witness: keys are exchanged")
     with open_books(settings) as books:
+        if not (settings.partner_urls or witness):
+            raise SettingsInvalid(
+                "GATEWAY_PARTNER_URLS: no partner has an address, there is nobody to exchange keys with"
+            )
         for partner in settings.partner_urls:
             introduce(settings, books, partner, folder / partner.lower())
             typer.echo(f"{partner}: keys are exchanged")
@@ -98,7 +103,11 @@ def introduce_partners(
 def list_public(owner: Owner) -> None:
     """The public keys of an owner (`comwel` is us), as a JWK set."""
     with gateway_here(mending=NOTHING_SIGNS) as gateway:
-        print_json(gateway.shelf.jwks(owner))
+        found = gateway.shelf.jwks(owner)
+        known = owner.lower() == US or owner.upper() in gateway.world.know.profiles
+    if not (known or found["keys"]):  # those of a former partner are shown
+        raise typer.BadParameter("no such partner")
+    print_json(found)
 
 
 def _jwks(path: Path) -> list[dict[str, Any]]:

@@ -71,7 +71,8 @@ def prove(
     """Write a proof for each leaf of a message or act (C2SP tlog-proof), beside the leaf. Exit 1 when there is none."""
     with _log() as log:
         proven = log.prove(act)
-    to.mkdir(parents=True, exist_ok=True)
+    if proven:
+        to.mkdir(parents=True, exist_ok=True)
     for one in proven:
         (to / f"{one.leaf.id}.json").write_bytes(one.raw)
         (to / f"{one.leaf.id}.tlog-proof").write_text(one.proof, encoding="utf-8")

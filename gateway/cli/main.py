@@ -80,8 +80,8 @@ MAY_HOLD_PASSWORDS = ("GATEWAY_DATABASE_URL", "GATEWAY_OWNER_URL", "GATEWAY_BROK
 NOT_AS_IT_SHOULD_BE = (
     SettingsInvalid, DataFileInvalid, FileUnusable, MapRefused, NotFit, SchemaTooOld, SchemaTooNew
 )  # fmt: skip
+CASES, SEED = 300, 20261123
 Seed = Annotated[int, typer.Option(help="another seed, another night and other casework")]
-SEED = 20261123
 
 
 def main() -> None:
@@ -128,7 +128,9 @@ def act(command: Sequence[str], known: Knowledge | None) -> int:
 
 @app.command()
 def demo(
-    cases: Annotated[int, typer.Option(min=1, max=50_000, help="how many cases to make")] = 300,
+    cases: Annotated[
+        int | None, typer.Option(min=1, max=50_000, help=f"how many cases to make; unset: {CASES}")
+    ] = None,
     night: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="take this folder's night instead")
     ] = None,
@@ -137,8 +139,10 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run a night of cases through the closed loop, with three pretend partners over real HTTP."""
+    if night and cases is not None:
+        raise typer.BadParameter("--cases is for a night that is made, and --night names one")
     settings = read_settings()
-    found = demo_run.run(settings, cases=cases, night=night, seed=seed, engine=engine, quiet=as_json)
+    found = demo_run.run(settings, cases=cases or CASES, night=night, seed=seed, engine=engine, quiet=as_json)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -260,17 +264,19 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help="how many worker processes")] = 2,
     foreground: Annotated[bool, typer.Option("--foreground", help="stay, until stopped (Ctrl-C)")] = False,
     sandbox: Annotated[bool, typer.Option("--pretend", help="with three pretend partners, in a demo's home")] = False,
-    seed: Seed = SEED,
+    seed: Annotated[int | None, typer.Option(help=f"with --pretend: other casework; unset: {SEED}")] = None,
 ) -> None:
     """Start everything on this machine: PostgreSQL, Valkey, the partners' door, workers and beat."""
-    now = read_settings()
+    if seed is not None and not sandbox:
+        raise typer.BadParameter("--seed goes with --pretend")
+    now, other = read_settings(), SEED if seed is None else seed
     if not sandbox:
         pretend.refuse_a_demos(now)
     if foreground:
-        acting = pretend.sandbox(now.home, seed) if sandbox else None
+        acting = pretend.sandbox(now.home, other) if sandbox else None
         supervisor.Supervisor(now, workers, act, acting).run()
         return
-    state = running.up(now, "--workers", str(workers), *(["--pretend", "--seed", str(seed)] if sandbox else []))
+    state = running.up(now, "--workers", str(workers), *(["--pretend", "--seed", str(other)] if sandbox else []))
     for one in state["children"]:
         typer.echo(f"{one['name']:<10} {one['pid']}")
     typer.echo(f"the partners' door is open on {state['url']}; logs are in {now.home / 'logs'}")

@@ -53,6 +53,8 @@ def run_tests(
     """Run the tests that stand beside the maps."""
     catalogue = _catalogue(_with_maps(read_settings()))
     results = [(p, r) for p in ([pin] if pin else catalogue.pins()) for r in gwmap.run_tests(catalogue, p)]
+    if not results:
+        raise typer.BadParameter("no test stands beside it, nothing was tried")
     if as_json:
         print_json([{"map": p, "test": r.name, "passed": r.passed, "failures": r.failures} for p, r in results])
     for name, result in results if not as_json else ():
@@ -121,12 +123,12 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Why a message says what it says: per field the source, the rule and the code table; values are masked."""
-    if pin and source:
+    if pin and source and not mid:
         explained = _catalogue(read_settings()).get(pin).explain(loads(source.read_bytes()), _params(param or ()))
         _show(explained, as_json=as_json)
         return
-    if not mid:
-        raise typer.BadParameter("name a message, or --map with --source")
+    if not mid or pin or source or param:
+        raise typer.BadParameter("name a message, or --map with --source and --param, and not both")
     with gateway_here() as gateway:
         found = explain_message(gateway.world, mid, by=by, purpose=purpose)
     _show(found.explained, as_json=as_json)

@@ -14,10 +14,12 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from gateway.assembly.clocks import RealClock
+from gateway.assembly.shelf import KeyShelf
 from gateway.cli import running, serving
 from gateway.cli.here import watched
 from gateway.cli.main import app
-from gateway.errors import GatewayError, LogStopped, SettingsInvalid, StoreUnavailable
+from gateway.errors import GatewayError, LogStopped, SettingsInvalid, StoreUnavailable, TooBusy
 from gateway.journey import look, work
 from gateway.ports import DeadRow
 from gateway.sealing.keys import generate, to_jwk
@@ -139,6 +141,24 @@ def test_of_a_former_partner_what_is_dead_is_listed(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("words", [["reconcile"], ["key", "introduce", "partners"]], ids=" ".join)
+def test_where_there_is_nobody_to_ask_it_is_said_so(words: list[str]) -> None:
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, SettingsInvalid)
+    assert "GATEWAY_PARTNER_URLS" in str(refused)
+
+
+@pytest.mark.usefixtures("home")
+def test_keys_are_shown_of_us_of_partners_and_of_former_ones_and_of_nobody_else(postgres_store: PostgresStore) -> None:
+    KeyShelf(postgres_store, RealClock()).add("GONE", to_jwk(generate("gone-1")))
+    listed = {owner: CliRunner().invoke(app, ["key", "list", owner]) for owner in ("comwel", "keis", "GONE", "KESI")}
+    shown = {o: [key["kid"] for key in orjson.loads(r.stdout)["keys"]] for o, r in listed.items() if not r.exit_code}
+    assert shown == {"comwel": ["comwel-1"], "keis": [], "GONE": ["gone-1"]}
+    assert (listed["KESI"].exit_code, listed["KESI"].stdout) == (2, "")
+    assert "no such partner" in listed["KESI"].stderr
+
+
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(("most", "told"), [(2, True), (3, False)])
 def test_a_list_of_work_that_is_cut_off_says_so(
     most: int, told: bool, database: str, monkeypatch: pytest.MonkeyPatch
@@ -152,16 +172,19 @@ def test_a_list_of_work_that_is_cut_off_says_so(
 
 
 @pytest.mark.usefixtures("home")
-def test_a_log_that_has_stopped_is_said_and_fails_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [LogStopped, StoreUnavailable, TooBusy, OSError])
+def test_a_log_that_has_stopped_or_is_away_is_said_and_fails_no_command(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped(_log: ExchangeLog) -> int:
-        raise LogStopped
+        raise error
 
     monkeypatch.setattr(ExchangeLog, "round", stopped)
     shown = {("partner", "pause", "KEIS"): "KEIS: paused, 0 messages wait", ("work", "list"): "queueing"}
     for words, said in shown.items():
         result = CliRunner().invoke(app, [*words, *BY])
         assert (result.exit_code, said in result.stdout) == (0, True)
-        assert LogStopped.sentence in result.stderr
+        assert f"what was done is done, and its leaf waits: {error()}" in result.stderr
 
 
 @pytest.mark.usefixtures("home")

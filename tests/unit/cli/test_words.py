@@ -16,10 +16,13 @@ from gateway.assembly.clocks import DEMO
 from gateway.cli import demo, main, report
 from gateway.cli.main import app
 from gateway.config import Settings
+from gateway.documents import gwmap
 from gateway.errors import DataFileInvalid, FileUnusable, NoteInvalid, SettingsInvalid
+from gateway.store.exchange_log import ExchangeLog
 
 BY = "--by kim.0417"
 DAYS = "--from 2026-11-01 --to 2026-11-30"
+MID = "019abd00-0000-7000-9000-000000000001"
 PIN = "'kead-referral-out|1.0.0'"
 BAD_WORDS = [
     (f"log events {BY} --purpose 'two words'", "--purpose", "a short code"),
@@ -41,9 +44,18 @@ BAD_WORDS = [
     (f"log bundle --period 9999-12-30..9999-12-31 --purpose audit {BY}", "", "from 2000 to 2099"),
     (f"log bundle --period 2026-11-30..2026-11-29 --purpose audit {BY}", "", "ends before it begins"),
     (f"log bundle --period 2026-11-30.. --purpose audit {BY}", "", "2026-11-01..2026-11-30"),
-    (f"map explain 019abd00-0000-7000-9000-000000000001 {BY} --purpose 'two words'", "--purpose", "a short code"),
+    (f"map explain {MID} {BY} --purpose 'two words'", "--purpose", "a short code"),
     (f"map explain --map {PIN} --source record.json --param now", "", "name=value"),
     (f"map explain --map {PIN}", "", "--map with --source"),
+    (f"map explain {MID} --map {PIN}", "", "and not both"),
+    (f"map explain {MID} --source record.json", "", "and not both"),
+    (f"map explain {MID} --param now=1", "", "and not both"),
+    (f"map explain {MID} --map {PIN} --source record.json", "", "and not both"),
+    (f"work list {BY} --kind not-placd", "--kind", "not-placed, queueing, report-missing, report-number-reused"),
+    (f"work list {BY} --kind not-placd", "--kind", "delivery-…, outcome-…"),
+    ("up --seed 7", "", "--seed goes with --pretend"),
+    ("up --foreground --seed 7", "", "--seed goes with --pretend"),
+    ("demo --night . --cases 7", "", "--cases is for a night that is made"),
     (f"retention hold 20260000000123 {BY} --reason 'two words'", "--reason", "a short code"),
     (f"retention hold 'two words' {BY} --reason audit", "CASE_NO", "a short code"),
     (f"retention release 900101-1234567 {BY}", "CASE_NO", "a short code"),
@@ -90,6 +102,22 @@ def test_where_there_is_no_map_nothing_is_in_order(words: str, monkeypatch: pyte
     assert "GATEWAY_MAPPINGS" in str(refused)
 
 
+@pytest.mark.parametrize("words", ["map test", f"map test {PIN}", "map test --json"])
+def test_where_there_is_no_test_nothing_has_passed(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gwmap, "run_tests", lambda *_: ())
+    result = CliRunner().invoke(app, shlex.split(words))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nothing was tried" in result.stderr
+
+
+def test_a_folder_for_proofs_is_made_for_proofs_alone(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    assert CliRunner().invoke(app, ["log", "prove", MID]).exit_code == 1
+    assert not (tmp_path / "proofs").exists()
+
+
 @pytest.mark.usefixtures("hooks_as_they_were")
 @pytest.mark.parametrize(
     ("words", "settings", "place"),
@@ -97,7 +125,7 @@ def test_where_there_is_no_map_nothing_is_in_order(words: str, monkeypatch: pyte
         ("status", {"HOME": "file"}, "file/up.json"),
         ("down", {"HOME": "file"}, "file/up.json"),
         ("up", {"HOME": "file/home"}, "file/home"),
-        ("log prove x --to file/proofs", {}, "file/proofs"),
+        (f"log prove {MID} --to file/proofs", {}, "file/proofs"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(
@@ -109,6 +137,7 @@ def test_a_file_that_cannot_be_used_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", database)
+    monkeypatch.setattr(ExchangeLog, "prove", lambda *_: ["a proof"])
     for name, value in settings.items():
         monkeypatch.setenv(f"GATEWAY_{name}", value)
     monkeypatch.setattr("sys.argv", ["gateway", *words.split()])
