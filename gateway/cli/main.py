@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -178,13 +179,20 @@ def serve(
 ) -> None:
     """Open the partners' door and do everything `run` does, until stopped (Ctrl-C)."""
     with watched(context.obj, works=not door_only) as gateway:
-        stop, door = serving.told_to_stop(), serving.Door(gateway)
+        stop, broken = serving.told_to_stop(), threading.Event()
+
+        def fell() -> None:
+            broken.set()
+            stop.set()
+
         with ExitStack() as rounds:
             if not door_only:
                 rounds.enter_context(Runner(gateway.world, observer=gateway.observer, stop=stop))
-            with door:  # it closes first: rounds may need longer to end
+            with serving.Door(gateway, fell=fell):  # it closes first: rounds may need longer to end
                 log.info("door.opened", port=gateway.settings.port)
                 stop.wait()
+    if broken.is_set():
+        raise typer.Exit(1)  # whoever watches over the processes starts another
 
 
 @app.command()

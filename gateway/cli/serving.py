@@ -6,8 +6,9 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
 
+import structlog
 import uvicorn
 
 from gateway.api.app import build_app
@@ -15,6 +16,9 @@ from gateway.assembly import Gateway
 from gateway.cli.in_time import READ_S, in_time
 from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.journey.prove import keep_unproven
+from gateway.telemetry.logs import where
+
+log = structlog.get_logger()
 
 START_S = 10.0
 LOOK_S = 5.0
@@ -23,9 +27,19 @@ ANSWER_S = 10
 
 
 class Door:
-    """The API on a real socket. A context manager; a caller has `read_s` for a whole request."""
+    """The API on a real socket. A context manager; a caller has `read_s` for a whole request.
 
-    def __init__(self, gateway: Gateway, listening: socket.socket | None = None, *, read_s: float = READ_S) -> None:
+    `fell` is called when it ends although nobody closed it: then the process is no use, and had better be replaced.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        listening: socket.socket | None = None,
+        *,
+        read_s: float = READ_S,
+        fell: Callable[[], None] = lambda: None,
+    ) -> None:
         self._socket = listening or listen(gateway.settings.host, gateway.settings.port)
         config = uvicorn.Config(
             build_app(gateway),
@@ -38,7 +52,7 @@ class Door:
             timeout_graceful_shutdown=ANSWER_S,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread, self._fell = threading.Thread(target=self._serve, name="door", daemon=True), fell
         self._world, self._closing = gateway.world, threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="unproven", daemon=True)
 
@@ -59,13 +73,26 @@ class Door:
         self._closing.set()
         self._keeper.join()
 
+    def _serve(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is over
+            log.error("door.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400 - a trace may quote
+        finally:
+            if not self._server.should_exit:
+                self._fell()
+
     def _keep(self) -> None:
         """Look whether acts of what was turned away are due; in the end keep them all, or what would they wait for?"""
         closing = False
         while not closing:
             closing = self._closing.wait(LOOK_S)
-            with suppress(StoreUnavailable):  # at the next look
+            try:
                 keep_unproven(self._world, everything=closing)
+            except StoreUnavailable:
+                continue  # at the next look
+            except Exception as error:  # noqa: BLE001 - the next look must come
+                log.error("unproven.broken", error=type(error).__name__, at=where(error))  # noqa: TRY400
 
 
 def listen(host: str, port: int) -> socket.socket:

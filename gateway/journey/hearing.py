@@ -2,7 +2,8 @@
 
 Rules: one hearing belongs to one unit; a partner's order is kept, and what is held behind a message follows it; what
 is changed is seen by the next message at once, and is written in the end, once for every leg. What a held message says
-is read when its turn comes.
+is read when its turn comes. A number that was used before is kept and not applied; where it says something else than
+what was heard under it, a person is told, for a partner that counts anew is heard no more.
 Refuses to let one message suffer from another: a held one that turns out wrong is refused in its own turn; and to hold
 more than a hundred behind one that does not come.
 """
@@ -10,6 +11,7 @@ more than a hundred behind one that does not come.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -28,6 +30,9 @@ from gateway.sealing.manifest import read_sealed
 
 REFUSED_INBOUND = "inbound-refused"
 """The work item about a report that is refused."""
+NUMBER_REUSED = "report-number-reused"
+"""The work item about a report that has the number of an earlier one of its leg, and says something else; one a leg."""
+MOST_REUSED = 1000
 MOST_HELD = 100
 """Messages of a leg that wait for an earlier one; a leg has a dozen or two in its life."""
 _GOES_ON = frozenset({Status.ON_HOLD, Status.COMPLETED})
@@ -61,6 +66,7 @@ class Hearing:
         self._saved: dict[tuple[str, str], CheckRow] = {}
         self._settled: list[tuple[str, str, str, str | None]] = []
         self._work: list[WorkItem] = []
+        self._reused: dict[str, WorkItem] = {}  # by leg
         self._going_on: set[str] = set()  # asked back, and resting or followed up now: called back again
 
     def look_back(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
@@ -113,6 +119,13 @@ class Hearing:
         waiting.append(_Waiting(seq, HeldRow(row.ref_no, seq, message.partner, message.mid), message))
         waiting.sort(key=attrgetter("seq"))
 
+    def note_stale(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
+        """Show a person a report whose number was used before, unless it says what was heard under that number."""
+        facts = ((said.content, said.seq) for said in (*self._unit.facts.of([row.ref_no]), *self._facts))
+        if not any(seq == outcome["seq"] and reread(content) == outcome for content, seq in facts):
+            ids = (row.case_no, row.ref_no, row.partner, mid)
+            self._reused.setdefault(row.ref_no, WorkItem(NUMBER_REUSED, None, *ids, self._world.clock.now()))
+
     def write(self, heard: Sequence[tuple[InboxRow, MessageRow]]) -> Mapping[tuple[str, str], int]:
         """Write the messages and what they have changed; returns their places in the inbox by (partner, mid)."""
         unit, legs, checks = self._unit, list(self._changed.values()), list(self._saved.values())
@@ -121,9 +134,14 @@ class Hearing:
             unit.facts.supersede(ref_no, seq, by)
         for partner, mid, state, code in self._settled:
             unit.inbox.settle(partner, mid, state, code)
-        unit.add_work(self._work)
+        unit.add_work([*self._work, *self._untold()])
         unit.legs.mark_recalled(dict.fromkeys(sorted(self._going_on), 0))
         return places
+
+    def _untold(self) -> list[WorkItem]:
+        """Numbers used again, of legs of which nobody has been told, or somebody who is done with it."""
+        told = {one.item.ref_no for one in self._unit.open_work(NUMBER_REUSED, MOST_REUSED)} if self._reused else ()
+        return [item for ref_no, item in self._reused.items() if ref_no not in told]
 
     def _use_up(self, row: LegRow) -> None:
         self._change(with_leg(row, leg_of(row).pass_over(row.in_seq + 1), self._world.clock.now()))
@@ -160,11 +178,19 @@ class Hearing:
         """Apply what was held behind a message, as far as it goes without a gap."""
         waiting = self._held.get(ref_no, [])
         while waiting and (turn := order(self._legs[ref_no].in_seq, waiting[0].seq)) is not Order.EARLY:
-            if turn is not Order.NEXT:  # another message with the same number was held as well, and came first
-                one = waiting.pop(0).row
-                self._settled.append((one.partner, one.mid, "stale", None))
+            if turn is not Order.NEXT:
+                self._leave_held(waiting)
             elif message := self._what_says(waiting):
                 self._apply_held(self._legs[ref_no], message)
+
+    def _leave_held(self, waiting: list[_Waiting]) -> None:
+        """Leave the first of these as it is: another message with its number was held as well, and came before it."""
+        one, message = waiting[0].row, self._what_says(waiting)
+        self._settled.append((one.partner, one.mid, "stale", None))
+        with suppress(Refused):  # it was understood when it came
+            if message:
+                row = self._legs[one.ref_no]
+                self.note_stale(row, understand(self._world, row.partner, message.body), one.mid)
 
     def _what_says(self, waiting: list[_Waiting]) -> MessageRow | None:
         """Take the first of these: what it says, None when that has ended with its case. The next are read along."""

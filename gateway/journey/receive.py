@@ -222,4 +222,6 @@ def _judge(hearing: Hearing, letter: Letter, outcome: _Said) -> Judged:
             hearing.hold(row, outcome["seq"], message_row(letter, row))
         except Refused as refusal:
             return Judged(letter, row, outcome["seq"], "refused", refusal)
+    if turn is Order.STALE:
+        hearing.note_stale(row, outcome, letter.manifest.mid)
     return Judged(letter, row, outcome["seq"], _STATES[turn])

@@ -605,6 +605,39 @@ def test_a_stale_message_is_stored_and_not_applied(scene: Scene) -> None:
     assert len(scene.rows("outcome_fact")) == 2
 
 
+@pytest.mark.parametrize(("again", "shown"), [(Kind.DECLINE, 1), (Kind.START, 0)])
+def test_a_number_that_is_used_again_for_another_report_is_shown_to_a_person_once(
+    scene: Scene, again: Kind, shown: int
+) -> None:
+    """A partner that counts anew after a loss of its own would be heard no more, and think that it is."""
+    leg = a_leg(scene)
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    for _ in range(2):
+        assert scene.say(leg, again, 2).status == 200
+    assert [state for _, state, _ in states(scene)] == ["applied", "applied", "stale", "stale"]
+    found = [(w["kind"], w["code"], w["ref_no"], w["partner"]) for w in scene.rows("work_item")]
+    assert found == [("report-number-reused", None, leg.ref_no, leg.partner)] * shown
+
+
+def test_the_number_of_a_refused_report_is_used_up(scene: Scene) -> None:
+    leg = a_leg(scene)
+    assert scene.say(leg, Kind.START, 1).status == 409
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200
+    assert scene.leg(leg.ref_no).state == leg.state
+    assert [w["kind"] for w in scene.rows("work_item")] == ["inbound-refused", "report-number-reused"]
+
+
+@pytest.mark.parametrize("again", [Kind.PLAN, Kind.START])
+def test_of_two_held_reports_with_one_number_the_second_is_shown_if_it_is_another(scene: Scene, again: Kind) -> None:
+    leg = a_leg(scene, "TRN")
+    for kind in (Kind.START, again):
+        assert scene.say(leg, kind, 2).status == 202
+    assert scene.say(leg, Kind.ACCEPT, 1).status == 200
+    assert Counter(state for _, state, _ in states(scene)) == {"applied": 2, "stale": 1}
+    assert [w["kind"] for w in scene.rows("work_item")] == ["report-number-reused"] * (again is not Kind.START)
+
+
 # ── at the same time ─────────────────────────────────────────────────────────────────────────────────────────────────
 def at_once(world: Any, messages: list[Inbound]) -> list[Reply]:
     start = threading.Barrier(len(messages))

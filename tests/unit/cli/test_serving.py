@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import pytest
+import uvicorn
 
 from gateway.assembly import assemble
+from gateway.cli import serving
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
 from gateway.ports import ActsAsked
@@ -26,3 +31,47 @@ def test_what_was_turned_away_is_on_record_when_the_door_has_closed(tmp_path: Pa
         ("KEIS", "SEAL-SIGNATURE", {"requests": 1}),
         ("KEIS", "SEAL-SIGNATURE", {"requests": 3}),
     ]
+
+
+@pytest.mark.parametrize("dies_of", [RuntimeError, SystemExit])
+def test_a_door_that_falls_is_told_of(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, dies_of: type[BaseException]
+) -> None:
+    async def falls(_: Any) -> None:
+        raise dies_of
+
+    monkeypatch.setattr(uvicorn.Server, "main_loop", falls)
+    fell = threading.Event()
+    with (
+        assemble(Settings(home=tmp_path, database_url=database), knowledge=knowledge()) as gateway,
+        Door(gateway, listen("127.0.0.1", 0), fell=fell.set),
+    ):
+        assert fell.wait(10)
+
+
+def test_a_door_that_is_closed_has_not_fallen(tmp_path: Path, database: str) -> None:
+    fell = threading.Event()
+    with assemble(Settings(home=tmp_path, database_url=database), knowledge=knowledge()) as gateway:
+        with Door(gateway, listen("127.0.0.1", 0), fell=fell.set):
+            pass
+        assert not fell.is_set()
+
+
+def test_turned_away_messages_are_kept_although_it_went_wrong_once(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, twice = [], threading.Event()
+
+    def goes_wrong(*_: Any, **__: Any) -> None:
+        looks.append(1)
+        if len(looks) > 1:
+            twice.set()
+        raise ValueError
+
+    monkeypatch.setattr(serving, "LOOK_S", 0.01)
+    monkeypatch.setattr(serving, "keep_unproven", goes_wrong)
+    with (
+        assemble(Settings(home=tmp_path, database_url=database), knowledge=knowledge()) as gateway,
+        Door(gateway, listen("127.0.0.1", 0)),
+    ):
+        assert twice.wait(10)
