@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from gateway.documents.strict_json import dumps, reread
-from gateway.errors import HandoverRefused, OutcomeIncomplete
+from gateway.errors import HandoverRefused, OutcomeIncomplete, Place
 from gateway.journey.legs import leg_of, moved, with_leg
 from gateway.journey.retention_checks import OPEN, changed_checks, concerns_checks
 from gateway.journey.translate import translate
@@ -56,6 +56,7 @@ def apply(
 
     Raises IllegalMove, OutcomeIncomplete, MappingFailed or DocumentInvalid; then nothing has changed.
     """
+    _require_corrected(outcome, told)
     flags = _check(world, row, record if {"employment", "subsidies"} & outcome.keys() else None, outcome)
     heard = leg_of(row).hear(outcome["seq"], _steps(outcome, told))
     now = world.clock.now()
@@ -69,6 +70,14 @@ def apply(
         checks=_checks(leg, outcome, mid, told, existing),
         flags=[WorkItem(kind, None, row.case_no, row.ref_no, row.partner, mid, now) for kind in shown],
     )
+
+
+def _require_corrected(outcome: Mapping[str, Any], told: Sequence[OutcomeFact]) -> None:
+    """Nothing stands in the place of a report that was refused: a correction moves no leg, the report would have."""
+    corrects = outcome.get("corrects")
+    if corrects is not None and all(fact.seq != corrects for fact in told):
+        detail = f"there is no report {corrects} to correct: send what it was to say as a report of its own"
+        raise OutcomeIncomplete(detail, place=Place(field="/corrects"))
 
 
 def _check(world: World, row: LegRow, kept_record: bytes | None, outcome: Mapping[str, Any]) -> Sequence[str]:

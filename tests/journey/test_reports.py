@@ -205,6 +205,22 @@ def test_a_correction_supersedes_and_moves_the_checks(scene: Scene, partner: str
     assert scene.leg(leg.ref_no).state == before
 
 
+def test_a_correction_of_a_report_that_was_refused_is_refused(scene: Scene) -> None:
+    """It would bring a job and checks to a leg that nobody has placed."""
+    leg = scene.referred(a_case())["TRN"]
+    scene.clock.day = date(2026, 12, 3)
+    scene.say(leg, Kind.ACCEPT, 1)
+    assert scene.say(leg, Kind.PLACED, 2, on=date(2026, 12, 2), job=a_job()).status == 409  # it has not begun
+    scene.say(leg, Kind.START, 3)
+    corrected = event_of(Kind.PLACED, date(2026, 12, 3), job=a_job(), corrects=2)
+    reply = scene.hear(told(leg, corrected, 4))
+    assert reply.refusal is not None
+    assert (reply.status, reply.refusal.code, reply.refusal.place.field) == (422, "LOOP-INCOMPLETE", "/corrects")
+    assert scene.rows("retention_check") == []
+    assert scene.say(leg, Kind.PLACED, 5, on=date(2026, 12, 3), job=a_job()).status == 200
+    assert len(scene.rows("retention_check")) == 4
+
+
 def test_a_correction_of_what_was_never_said_is_refused(scene: Scene) -> None:
     leg = placed(scene)
     wrong = event_of(Kind.PLACED, date(2026, 12, 3), job=a_job(), corrects=4)
