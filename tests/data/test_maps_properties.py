@@ -148,9 +148,7 @@ def services(compiled: CompiledMap, asked: list[int]) -> list[str]:
 def permission(profile: Profile, consent: Mapping[str, Any]) -> Permission:
     """All that the agreement names, as if law and consent left it whole."""
     forms = {name: form for name, form in profile.allow.items() if form != "C2"}
-    until = date.fromisoformat(consent["until"])
-    basis, fields = profile.legal_basis_out, frozenset(forms)
-    return Permission(profile.id, basis, consent["no"], until, fields, {}, True, consent, forms)
+    return Permission(profile.id, profile.legal_basis_out, consent["no"], frozenset(forms), consent, forms)
 
 
 def params(compiled: CompiledMap) -> dict[str, str]:
