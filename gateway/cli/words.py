@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.exchange_log.audit import is_code
+from gateway.errors import NoOfficer
+from gateway.exchange_log.audit import actor, is_code
 
 _PARTNER = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}", re.ASCII)
 _MESSAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -23,6 +24,16 @@ def code(value: str | None) -> str | None:
     """An id or a short code. Raises BadParameter."""
     if value is not None and not is_code(value):
         raise typer.BadParameter("a short code: letters, digits and . _ : | / + - without blanks; no resident number")
+    return value
+
+
+def officer(value: str | None) -> str | None:
+    """The id of an officer. Raises BadParameter."""
+    if value is not None:
+        try:
+            actor(value)
+        except NoOfficer as refusal:
+            raise typer.BadParameter(refusal.remedy) from None
     return value
 
 
@@ -53,5 +64,9 @@ def in_order(first: datetime | None, last: datetime | None) -> None:
         raise typer.BadParameter("the period ends before it begins")
 
 
+By = Annotated[str, typer.Option(callback=officer, help="id of the officer, like kim.0417; it is logged")]
+ByIfAny = Annotated[
+    str | None, typer.Option(callback=officer, help="id of the officer; it is logged; unset: the gateway itself")
+]
 Purpose = Annotated[str, typer.Option(callback=code, help="why, as a short code; it is logged")]
 CaseNo = Annotated[str, typer.Argument(callback=code, metavar="CASE_NO", help="원부번호")]
