@@ -14,9 +14,9 @@ import typer
 
 from gateway.errors import NoOfficer
 from gateway.exchange_log.audit import actor, is_code
+from gateway.sealing.claims import UUID
 
 _PARTNER = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}", re.ASCII)
-_MESSAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _YEARS = range(2000, 2100)
 
 
@@ -46,7 +46,7 @@ def partner(value: str | None) -> str | None:
 
 def message(value: str | None) -> str | None:
     """The id of a message. Raises BadParameter."""
-    if value is not None and not _MESSAGE.fullmatch(value):
+    if value is not None and not UUID(value):
         raise typer.BadParameter("the id of a message is like 019abd00-0000-7000-9000-000000000001")
     return value
 
