@@ -152,9 +152,9 @@ def write(directory: Path, night: Night) -> Night:
     return night
 
 
-def file_bytes(night: Night, layout: Layout | None = None) -> bytes:
+def file_bytes(night: Night) -> bytes:
     """The bytes of the nightly file."""
-    lay = layout or Layout.load(_LAYOUT)
+    lay = Layout.load(_LAYOUT)
     head = {
         "recTp": "H",
         "ifId": "RHB-CASE-01",

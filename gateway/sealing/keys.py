@@ -192,12 +192,11 @@ def from_jwk(
     not_after: datetime | None = None,
     *,
     algs: Collection[str] = USUAL,
-    existing: bool = False,
     revoked_at: datetime | None = None,
     legacy_until: datetime | None = None,
 ) -> VerifyKey:
     """Take a partner's key through the gate and give it its terms. Raises KeyRefused."""
-    found = gate(jwk, algs=algs, existing=existing)
+    found = gate(jwk, algs=algs)
     terms = (not_before, not_after, revoked_at, legacy_until)
     return VerifyKey(found.kid, found.alg, owner, found.public, *terms, use=found.use)
 
