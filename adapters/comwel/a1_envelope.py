@@ -16,12 +16,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from adapters.comwel import files
-from adapters.comwel.layout import CRLF, Layout
+from adapters.comwel.layout import CRLF, Layout, day_of
 from gateway.errors import ImpossibleDate, Place, TotalsMismatch, UnknownCode, WrongLength, WrongOrder
 from gateway.ports import FileHead
 
@@ -91,8 +90,7 @@ class Envelope(NamedTuple):
 
 def read_head(path: Path, layout: Layout) -> FileHead:
     """The head of a complete file. Raises a `HandoverRefused` when it is not what this reader knows."""
-    if not path.with_suffix(".done").exists():
-        raise WrongLength("the file is not complete: .done is missing", place=Place(file=path.name))
+    _require_done(path)
     first = next(lines(path, layout), b"")
     _require_frame(first, b"H", layout, 1)
     return _head(path, layout.texts("H", first), files.digest(path))
@@ -101,10 +99,7 @@ def read_head(path: Path, layout: Layout) -> FileHead:
 def named(path: Path) -> FileHead | None:
     """What the name alone says of a file; None when its date is none."""
     found = NAME.fullmatch(path.name)
-    try:
-        base = _date(found[1], path) if found else None
-    except ImpossibleDate:
-        base = None
+    base = day_of(found[1]) if found else None
     if found is None or base is None:
         return None
     return FileHead(path.name, WAY, base, int(found[2]), None, None, "D", files.digest(path))
@@ -112,8 +107,7 @@ def named(path: Path) -> FileHead | None:
 
 def check(path: Path, layout: Layout) -> Envelope:
     """Check the whole frame. Raises `WrongLength`, `WrongOrder`, `UnknownCode`, `ImpossibleDate`, `TotalsMismatch`."""
-    if not path.with_suffix(".done").exists():  # 1
-        raise WrongLength("the file is not complete: .done is missing", place=Place(file=path.name))
+    _require_done(path)  # 1
     seen, size, number, last = hashlib.sha256(), 0, 0, b""
     head_line = b""
     totals = Totals(layout)
@@ -140,6 +134,11 @@ def check(path: Path, layout: Layout) -> Envelope:
         raise TotalsMismatch("the .sum file names another content", place=Place(file=path.name))
     totals.check(tail)  # 5
     return Envelope(head, count)
+
+
+def _require_done(path: Path) -> None:
+    if not path.with_suffix(".done").exists():
+        raise WrongLength("the file is not complete: .done is missing", place=Place(file=path.name))
 
 
 def lines(path: Path, layout: Layout) -> Iterator[bytes]:
@@ -169,20 +168,15 @@ def _head(path: Path, fields: dict[str, str], sha256: str) -> FileHead:
     named = NAME.fullmatch(path.name)
     if not named or named.groups() != (fields["baseDt"], fields["fileSeq"]):
         raise WrongOrder("date and number are not those of the file name", place=Place(path.name, 1, "fileSeq"))
+    if (base := day_of(fields["baseDt"])) is None:
+        raise ImpossibleDate(place=Place(path.name, 1, "baseDt"))
     return FileHead(
         name=path.name,
         way=WAY,
-        base_date=_date(fields["baseDt"], path),
+        base_date=base,
         file_seq=int(fields["fileSeq"]),
         previous_seq=int(fields["prvFileSeq"]),
         original_seq=int(fields["orgFileSeq"]) or None,
         mode=fields["mode"],
         sha256=sha256,
     )
-
-
-def _date(text: str, path: Path) -> date:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        raise ImpossibleDate(place=Place(path.name, 1, "baseDt")) from None

@@ -29,7 +29,7 @@ from typing import NamedTuple, Self
 
 from adapters.comwel import cp949
 from adapters.comwel.a1_facts import CASE_NO, DATES, TOKEN, Table, facts_of, keys_of, load_tables
-from adapters.comwel.layout import CRLF, Field, Layout
+from adapters.comwel.layout import CRLF, Field, Layout, day_of
 from gateway.cases import rrn
 from gateway.cases.reading import dotted
 from gateway.documents import strict_json
@@ -225,12 +225,8 @@ def iso_day(text: str) -> str | None:
     """YYYYMMDD as YYYY-MM-DD, '' for 00000000, None for what is no day of 1900 or later."""
     if text == "00000000":
         return ""
-    if len(text) != 8 or not _is_number(text) or text < "1900":
-        return None
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:])).isoformat()
-    except ValueError:
-        return None
+    day = day_of(text)
+    return day.isoformat() if day and day.year >= 1900 else None
 
 
 def _case_of(line: bytes, field: Field) -> str:

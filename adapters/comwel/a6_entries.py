@@ -18,11 +18,11 @@ import hashlib
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from adapters.comwel import acknowledgement, files
+from adapters.comwel.layout import day_of
 from gateway.cases import rrn
 from gateway.documents import strict_json
 from gateway.documents.schemas import Schemas
@@ -58,10 +58,8 @@ class A6Entries:
         if not named:
             raise WrongOrder("date and number are not in the file name", place=Place(file=path.name))
         day, number = named.groups()
-        try:
-            base = date(int(day[:4]), int(day[4:6]), int(day[6:]))
-        except ValueError:
-            raise ImpossibleDate(place=Place(path.name, field="baseDt")) from None
+        if (base := day_of(day)) is None:
+            raise ImpossibleDate(place=Place(path.name, field="baseDt"))
         return FileHead(path.name, WAY, base, int(number), None, None, "D", files.digest(path))
 
     def named(self, path: Path) -> FileHead | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from adapters.comwel import files
-from adapters.comwel.layout import CRLF, Layout
+from adapters.comwel.layout import Layout
 from gateway.errors import WrongLength
 from gateway.ports import FileHead, Problem
 
@@ -112,10 +112,7 @@ class Acknowledgements:
 
     def read(self, data: bytes) -> Answer:
         """Read an acknowledgement back. Raises `WrongLength` when its frame is broken."""
-        size = self._layout.record_bytes + len(CRLF)
-        records = [data[at : at + size] for at in range(0, len(data), size)]
-        if len(records) < 2 or any(len(r) != size or not r.endswith(CRLF) for r in records):
-            raise WrongLength("the acknowledgement is not whole records")
+        records = self._layout.records(data)
         head, tail = self._layout.texts("H", records[0]), self._layout.texts("T", records[-1])
         rows = [self._layout.texts("R", r) for r in records[1:-1]]
         if head["recTp"] != "H" or tail["eof"] != "EOF" or int(tail["rejCnt"]) != len(rows):

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from adapters.comwel.files import DONE, ERR
+from adapters.comwel.layout import day_of
 from gateway import wholefile
 from gateway.errors import FolderUnusable, Place
 from gateway.korea import KST
@@ -49,14 +50,7 @@ def _files(folder: Path) -> Iterator[HandedFile]:
     with suppress(FileNotFoundError):
         for path in sorted(folder.iterdir()):
             if name := _NAME.fullmatch(wholefile.meant(path.name)):
-                yield HandedFile(path, _day(name[1]), int(name[2]))
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return None  # such a file was refused
+                yield HandedFile(path, day_of(name[1]), int(name[2]))  # without a day: such a file was refused
 
 
 def _written(path: Path) -> date:

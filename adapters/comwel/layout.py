@@ -22,6 +22,16 @@ from gateway.errors import DataFileInvalid, Place, WrongLength
 CRLF = b"\r\n"
 
 
+def day_of(text: str) -> date | None:
+    """The day that YYYYMMDD means; None for what is none."""
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
 class Field(NamedTuple):
     """One field: `start`:`end` are byte positions from 0; `kind` is X or 9."""
 
@@ -68,6 +78,14 @@ class Layout:
     def texts(self, kind: str, record: bytes) -> dict[str, str]:
         """Every field of a record as text without padding; bytes that are no CP949 become ''. Raises nothing."""
         return {f.name: cp949.decode(record[f.place]) or "" for f in self.kinds[kind]}
+
+    def records(self, data: bytes) -> list[bytes]:
+        """The records of a whole file, a first and a last one at least. Raises `WrongLength`."""
+        size = self.record_bytes + len(CRLF)
+        found = [data[at : at + size] for at in range(0, len(data), size)]
+        if len(found) < 2 or any(len(r) != size or not r.endswith(CRLF) for r in found):
+            raise WrongLength("the file is not whole records")
+        return found
 
     def pack(self, kind: str, values: Mapping[str, Any]) -> bytes:
         """One record with its CRLF. Values are text, int, date or absent. Raises `WrongLength`, `Undecodable`."""

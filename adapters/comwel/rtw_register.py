@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.comwel import files
-from adapters.comwel.layout import CRLF, Layout
+from adapters.comwel.layout import Layout
 from gateway.errors import FolderUnusable, Place, TotalsMismatch, WrongLength
 
 _MODULUS = 10**15
@@ -66,10 +66,7 @@ class RtwFiles:
 
     def read(self, data: bytes) -> list[dict[str, Any]]:
         """The rows of a file, as they were given to `build`. Raises `WrongLength` or `TotalsMismatch`."""
-        size = self._layout.record_bytes + len(CRLF)
-        records = [data[at : at + size] for at in range(0, len(data), size)]
-        if len(records) < 2 or any(len(r) != size or not r.endswith(CRLF) for r in records):
-            raise WrongLength("the file is not whole records")
+        records = self._layout.records(data)
         kinds = b"".join(r[:1] for r in records)
         if kinds != b"H" + b"U" * (len(records) - 2) + b"T":
             raise WrongLength("the file is not H, U…, T")

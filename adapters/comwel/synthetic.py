@@ -141,11 +141,6 @@ def write_night(directory: Path, cases: int, seed: int, base_date: date, file_se
     return write(directory, plan_night(cases, seed, base_date, file_seq, previous))
 
 
-def write_follow_up(directory: Path, night: Night, base_date: date, file_seq: int = 1) -> Night:
-    """Invent the night after `night` and write it into `directory`."""
-    return write(directory, follow_up(night, base_date, file_seq))
-
-
 def write(directory: Path, night: Night) -> Night:
     """Write a planned night: entries and labels first, the nightly file with its `.done` last."""
     stem = f"{night.base:%Y%m%d}_{night.file_seq:05d}"
@@ -157,9 +152,9 @@ def write(directory: Path, night: Night) -> Night:
     return night
 
 
-def file_bytes(night: Night, layout: Layout | None = None) -> bytes:
+def file_bytes(night: Night) -> bytes:
     """The bytes of the nightly file."""
-    lay = layout or Layout.load(_LAYOUT)
+    lay = Layout.load(_LAYOUT)
     head = {
         "recTp": "H",
         "ifId": "RHB-CASE-01",

@@ -9,7 +9,6 @@ paths, headers and bodies, and requests that ask for nothing worth a line.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -21,12 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from gateway.ports import Observer, Reached, nothing
+from gateway.sealing.claims import UUID
 from gateway.telemetry.logs import where
 
 HEADER = "X-Request-Id"
 LEFT = 499
 """What is written down where a caller had gone before its body was there; nobody is sent it (nginx's number)."""
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 log = structlog.get_logger()
 
 
@@ -77,7 +76,7 @@ def _because(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
 def _mid(headers: Mapping[bytes, bytes]) -> str | None:
     """The message that the request brings, as its sender says."""
     found = headers.get(b"idempotency-key", b"").decode("latin-1")
-    return found if _UUID.fullmatch(found) else None
+    return found if UUID(found) else None
 
 
 def _route(scope: Scope) -> str:

@@ -133,7 +133,7 @@ class Gateway:
         return []
 
 
-def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Callable[[int], bytes] = os.urandom) -> None:
+def prepare(settings: Settings, phases: Sequence[str] = PHASES) -> None:
     """Migrate the database and make our keys, once, before several processes start."""
     with ExitStack() as stack:
         given = settings.owner_url or settings.database_url
@@ -142,8 +142,8 @@ def prepare(settings: Settings, phases: Sequence[str] = PHASES, *, random: Calla
         keys = settings.home / "keys"
         if not any(keys.glob(f"{US}-*.pem")):
             own_key(keys, FIRST)
-        pairwise_secret(keys, random)
-        seal_rest(url, vault_of(settings, random))
+        pairwise_secret(keys, os.urandom)
+        seal_rest(url, vault_of(settings, os.urandom))
 
 
 @contextmanager

@@ -59,13 +59,13 @@ def open_books(settings: Settings) -> Iterator[Books]:
         yield Books(store, KeyShelf(store, clock_of(settings)), log_of(settings, store, stack, Random()))
 
 
-def next_secret(settings: Settings, books: Books, *, random: Callable[[int], bytes] = os.urandom) -> Path:
+def next_secret(settings: Settings, books: Books) -> Path:
     """The file of the secret that will take the place of the vault's, made if it is not there yet."""
     with books.store.unit() as unit:
         number, everywhere = unit.secret()
     number += everywhere
     keys = settings.home / "keys"
-    vault_secret(keys, random, number)
+    vault_secret(keys, os.urandom, number)
     return keys / f"vault-{number}.secret"
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "narrow",
     "permit",
     "verdict",
+    "withheld",
 ]
 
 
@@ -76,15 +77,12 @@ class PartnerTerms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What may leave to `partner` now. `withheld` names each field the case has that may not, with the reason."""
+    """What may leave to `partner` now; why the rest may not says `withheld`."""
 
     partner: str
     legal_basis: str
     consent_no: str | None  # None: the legal basis needs no consent
-    consent_until: date | None  # last Korean calendar day
     fields: frozenset[str]
-    withheld: Mapping[str, str]
-    sensitive: bool  # separate consent for health was given
     consent: Mapping[str, Any] | None  # the consent itself, for `narrow`
     forms: Mapping[str, str]  # field → the narrow form it leaves in
 
@@ -102,6 +100,44 @@ def permit(
 
     Raises EntryHoldsResidentNumber, EntryMissing, ConsentMissing or LegalBasisMissing, in this order.
     """
+    rule = _field_rule(record, entry_state, partner, bases, at, a1_consent)
+    fields = frozenset(name for name in partner.allow if rule.why_withheld(name) is None)
+    return Permission(
+        partner=partner.id,
+        legal_basis=rule.basis.id,
+        consent_no=rule.consent["no"] if rule.consent else None,
+        fields=fields,
+        consent=rule.consent,
+        forms={name: partner.allow[name] for name in fields},
+    )
+
+
+def withheld(
+    record: Mapping[str, Any],
+    *,
+    entry_state: str,
+    partner: PartnerTerms,
+    bases: LegalBases,
+    at: datetime,
+    a1_consent: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Each field the case has that may not leave to `partner` at the moment `at`, and why not.
+
+    Raises as `permit`. It asks about every field again: for who wants to know why, not for sending.
+    """
+    rule = _field_rule(record, entry_state, partner, bases, at, a1_consent)
+    return {name: reason for name in record if (reason := rule.why_withheld(name))}
+
+
+def _field_rule(
+    record: Mapping[str, Any],
+    entry_state: str,
+    partner: PartnerTerms,
+    bases: LegalBases,
+    at: datetime,
+    a1_consent: Mapping[str, str] | None,
+) -> _FieldRule:
+    """What decides about each field. Raises as `permit`."""
     require_entry(entry_state)
     consent = None
     if _needs_consent(bases, partner):
@@ -111,19 +147,7 @@ def permit(
     if basis.needs_approval and not _approved(record, day):
         raise LegalBasisMissing("the claim is not approved", place=Place(field="approvalDate"))
     covered = bases.consent.covered(consent["items"]) if consent else None
-    rule = _FieldRule(partner, basis, bases, consent, covered, bases.consent.delicate.concerns(record), day)
-    fields = frozenset(name for name in partner.allow if rule.why_withheld(name) is None)
-    return Permission(
-        partner=partner.id,
-        legal_basis=basis.id,
-        consent_no=consent["no"] if consent else None,
-        consent_until=date.fromisoformat(consent["until"]) if consent else None,
-        fields=fields,
-        withheld={name: rule.why_withheld(name) or "" for name in record if name not in fields},
-        sensitive=bool(consent and consent.get("sensitive") is True),
-        consent=consent,
-        forms={name: partner.allow[name] for name in fields},
-    )
+    return _FieldRule(partner, basis, bases, consent, covered, bases.consent.delicate.concerns(record), day)
 
 
 def require_entry(entry_state: str) -> None:

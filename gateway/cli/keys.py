@@ -14,6 +14,7 @@ from gateway.assembly.sandbox import introduce
 from gateway.cli import pretend, running
 from gateway.cli.here import gateway_here, work_here
 from gateway.cli.screen import print_json
+from gateway.cli.words import By
 from gateway.config import read_settings
 from gateway.errors import KeyRefused, SettingsInvalid
 from gateway.journey.rotate import rotate
@@ -22,7 +23,6 @@ from gateway.journey.world import US
 from gateway.sealing.keys import gate_set
 
 app = typer.Typer(no_args_is_help=True, help="public keys of partners, and our own")
-By = Annotated[str, typer.Option("--by", help="id of the officer; it is logged")]
 Owner = Annotated[str, typer.Argument(help="whose: a partner, or `comwel` for us")]
 OPERATOR = "operator"
 MOMENT = "%Y-%m-%dT%H:%M%z"

@@ -18,7 +18,7 @@ from gateway.cli import words
 from gateway.cli.here import gateway_here
 from gateway.cli.running import at_home
 from gateway.cli.screen import AsJson, print_json, print_lines
-from gateway.cli.words import Purpose
+from gateway.cli.words import By, Purpose
 from gateway.config import read_settings
 from gateway.errors import NoteInvalid, Place
 from gateway.exchange_log.findings import Check
@@ -125,7 +125,7 @@ def export(
 
 @app.command()
 def events(
-    by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
+    by: By,
     purpose: Purpose = "audit",
     case: Annotated[str | None, typer.Option(callback=words.code, help="acts on this case")] = None,
     partner: Annotated[str | None, typer.Option(callback=words.partner, help="acts with this partner")] = None,
@@ -140,7 +140,7 @@ def events(
 
 @app.command("provenance")
 def provenances(
-    by: Annotated[str, typer.Option(help="id of the officer who reads; it is logged")],
+    by: By,
     purpose: Purpose = "audit",
     case: Annotated[str | None, typer.Option(callback=words.code, help="messages about this case")] = None,
     partner: Annotated[str | None, typer.Option(callback=words.partner, help="messages with this partner")] = None,
@@ -164,7 +164,7 @@ def completeness(
     partner: Annotated[str, typer.Option(callback=words.partner, help="between us and this partner")],
     since: Annotated[datetime, typer.Option("--from", formats=[DAY], callback=words.day, help="first Korean day")],
     until: Annotated[datetime, typer.Option("--to", formats=[DAY], callback=words.day, help="last Korean day")],
-    by: Annotated[str, typer.Option(help="id of the officer who asks; it is logged")],
+    by: By,
     purpose: Purpose = "audit",
     as_json: AsJson = False,
 ) -> None:
@@ -191,7 +191,7 @@ def completeness(
 @app.command("review")
 def monthly_review(
     month: Annotated[str, typer.Option(help="a month in Korea: 2026-11")],
-    by: Annotated[str, typer.Option(help="id of the officer who reviews; it is logged")],
+    by: By,
     sign: Annotated[bool, typer.Option("--sign", help="sign the month off")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -211,7 +211,7 @@ def monthly_review(
 
 @app.command()
 def bundle(
-    by: Annotated[str, typer.Option(help="id of the officer who makes it; it is logged")],
+    by: By,
     purpose: Purpose,
     exchange: Annotated[str | None, typer.Option(callback=words.message, metavar="MID", help="one message")] = None,
     case: Annotated[str | None, typer.Option(callback=words.code, help="everything about one case")] = None,

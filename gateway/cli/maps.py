@@ -13,7 +13,7 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.cli.words import Purpose
+from gateway.cli.words import ByIfAny, Purpose
 from gateway.config import Settings, read_settings
 from gateway.documents import gwmap
 from gateway.documents.gwmap import Catalogue, Explained, Severity
@@ -116,9 +116,7 @@ def explain(
     pin: Annotated[str | None, typer.Option("--map", help="instead of a message: a map, with --source")] = None,
     source: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a JSON record for --map")] = None,
     param: Annotated[list[str] | None, typer.Option(help="name=value for --map")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="id of the officer who reads a message; it is logged; unset: the gateway itself")
-    ] = None,
+    by: ByIfAny = None,
     purpose: Purpose = "audit",
     as_json: AsJson = False,
 ) -> None:

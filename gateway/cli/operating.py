@@ -11,6 +11,7 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
+from gateway.cli.words import By
 from gateway.documents.strict_json import reread
 from gateway.journey import look, replay
 from gateway.journey.gate import Gate, Reason, turn
@@ -20,7 +21,6 @@ partners = typer.Typer(no_args_is_help=True, help="the lines to partners")
 dead = typer.Typer(no_args_is_help=True, help="messages that go on only by an officer")
 replays = typer.Typer(no_args_is_help=True, help="sending dead messages again, with a second pair of eyes")
 HEADINGS = ("partner", "gate", "by", "reason", "line", "why", "slow until", "next probe", "waiting")
-By = Annotated[str, typer.Option(help="id of the officer who does it")]
 Partner = Annotated[str, typer.Argument(help="id of the partner, like KEIS")]
 Why = Annotated[Reason, typer.Option(help="why")]
 

@@ -9,11 +9,10 @@ from rich.table import Table
 
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
-from gateway.cli.words import CaseNo, code
+from gateway.cli.words import By, CaseNo, code
 from gateway.journey import destroy as ending
 
 app = typer.Typer(no_args_is_help=True, help="how long records are kept, and their end")
-By = Annotated[str, typer.Option(help="id of the officer who does it")]
 
 
 @app.command()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from gateway.cli import running, standing
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, AsLines, console, print_json, print_lines
+from gateway.cli.words import ByIfAny
 from gateway.config import Settings, read_settings
 from gateway.errors import SettingsInvalid
 from gateway.journey import look
 
 app = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="what is here, and how it stands")
-By = Annotated[str | None, typer.Option(help="id of the officer who looks; unset: the gateway itself")]
 
 
 @app.callback()
@@ -41,14 +41,14 @@ def _at_home(settings: Settings) -> Settings:
 
 
 @app.command("cases")
-def cases(by: By = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
+def cases(by: ByIfAny = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
     """A line a case: record verdict with reason, screening, legs. Looking is kept as an act."""
     with gateway_here() as gateway:
         _show(look.cases(gateway.world, by=by), ndjson=ndjson, as_json=as_json)
 
 
 @app.command("exchanges")
-def exchanges(by: By = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
+def exchanges(by: ByIfAny = None, ndjson: AsLines = False, as_json: AsJson = False) -> None:
     """A line a message, out or in. Looking is kept as an act."""
     with gateway_here() as gateway:
         _show(look.exchanges(gateway.world, by=by), ndjson=ndjson, as_json=as_json)

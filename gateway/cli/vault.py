@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from gateway.assembly.books import next_secret, open_books, replace_secret
 from gateway.cli import pretend, running
+from gateway.cli.words import By
 from gateway.config import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="the secret that the keys of cases are wrapped with")
@@ -22,7 +21,7 @@ def prepare() -> None:
 
 
 @app.command("rewrap")
-def rewrap(by: Annotated[str, typer.Option("--by", help="id of the officer; it is logged")] = "operator") -> None:
+def rewrap(by: By = "operator") -> None:
     """Put the prepared secret in force and wrap every key of a case with it, while the work goes on."""
     with open_books(_settings()) as books:
         typer.echo(f"wrapped anew: {replace_secret(books, by)}")

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from gateway.exchange_log.audit import is_code
+from gateway.errors import NoOfficer
+from gateway.exchange_log.audit import actor, is_code
 from gateway.ports import FAMILIES, KINDS
+from gateway.sealing.claims import UUID
 
 _PARTNER = re.compile(r"[A-Za-z][A-Za-z0-9]{1,11}", re.ASCII)
-_MESSAGE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _YEARS = range(2000, 2100)
 
 
@@ -24,6 +25,16 @@ def code(value: str | None) -> str | None:
     """An id or a short code. Raises BadParameter."""
     if value is not None and not is_code(value):
         raise typer.BadParameter("a short code: letters, digits and . _ : | / + - without blanks; no resident number")
+    return value
+
+
+def officer(value: str | None) -> str | None:
+    """The id of an officer. Raises BadParameter."""
+    if value is not None:
+        try:
+            actor(value)
+        except NoOfficer as refusal:
+            raise typer.BadParameter(refusal.remedy) from None
     return value
 
 
@@ -36,7 +47,7 @@ def partner(value: str | None) -> str | None:
 
 def message(value: str | None) -> str | None:
     """The id of a message. Raises BadParameter."""
-    if value is not None and not _MESSAGE.fullmatch(value):
+    if value is not None and not UUID(value):
         raise typer.BadParameter("the id of a message is like 019abd00-0000-7000-9000-000000000001")
     return value
 
@@ -62,5 +73,9 @@ def in_order(first: datetime | None, last: datetime | None) -> None:
         raise typer.BadParameter("the period ends before it begins")
 
 
+By = Annotated[str, typer.Option(callback=officer, help="id of the officer, like kim.0417; it is logged")]
+ByIfAny = Annotated[
+    str | None, typer.Option(callback=officer, help="id of the officer; it is logged; unset: the gateway itself")
+]
 Purpose = Annotated[str, typer.Option(callback=code, help="why, as a short code; it is logged")]
 CaseNo = Annotated[str, typer.Argument(callback=code, metavar="CASE_NO", help="원부번호")]

@@ -10,10 +10,10 @@ from rich.table import Table
 from gateway.cli import words
 from gateway.cli.here import gateway_here
 from gateway.cli.screen import AsJson, console, print_json
+from gateway.cli.words import By
 from gateway.journey import work
 
 app = typer.Typer(no_args_is_help=True, help="what people have to look at")
-By = Annotated[str, typer.Option(help="id of the officer who looks, or did it")]
 
 
 @app.command("list")

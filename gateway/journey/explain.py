@@ -90,10 +90,7 @@ def _source(world: World, message: MessageRow, leg: LegRow, record: dict[str, An
         partner=message.partner,
         legal_basis=leg.legal_basis,
         consent_no=leg.consent_no,
-        consent_until=None,
         fields=frozenset(forms),
-        withheld={},
-        sensitive=False,
         consent=next((c for c in record.get("consent", ()) if c["no"] == leg.consent_no), None),
         forms=forms,
     )

@@ -31,7 +31,7 @@ CASELOAD, RULES = "caseload", "screening"
 MOST = 20_000
 
 
-def screen_cases(world: World, most: int = MOST) -> int:
+def screen_cases(world: World) -> int:
     """Judge what is new; returns how many decisions were appended."""
     # 1 what changed since it was last judged, or began; who waits for a seat, and who may lose his to them
     # 2 judge each case by itself
@@ -40,8 +40,8 @@ def screen_cases(world: World, most: int = MOST) -> int:
     today, now = world.clock.today(), world.clock.now()
     load, rules = in_force(world.know.caseloads, today), world.know.rules.on(today)
     with world.store.unit() as unit:
-        fresh = _judge(unit.cases.unscreened(most), rules, today)  # 1, 2
-        gone, take_day = unit.cases.taken_back(most), unit.retention.take_day
+        fresh = _judge(unit.cases.unscreened(MOST), rules, today)  # 1, 2
+        gone, take_day = unit.cases.taken_back(MOST), unit.retention.take_day
         began = [take_day(CASELOAD, load.effective_from), take_day(RULES, rules.effective_from)]
         if not (fresh or gone or any(began)):
             return 0

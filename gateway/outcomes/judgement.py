@@ -56,8 +56,8 @@ class Original(NamedTuple):
 class Judgement:
     """What the facts mean on a day.
 
-    `return_status` is COMWEL's word for the status, `reported_code` the outcome code sent last (none where a job was
-    reported after it without one), `flags` what is odd about it, sorted, `basis` the ids of the messages it rests on.
+    `return_status` is COMWEL's word for the status, `flags` what is odd about it, sorted, `basis` the ids of the
+    messages it rests on.
     """
 
     definition: str
@@ -65,12 +65,9 @@ class Judgement:
     status: RtwStatus
     return_status: str
     outcome_code: str
-    reported_code: str | None
     closed: bool
     placed: bool
     verified: bool
-    provisional: bool
-    employed: Answer | None
     evidence: Evidence | None
     job: Employment | None
     milestones: tuple[MilestoneResult, ...]
@@ -121,12 +118,9 @@ def judge(
         status=status,
         return_status=_return_status(by, status, last, mature),
         outcome_code=code,
-        reported_code=sent,
         closed=closed,
         placed=last is not None or sent in by.placed,
         verified=any(spell.evidence.proves(by.verified_by) for spell in known),
-        provisional=not mature,
-        employed=answer,
         evidence=last.evidence if last else max((f.evidence for f in counted), key=lambda e: -e.rank, default=None),
         job=last.job if last else None,
         milestones=results,

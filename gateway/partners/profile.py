@@ -47,14 +47,15 @@ class Clocks(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One partner. `id` as in records and consents (KEIS), `iss` in manifests (keis), `code` in person ids (KE)."""
+    """One partner. `id` as in records and consents (KEIS), `iss` in manifests (keis), `code` in person ids (KE).
+
+    Its names stand in the file for people.
+    """
 
     id: str
     code: str
     iss: str
     kind: str
-    name_ko: str
-    name_en: str
     adapter: str
     content_type: str
     legal_basis_out: str
@@ -101,8 +102,6 @@ class Profile:
             code=raw["code"],
             iss=raw["wire"]["iss"],
             kind=raw["kind"],
-            name_ko=raw["name"]["ko"],
-            name_en=raw["name"]["en"],
             adapter=raw["adapter"],
             content_type=raw["wire"]["content"],
             legal_basis_out=raw["legalBasis"]["out"],

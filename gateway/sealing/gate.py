@@ -71,7 +71,7 @@ def gate(jwk: Mapping[str, Any], *, algs: Collection[str] = USUAL, existing: boo
     return Material(_kid(jwk, public), alg, "sig", public)
 
 
-def gate_set(jwks: Mapping[str, Any], *, algs: Collection[str] = USUAL, existing: bool = False) -> tuple[Material, ...]:
+def gate_set(jwks: Mapping[str, Any]) -> tuple[Material, ...]:
     """Return every key of a JWK set (RFC 7517 §5), in its order. Raises KeyRefused for the whole set."""
     keys = jwks.get("keys") if isinstance(jwks, Mapping) else None
     if not isinstance(keys, list) or not 1 <= len(keys) <= MAX_KEYS:
@@ -79,7 +79,7 @@ def gate_set(jwks: Mapping[str, Any], *, algs: Collection[str] = USUAL, existing
     kinds = {isinstance(key, Mapping) and key.get("kty") == "oct" for key in keys}
     if len(kinds) > 1:
         raise _refused("a set must not mix symmetric and asymmetric keys", "keys")
-    found = tuple(_gate_at(index, key, algs, existing) for index, key in enumerate(keys))
+    found = tuple(_gate_at(index, key) for index, key in enumerate(keys))
     if len({material.kid for material in found}) != len(found):
         raise _refused("two keys of a set have the same kid", "keys")
     return found
@@ -114,9 +114,9 @@ def has_roca_fingerprint(modulus: int) -> bool:
     return all(modulus % p in powers for p, powers in _ROCA_POWERS.items())
 
 
-def _gate_at(index: int, jwk: Any, algs: Collection[str], existing: bool) -> Material:
+def _gate_at(index: int, jwk: Any) -> Material:
     try:
-        found = gate(jwk, algs=algs, existing=existing)
+        found = gate(jwk)
         if "kid" not in jwk:
             raise _refused("a key in a set needs a kid", "kid")
     except KeyRefused as error:

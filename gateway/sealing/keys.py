@@ -103,18 +103,6 @@ class SigningKey:
         """Sign as in an HTTP signature (RFC 9421 §3.1)."""
         return ALGORITHMS[self.alg].http.sign(self.private, data)
 
-    def verify_key(
-        self,
-        owner: str,
-        not_before: datetime,
-        not_after: datetime | None = None,
-        *,
-        legacy_until: datetime | None = None,
-    ) -> VerifyKey:
-        """Return the public half as a record of `owner`."""
-        public = self.private.public_key()
-        return VerifyKey(self.kid, self.alg, owner, public, not_before, not_after, legacy_until=legacy_until)
-
     def to_pem(self, password: bytes | None = None) -> bytes:
         """Return the private key as PKCS#8 PEM, encrypted if a password is given."""
         lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
@@ -204,12 +192,11 @@ def from_jwk(
     not_after: datetime | None = None,
     *,
     algs: Collection[str] = USUAL,
-    existing: bool = False,
     revoked_at: datetime | None = None,
     legacy_until: datetime | None = None,
 ) -> VerifyKey:
     """Take a partner's key through the gate and give it its terms. Raises KeyRefused."""
-    found = gate(jwk, algs=algs, existing=existing)
+    found = gate(jwk, algs=algs)
     terms = (not_before, not_after, revoked_at, legacy_until)
     return VerifyKey(found.kid, found.alg, owner, found.public, *terms, use=found.use)
 

@@ -33,10 +33,10 @@ def own_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey:
     return _private(kid, alg, read_or_make(folder / f"{kid}.pem", lambda: generate(kid, alg).to_pem()))
 
 
-def kept_key(folder: Path, kid: str, *, alg: str = "ES256") -> SigningKey | None:
+def kept_key(folder: Path, kid: str) -> SigningKey | None:
     """The gateway's signing key `kid`, if this machine has it; it is not made. Raises SettingsInvalid."""
     path = folder / f"{kid}.pem"
-    return _private(kid, alg, _kept(path)) if path.exists() else None
+    return _private(kid, "ES256", _kept(path)) if path.exists() else None
 
 
 def _private(kid: str, alg: str, pem: bytes) -> SigningKey:

@@ -47,8 +47,8 @@ class Lines:
     debug = info = warning = error = critical = msg
 
 
-def log_from(level: int, stream: TextIO | None = None, *, foreign_from: int = logging.WARNING) -> Lines:
-    """Log lines from `level` upwards, those of libraries from `foreign_from`; returns where they go."""
+def log_from(level: int, stream: TextIO | None = None) -> Lines:
+    """Log lines from `level` upwards, of libraries warnings at least; returns where they go."""
     lines = Lines(stream or sys.stderr)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -61,7 +61,7 @@ def log_from(level: int, stream: TextIO | None = None, *, foreign_from: int = lo
         ],
         logger_factory=lambda *_: lines,
     )
-    _listen_to_libraries(max(level, foreign_from))
+    _listen_to_libraries(max(level, logging.WARNING))
     return lines
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from gateway.documents.fhir import references
 from gateway.documents.fhir.rules import FhirRules
 from gateway.documents.strict_json import dumps
 from tests.bench.figure import Figure, Floor, micros, per_second
@@ -31,7 +32,7 @@ def run() -> tuple[Figure, ...]:
     rules.examine(message)  # compiles the strict schemas
     first, both, bare, long, floor = per_second(
         [
-            lambda: rules.accepts_bundle(message),
+            lambda: _first_pass(rules, message),
             lambda: rules.check(message),
             lambda: rules.check(plain),
             lambda: rules.examine(message),
@@ -47,3 +48,9 @@ def run() -> tuple[Figure, ...]:
         Figure(f"{name}: everything", "µs", micros(both), None, True, least),
         Figure(f"{name}: everything, by the long way", "µs", micros(long), None, True, least),
     )
+
+
+def _first_pass(rules: FhirRules, message: dict[str, Any]) -> bool:
+    """Do the strict schemas accept the message and every resource in it?"""
+    held = (resource for _, resource in references.entries(message))
+    return rules.gate.accepts(message) and rules.gate.accepts(*held)

@@ -68,7 +68,7 @@ def command_line() -> Any:
 
 
 def commands_table() -> str:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options; what may be left out stands in brackets."""
     return _table(("command", "what it does"), _commands(command_line(), "gateway"))
 
 
@@ -88,7 +88,8 @@ def _word(parameter: Any) -> str | None:
     option = next((o for o in parameter.opts if o.startswith("--")), None)
     if option in (None, "--help"):
         return None
-    return f"[{option}]" if parameter.is_flag else f"[{option} …]"
+    word = option if parameter.is_flag else f"{option} …"
+    return word if parameter.required else f"[{word}]"
 
 
 def log_fields_table() -> str:

@@ -154,6 +154,13 @@ def test_a_command_that_does_not_exist_is_found_out() -> None:
     assert missing_in(["log", "review", "--month", "2026-11"]) == ["by"]
 
 
+def test_what_a_command_asks_for_stands_without_brackets() -> None:
+    shown = docs.commands_table()
+    assert "| `gateway retention hold CASE_NO --by … --reason …` |" in shown
+    assert "| `gateway key revoke OWNER KID [--by …]` |" in shown
+    assert "| `gateway up [--workers …] [--foreground] [--pretend] [--seed …]` |" in shown
+
+
 def unexplained_words(command: Any, name: str) -> Iterator[str]:
     """Arguments and options of a command, and of those below it, that do not say what they are for."""
     for child in getattr(command, "commands", {}).values():
@@ -182,13 +189,16 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower().replace("`", "")).replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=short)
-def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+def links_of(page: Path) -> list[str]:
+    """Where a page leads within the repository."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     links = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'(?:src|href|srcset)="([^"]+)"', text)]
-    for link in links:
-        if re.match(r"[a-z]+:", link):
-            continue
+    return [link for link in links if not re.match(r"[a-z]+:", link)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in links_of(page):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{short(page)} links to {link}"
@@ -197,12 +207,22 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
             assert anchor in map(slug, headings), f"{short(page)} links to {link}"
 
 
+def places_of(page: Path) -> list[str]:
+    """What a page names of the repository."""
+    places = re.compile(r"(?:gateway|adapters|schemas|mappings|tests|\.ci)/[\w./-]+")
+    return [span for span in code_in(page) if places.fullmatch(span)]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=short)
 def test_every_place_a_page_names_is_there(page: Path) -> None:
-    places = re.compile(r"(?:gateway|adapters|schemas|mappings|tests|\.ci)/[\w./-]+")
-    for span in code_in(page):
-        if places.fullmatch(span):
-            assert (ROOT / span).exists(), f"{short(page)} names {span}"
+    for span in places_of(page):
+        assert (ROOT / span).exists(), f"{short(page)} names {span}"
+
+
+def test_links_places_and_targets_are_found_on_the_pages() -> None:
+    assert sum(len(links_of(page)) for page in PAGES) > 300
+    assert sum(len(places_of(page)) for page in PAGES) > 100
+    assert sum(len(list(commands_in(code_in(page), "make"))) for page in PAGES) > 50
 
 
 def test_every_page_that_is_named_anywhere_is_there() -> None:

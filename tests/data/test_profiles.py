@@ -68,6 +68,8 @@ def test_memo_and_diagnosis_and_death_never_leave_and_say_why(profile: Profile) 
 
 @each
 def test_every_pinned_map_and_schema_is_there(profile: Profile) -> None:
+    assert profile.mappings.keys() == {"referral", "cancel", "outcome"}
+    assert {"outcome"} <= profile.schemas.keys() <= {"referral", "outcome"}
     for pin in profile.mappings.values():
         name, version = pin.split("|")
         kind = name.removeprefix(f"{profile.iss}-")

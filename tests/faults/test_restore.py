@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from adapters.comwel.synthetic import write_follow_up, write_night
+from adapters.comwel.synthetic import follow_up, write, write_night
 from gateway.assembly import Gateway, assemble
 from gateway.assembly.clocks import RealClock
 from gateway.assembly.sandbox import make_night
@@ -296,7 +296,7 @@ def test_what_comwel_handed_over_after_the_backup_is_let_in_again(
     with assemble(site.settings(database), knowledge=knowledge()) as gateway:
         first = {taken.name for taken in pick_up(gateway.world)}
         run("backup", BACKUP=tmp_path, GATEWAY_HOME=home, GATEWAY_DATABASE_URL=database)
-        write_follow_up(drop, night, today, file_seq=2)
+        write(drop, follow_up(night, today, file_seq=2))
         later = {taken.name for taken in pick_up(gateway.world)}
     restored = in_database(other_server, "gateway_restored")
     run("restore", BACKUP=tmp_path, SERVER_URL=other_server, NEW_DATABASE_URL=restored)

@@ -30,16 +30,22 @@ def prepared(scene: Scene) -> list[tuple[str | None, str, str | None]]:
     return [(e["partner"], str(e["verdict"]), e["code"]) for e in scene.events() if e["act"] == "referral.prepared"]
 
 
+def messages(scene: Scene) -> list[dict[str, Any]]:
+    """The messages there are: one to each partner."""
+    found = scene.rows("message")
+    assert sorted(m["partner"] for m in found) == sorted(PARTNERS)
+    return found
+
+
 def test_a_case_becomes_one_request_and_one_leg_and_message_for_each_partner_asked(scene: Scene) -> None:
     case = a_case()
     legs = scene.refer(case)
     [request] = scene.rows("referral")
-    messages = scene.rows("message")
+    sent = messages(scene)
     assert set(legs) == set(PARTNERS)
     assert {leg.request_no for leg in legs.values()} == {request["request_no"]}
-    assert sorted(m["partner"] for m in messages) == sorted(PARTNERS)
-    assert {m["ref_no"] for m in messages} == {leg.ref_no for leg in legs.values()}
-    assert {(m["type"], m["seq"], m["direction"]) for m in messages} == {("referral.created", 1, "out")}
+    assert {m["ref_no"] for m in sent} == {leg.ref_no for leg in legs.values()}
+    assert {(m["type"], m["seq"], m["direction"]) for m in sent} == {("referral.created", 1, "out")}
     assert {leg.state for leg in legs.values()} == {"requested|sent"}
     assert sorted(prepared(scene)) == sorted((p, "done", None) for p in PARTNERS)
     assert [d["state"] for d in scene.rows("delivery")] == ["ready"] * 3
@@ -66,7 +72,7 @@ def test_a_case_is_referred_once(scene: Scene) -> None:
 
 def test_the_messages_verify_with_our_public_key_and_name_no_other_receiver(scene: Scene) -> None:
     scene.refer(a_case())
-    for message in scene.rows("message"):
+    for message in messages(scene):
         partner = message["partner"].lower()
         stated = manifest.open_sealed(
             message["jws"],
@@ -84,7 +90,8 @@ def test_the_messages_verify_with_our_public_key_and_name_no_other_receiver(scen
 def test_two_partners_cannot_recognise_the_worker_or_the_case_by_any_number(scene: Scene) -> None:
     case = a_case()
     legs = scene.refer(case)
-    bodies = {m["partner"]: m["body"] for m in scene.rows("message")}
+    bodies = {m["partner"]: m["body"] for m in messages(scene)}
+    assert set(legs) == set(PARTNERS)
     for partner, body in bodies.items():
         for other, leg in legs.items():
             assert (leg.ref_no.encode() in body) == (leg.person_id.encode() in body) == (partner == other)
@@ -94,7 +101,7 @@ def test_two_partners_cannot_recognise_the_worker_or_the_case_by_any_number(scen
 
 def test_what_a_message_discloses_is_kept_with_it_and_within_the_agreement(scene: Scene) -> None:
     scene.refer(a_case())
-    for message in scene.rows("message"):
+    for message in messages(scene):
         allowed = knowledge().profiles[message["partner"]].allow
         assert "nameFull" in message["fields"]
         assert set(message["fields"]) <= set(allowed)
@@ -102,7 +109,7 @@ def test_what_a_message_discloses_is_kept_with_it_and_within_the_agreement(scene
 
 def test_our_own_record_is_a_bundle_with_the_whole_case_and_is_never_the_body(scene: Scene) -> None:
     scene.refer(a_case())
-    for message in scene.rows("message"):
+    for message in messages(scene):
         bundle: dict[str, Any] = reread(message["fhir"])
         kinds = {e["resource"]["resourceType"] for e in bundle["entry"]}
         assert kinds >= {"ServiceRequest", "Task", "Patient", "Condition"}

@@ -18,6 +18,7 @@ from gateway.sealing.gate import MAX_KEYS
 from gateway.sealing.keys import KeyRing, SigningKey, generate, to_jwk
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import Scene
+from tests.keys import public_half
 
 OFFICER, EVER = "kim.0417", datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -132,7 +133,7 @@ def test_what_was_sealed_before_goes_out_with_its_proof_and_is_signed_with_the_k
     until(keys, begins)
     assert keys.signs() == "comwel-2"
     for partner in scene.partners.values():
-        partner.ours = lambda: KeyRing(key.verify_key("comwel", EVER) for key in keys.files.values())
+        partner.ours = lambda: KeyRing(public_half(key, "comwel", EVER) for key in keys.files.values())
     scene.deliver()
     sent = [message for partner in scene.partners.values() for message in partner.sent]
     assert {m.mid: m.jws for m in sent} == sealed

@@ -60,6 +60,7 @@ from gateway.sealing.keys import KeyRing, SigningKey, generate
 from gateway.sealing.manifest import Manifest
 from gateway.sealing.receipts import Decision
 from tests.fakes.memory import MemoryStore
+from tests.keys import public_half
 from tests.unsealed import Unsealed
 
 KST = ZoneInfo("Asia/Seoul")
@@ -98,7 +99,7 @@ def _made_once(owner: str) -> SigningKey:
 
 
 def ring(*owners: str) -> KeyRing:
-    return KeyRing(key_of(o).verify_key(o.lower(), EVER, NEVER) for o in owners)
+    return KeyRing(public_half(key_of(o), o.lower(), EVER, NEVER) for o in owners)
 
 
 class StoppedClock:

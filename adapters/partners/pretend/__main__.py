@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import socket
 import sys
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import uvicorn
 
 from adapters.partners.pretend.server import DIALECTS, Options, Partner, build
+from gateway.errors import SettingsInvalid
+from gateway.listening import WAITING, listen
 
 BANNER = """
   ************************************************************************
@@ -26,21 +27,21 @@ BANNER = """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until stopped."""
+    """Run until stopped. Returns 4, and says why, when the port cannot be opened."""
     options, host, port = _parse(argv)
     name = options.partner.upper()
-    # Named protocol: asyncio turns Nagle's algorithm off only for sockets that say they are TCP (40 ms a request).
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(2048)
+    try:
+        listening = listen(host, port, "--host, --port")
+    except SettingsInvalid as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
     base = options.base or f"http://127.0.0.1:{listening.getsockname()[1]}"
     partner = Partner(_with_base(options, base))
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format=f"PRETEND {name} | %(message)s")
     print(BANNER.format(name=name, url=base, home=options.home, gateway=options.gateway, seed=options.seed,
                         pace=options.pace))  # fmt: skip
     config = uvicorn.Config(
-        build(partner), log_config=None, access_log=False, lifespan="off", server_header=False, backlog=2048
+        build(partner), log_config=None, access_log=False, lifespan="off", server_header=False, backlog=WAITING
     )
     partner.start()
     print(f"PRETEND {name} ready on {base}", flush=True)

@@ -8,7 +8,6 @@ line begins. Refuses to guard itself: whoever asks holds the lock of the desk.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -97,10 +96,6 @@ class Memory:
     def next_on(self) -> date | None:
         """When one of the cases that go on has something to report again."""
         return _date(self._one(NEXT))
-
-    def dump(self) -> Iterator[str]:
-        """Everything in it, as SQL."""
-        return self._sql.iterdump()
 
     def _one(self, query: str, *given: object) -> Any:
         row = self._sql.execute(query, given).fetchone()

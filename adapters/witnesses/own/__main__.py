@@ -6,7 +6,6 @@ Prints its key and `WITNESS ready on URL` when it takes checkpoints. Port 0 take
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,10 +20,11 @@ from adapters.witnesses.own.memory import Memory
 from adapters.witnesses.own.server import build
 from adapters.witnesses.own.witness import Witness
 from gateway.errors import SettingsInvalid
+from gateway.listening import listen
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until stopped."""
+    """Run until stopped. Returns 4, and says why, when its home is no good or the port cannot be opened."""
     given = _parse(argv)
     structlog.configure(
         processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()],
@@ -32,14 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         key, logs = signer(given.home, given.name), Logs(given.home / LOGS)
+        listening = listen(given.host, given.port, "--host, --port")
     except SettingsInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 4
-    # Named protocol: asyncio turns Nagle's algorithm off only for sockets that say they are TCP (40 ms a request).
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((given.host, given.port))
-    listening.listen(128)
     with closing(Memory(given.home / MEMORY)) as memory:
         witness = Witness(key, memory, logs, lambda: datetime.now(UTC))  # noqa: TID251 - the witness's own clock
         door = build(witness, key.verifier.vkey)

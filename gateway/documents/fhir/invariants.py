@@ -152,10 +152,10 @@ def _error_has_no_status(condition: Json) -> bool:
     )
 
 
-def _measured(value: Json, *, system: bool = True) -> bool:
+def _measured(value: Json) -> bool:
     if "value" in value and "code" not in value:
         return False
-    return not system or value.get("system", _UCUM) == _UCUM
+    return bool(value.get("system", _UCUM) == _UCUM)
 
 
 def _duration(value: Json) -> bool:

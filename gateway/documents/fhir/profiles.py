@@ -103,10 +103,6 @@ class Profiles:
         except (OSError, ValueError, KeyError) as error:
             raise DataFileInvalid(str(error), place=Place(file=str(path))) from None
 
-    def urls(self) -> tuple[str, ...]:
-        """The profiles there are."""
-        return tuple(self._rows)
-
     def check(self, resource: Json, trail: Trail, places: references.Around) -> Iterator[Finding]:
         """What the resource lacks of the profiles that it claims (its form has been accepted)."""
         for index, claim in enumerate(resource["meta"]["profile"]):

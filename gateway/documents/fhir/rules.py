@@ -44,7 +44,7 @@ class FhirRules:
         self.elements = table
         self._schemas = schemas
         self._second = SecondPass(table)
-        self._diagnosis = Diagnosis(table)
+        self.diagnosis = Diagnosis(table)
         self._profiles = profiles
         self._short = ShortWay(table, profiles)
 
@@ -58,7 +58,8 @@ class FhirRules:
         return cls(table, schemas, Profiles.load(folder / "profiles.json"))
 
     @cached_property
-    def _gate(self) -> Gate:
+    def gate(self) -> Gate:
+        """The first pass: does the strict schema of its type accept a resource?"""
         return Gate(self._schemas)
 
     def check(self, resource: Any) -> tuple[Finding, ...]:
@@ -83,27 +84,14 @@ class FhirRules:
             named = "; ".join(str(f) for f in found[:_NAMED])
             raise DocumentInvalid(f"{named}{more}", place=Place(field=found[0].path))
 
-    def accepts_form(self, resource: Json) -> bool:
-        """Does the first pass accept a resource of an exchanged type?"""
-        return self._gate.accepts(resource)
-
-    def accepts_bundle(self, bundle: Json) -> bool:
-        """Does the first pass accept a Bundle and every resource in it? (For measuring; `check` says more.)"""
-        accepts = self._gate.accepts
-        return accepts(bundle) and accepts(*(resource for _, resource in references.entries(bundle)))
-
-    def diagnose(self, resource: Json) -> tuple[Finding, ...]:
-        """What is wrong with the form of a resource of an exchanged type, in words."""
-        return self._diagnosis.resource(resource, (None, resource["resourceType"], None))
-
     # ── one resource ─────────────────────────────────────────────────────────────────────────────────────────────────
     def _judge(self, resource: Json, trail: Trail, scope: Scope) -> None:
         kind = resource["resourceType"]
-        if kind not in self._gate.types:
+        if kind not in self.gate.types:
             scope.add(trail, kinds.UNKNOWN_RESOURCE, "is of a resource type that is not exchanged here")
         elif kind == "Bundle":
             self._bundle(resource, trail, scope)
-        elif not self._gate.accepts(resource):
+        elif not self.gate.accepts(resource):
             self._refused(resource, trail, scope)
         elif trail[1] == "contained":
             self._second.visit(resource, trail, scope)
@@ -121,16 +109,16 @@ class FhirRules:
             scope.found.extend(self._profiles.check(resource, trail, scope.around))
 
     def _refused(self, resource: Json, trail: Trail, scope: Scope) -> None:
-        found = self._diagnosis.resource(resource, trail)
+        found = self.diagnosis.resource(resource, trail)
         scope.found.extend(found)
         if not found:  # the schema knows a rule that the words do not: say so rather than let it pass
-            path, rule = self._gate.complaint(resource)
+            path, rule = self.gate.complaint(resource)
             steps = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
             scope.found.append(Finding(spell(trail) + steps, kinds.BAD_FORM, f"breaks the rule {rule}"))
 
     # ── a Bundle ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def _bundle(self, bundle: Json, trail: Trail, scope: Scope) -> None:
-        accepted = self._gate.accepts(bundle)
+        accepted = self.gate.accepts(bundle)
         held = references.entries(bundle)
         inside = Scope(scope.found, self._judge, references.around(bundle, held))
         if accepted:

@@ -123,9 +123,9 @@ class _Builder:
         )
 
     # ── 1, 2: places, schemas, tables ─────────────────────────────────────────────────────────────────────────────────
-    def _here(self, name: str, target: str = "") -> None:
+    def _here(self, name: str) -> None:
         self.report.at = At(self.file, self.header.lines.get(name, 1))
-        self.report.target = target
+        self.report.target = ""
 
     def _place(self, path: Path) -> None:
         if path.parent.name != self.header.version and "/bad/" not in self.file:

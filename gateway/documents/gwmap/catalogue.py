@@ -37,13 +37,12 @@ class Catalogue:
         self.findings: tuple[Finding, ...] = tuple(sorted(set(findings)))
 
     @classmethod
-    def load(cls, mappings: Path, schemas: Path, *, elements: Path | None = None, tests: bool = False) -> Catalogue:
+    def load(cls, mappings: Path, schemas: Path, *, tests: bool = False) -> Catalogue:
         """Build every map. Raises `MapsRefused` (a `MapRefused`) if an active one has errors.
 
-        `elements`: another FHIR element table than `schemas/fhir/r4/elements.json.gz`. `tests`: run the tests beside
-        the maps too (S12), as `gateway map check` does.
+        `tests`: run the tests beside the maps too (S12), as `gateway map check` does.
         """
-        found = _load(mappings, schemas, elements=elements, tests=tests)
+        found = _load(mappings, schemas, tests=tests)
         blocking = found.blocking()
         if blocking:
             raise MapsRefused(blocking)
@@ -87,8 +86,8 @@ class Catalogue:
         return tuple(f for f in self.findings if f.severity is Severity.ERROR and f.file not in lenient)
 
 
-def _load(mappings: Path, schemas: Path, *, elements: Path | None, tests: bool) -> Catalogue:
-    around, findings = world.load(mappings, schemas, elements)
+def _load(mappings: Path, schemas: Path, *, tests: bool) -> Catalogue:
+    around, findings = world.load(mappings, schemas)
     built = [build(path, around) for path in sorted(mappings.rglob("map.yaml")) if not _is_bad(mappings, path)]
     findings += [f for b in built for f in b.findings]
     findings += _doubles(built) + _unused(around, built) + _tables(around) + _pinned(around, built)
@@ -104,9 +103,9 @@ def _is_bad(mappings: Path, path: Path) -> bool:
     return path.relative_to(mappings).parts[0] == "bad"
 
 
-def check_file(path: Path, mappings: Path, schemas: Path, *, elements: Path | None = None) -> list[Finding]:
+def check_file(path: Path, mappings: Path, schemas: Path) -> list[Finding]:
     """Every finding of one map file, wherever it stands, with its tests (for drafts and bad examples)."""
-    around, findings = world.load(mappings.resolve(), schemas, elements)
+    around, findings = world.load(mappings.resolve(), schemas)
     built = build(path.resolve(), around)
     found = Catalogue(around, [built], [*findings, *built.findings])
     tests = [f for pin in found.pins() for f in maptests.findings(found, pin)]
@@ -161,6 +160,6 @@ def _pinned(around: World, built: Iterable[Built]) -> list[Finding]:
     return found
 
 
-def check(mappings: Path, schemas: Path, *, elements: Path | None = None) -> list[Finding]:
+def check(mappings: Path, schemas: Path) -> list[Finding]:
     """Every finding of every map, S1 to S13 with the tests beside the maps (`gateway map check`)."""
-    return list(_load(mappings, schemas, elements=elements, tests=True).findings)
+    return list(_load(mappings, schemas, tests=True).findings)

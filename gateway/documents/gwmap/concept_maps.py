@@ -73,7 +73,6 @@ class Table:
     digest: str
     entries: Mapping[str, tuple[Entry, ...]]
     displays: Mapping[str, str]  # source code to source display
-    source_system: str | None
     provided: bool = False
     fixed: Translation | None = None
     other: Table | None = None
@@ -195,8 +194,7 @@ class Tables:
         entries = {code: found for code, found in entries.items() if found}
         digest = "sha256:" + hashlib.sha256(rfc8785.dumps(resource)).hexdigest()
         name = pin.removeprefix(URL).split("|")[0]
-        system = groups[0].get("source") if groups else None
-        table = Table(name, pin, digest, entries, displays, system, barred=barred)
+        table = Table(name, pin, digest, entries, displays, barred=barred)
         unmapped = [group for group in groups if "unmapped" in group]
         if len(unmapped) > 1:
             raise TableError("only one group may say what becomes of codes that are listed nowhere")

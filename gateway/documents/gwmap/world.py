@@ -45,10 +45,10 @@ def shown(mappings: Path, path: Path) -> str:
     return f"{mappings.name}/{path.relative_to(mappings).as_posix()}"
 
 
-def load(mappings: Path, schemas: Path, elements: Path | None = None) -> tuple[World, list[Finding]]:
+def load(mappings: Path, schemas: Path) -> tuple[World, list[Finding]]:
     """Read everything but the maps; findings name what cannot be used."""
     findings: list[Finding] = []
-    table = elements or schemas / ELEMENTS
+    table = schemas / ELEMENTS
     words = schemas / "comwel" / "dictionary.csv"
     world = World(
         mappings,

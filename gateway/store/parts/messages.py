@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.ports import MessageRow, ReceiptRow
+from gateway.sealing.claims import UUID
 from gateway.store.parts.part import Part
 from gateway.store.sealed import MESSAGE, Seal
 from gateway.store.statements import STATEMENTS as _SQL
 from gateway.store.statements import Connection
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class Messages(Part):
@@ -38,4 +36,4 @@ class Messages(Part):
 
 def is_id(text: str) -> bool:
     """Whether a message, or a plan, can have this id: the database refuses to compare with anything else."""
-    return bool(_UUID.fullmatch(text))
+    return UUID(text)

@@ -22,6 +22,7 @@ from tests.contract.partners.stage import HTTP, Running
 from tests.contract.partners.test_channels import LOOPBACK, channel
 from tests.fakes.memory import MemoryStore
 from tests.journey.world import EVER, NEVER, Scene, a_case, make_scene
+from tests.keys import public_half
 
 MESSAGES = "/messages"
 
@@ -39,7 +40,7 @@ class Between:
         self.scene.clock.pass_(seconds=2)
 
     def _scene(self, scene: Scene) -> Scene:
-        ours, theirs = KeyRing([self._key.verify_key("comwel", EVER, NEVER)]), self.partner.keys()
+        ours, theirs = KeyRing([public_half(self._key, "comwel", EVER, NEVER)]), self.partner.keys()
         world = replace(
             scene.world,
             channels={"KEIS": channel("keis", self.line)},

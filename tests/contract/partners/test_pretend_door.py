@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from adapters.partners.pretend.__main__ import main
+from gateway.listening import listen
 from gateway.sealing import receipts
 from gateway.sealing.keys import generate
 from gateway.sealing.receipts import Decision, Receipt
@@ -215,3 +218,14 @@ def test_a_private_key_is_for_its_owner_only_and_not_served(shared: Shared) -> N
 
 def test_a_huge_body_is_cut_off(shared: Shared) -> None:
     assert HTTP.post(f"{shared('kead').base}/api/referrals", content=b"x" * 1_048_577).status_code == 413
+
+
+def test_it_does_not_start_on_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with listen("127.0.0.1", 0, "") as taken:
+        port = str(taken.getsockname()[1])
+        words = ["--partner", "keis", "--gateway", "http://127.0.0.1:1", "--home", str(tmp_path / "keis")]
+        assert main([*words, "--port", port]) == 4
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert f"--host, --port: port {port} cannot be opened" in said.err
+    assert not (tmp_path / "keis").exists()

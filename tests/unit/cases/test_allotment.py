@@ -234,6 +234,7 @@ def test_nobody_leaves_a_seat_before_tenure_but_by_exclusion(
     cases: list[Screening], seats: int, tenures: dict[str, int]
 ) -> None:
     found = run(cases, seats, held(cases, tenures))
+    assert found.keys() == {s.case_no for s in cases}
     for s in cases:
         if s.case_no in tenures and tenures[s.case_no] < 90 and s.gate is not Gate.EXCLUDED:
             assert found[s.case_no].result is Result.PRIORITY

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cases.legal_basis import LegalBases
-from gateway.cases.permission import holds_until, may_refer, narrow, permit, verdict
+from gateway.cases.permission import holds_until, may_refer, narrow, permit, verdict, withheld
 from gateway.errors import (
     ConsentMissing,
     DataFileInvalid,
@@ -41,6 +41,11 @@ def allowed(case: dict[str, Any], partner: Terms = KEIS, **how: Any) -> Any:
     return permit(case, **(told | how))
 
 
+def kept_back(case: dict[str, Any], partner: Terms = KEIS, **how: Any) -> dict[str, str]:
+    told: dict[str, Any] = {"entry_state": "present", "partner": partner, "bases": BASES, "at": AT}
+    return withheld(case, **(told | how))
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("case", "how", "refusal"),
@@ -62,37 +67,37 @@ def allowed(case: dict[str, Any], partner: Terms = KEIS, **how: Any) -> Any:
 def test_the_first_reason_that_holds_refuses(
     case: dict[str, Any], how: dict[str, Any], refusal: type[PermissionRefused]
 ) -> None:
-    with pytest.raises(refusal):
-        allowed(case, **how)
+    for asked in (allowed, kept_back):
+        with pytest.raises(refusal):
+            asked(case, **how)
 
 
 @pytest.mark.rule("R-09")
 def test_a_basis_that_needs_no_consent_goes_on_after_a_withdrawal() -> None:
     internal = Terms("COMWEL", "comwel", "LB-06", {"nameFull": "Y", "phone": "Y"})
-    permission = allowed(record(consent=[consent(withdrawnAt="2026-11-22T09:00:00+09:00")]), internal)
+    case = record(consent=[consent(withdrawnAt="2026-11-22T09:00:00+09:00")])
+    permission = allowed(case, internal)
     assert (permission.consent_no, permission.fields) == (None, {"nameFull"})
-    assert permission.withheld["phone"] == "LB-06 does not cover it"
+    assert kept_back(case, internal)["phone"] == "LB-06 does not cover it"
     assert narrow(record(), permission, LEG) == {"nameFull": "남궁민수"}
 
 
 # ── which fields ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_every_field_the_case_has_leaves_or_is_withheld_with_a_reason() -> None:
     case = record()
-    permission = allowed(case)
-    assert set(case) <= permission.fields | permission.withheld.keys()
-    assert not permission.fields & permission.withheld.keys()
-    assert all(permission.withheld.values())
-    assert permission.withheld["diagnoses"] == "R-06"
-    assert permission.withheld["memo"] == "the agreement with KEIS does not name it"
+    permission, reasons = allowed(case), kept_back(case)
+    assert set(case) <= permission.fields | reasons.keys()
+    assert not permission.fields & reasons.keys()
+    assert reasons["diagnoses"] == "R-06"
+    assert reasons["memo"] == "the agreement with KEIS does not name it"
 
 
 def test_without_the_separate_consent_health_stays() -> None:
     case = record(consent=[consent(sensitive=False)])
     permission = allowed(case, KEAD)
-    assert permission.sensitive is False
     assert not {"grade", "bodyPart"} & permission.fields
     assert "disabReg" in permission.fields
-    assert permission.withheld["grade"] == "health needs a separate consent (PIPA 23①1)"
+    assert kept_back(case, KEAD)["grade"] == "health needs a separate consent (PIPA 23①1)"
 
 
 @pytest.mark.rule("R-10")
@@ -365,7 +370,7 @@ def test_the_period_is_exact_to_the_second_in_korea(seconds: int) -> None:
     midnight = datetime(2027, 3, 1, tzinfo=UTC) - timedelta(hours=9)  # the first second after 2027-02-28 KST
     moment = midnight + timedelta(seconds=seconds)
     if seconds < 0:
-        assert allowed(record(), at=moment).consent_until == date(2027, 2, 28)
+        assert allowed(record(), at=moment).consent_no == consent()["no"]
     else:
         with pytest.raises(ConsentMissing):
             allowed(record(), at=moment)

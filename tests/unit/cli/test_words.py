@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import shlex
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from rich.console import Console
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gateway.assembly.clocks import DEMO
@@ -83,6 +86,26 @@ def test_a_bad_word_is_wrong_usage_and_names_place_and_remedy(words: str, place:
     result = CliRunner().invoke(app, shlex.split(words))
     said = " ".join(result.stderr.replace("│", " ").split())
     assert (result.exit_code, place in said, remedy in said) == (2, True, True), said
+    assert not home.exists()
+
+
+def with_an_officer(command: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command that asks who does it."""
+    if any("--by" in parameter.opts for parameter in command.params):
+        yield name
+    for child in getattr(command, "commands", {}).values():
+        yield from with_an_officer(child, (*name, child.name))
+
+
+@pytest.mark.parametrize("by", ["Kim Cheolsu", "김철수", "gateway", ""])
+def test_what_is_no_officers_id_ends_every_command_before_anything_is_opened(by: str, home: Path) -> None:
+    found = list(with_an_officer(get_command(app)))
+    assert len(found) > 20
+    for name in found:
+        result = CliRunner().invoke(app, [*name, "--by", by])
+        said = " ".join(result.stderr.replace("│", " ").split())
+        assert (result.exit_code, "--by" in said, "never by a name" in said) == (2, True, True), (name, said)
+        assert "Cheolsu" not in said
     assert not home.exists()
 
 

@@ -182,9 +182,10 @@ def test_every_one_of_the_24_rows_is_in_the_table_and_tried_here() -> None:
 
 @pytest.mark.parametrize("line", ROWS, ids=lambda line: f"{line[0]}-{line[2]}-{line[1] or 'new'}")
 def test_nobody_else_can_do_what_a_row_gives_to_one_party(line: Line) -> None:
-    _, text, act, _, said, _, _ = line
+    _, text, act, by, said, _, _ = line
     now = state(text) if text else None
     may = {m.by for m in MOVES if m.act == act and m.fits(now)}
+    assert by in may < set(Party)
     for other in set(Party) - may:
         with pytest.raises(IllegalMove):
             advance(now, Act(act), by=other, business=said, given=FULL)

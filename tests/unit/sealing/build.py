@@ -13,6 +13,7 @@ from gateway.sealing import base64url, manifest, receipts
 from gateway.sealing.http import sign
 from gateway.sealing.keys import KeyRing, SigningKey, VerifyKey, generate
 from gateway.sealing.manifest import Manifest, digest_part
+from tests.keys import public_half
 
 NOW = datetime(2026, 11, 24, 0, 5, 6, tzinfo=UTC)  # 09:05:06 in Seoul
 LATER = NOW + timedelta(days=365)
@@ -34,9 +35,8 @@ def _made_once(owner: str, alg: str) -> SigningKey:
 
 def record_of(owner: str, alg: str = "ES256", **changes: Any) -> VerifyKey:
     legacy = LATER if alg == "RS256" else None
-    return replace(
-        key_of(owner, alg).verify_key(owner, NOW - timedelta(days=30), LATER, legacy_until=legacy), **changes
-    )
+    record = public_half(key_of(owner, alg), owner, NOW - timedelta(days=30), LATER, legacy_until=legacy)
+    return replace(record, **changes)
 
 
 def ring(*records: VerifyKey) -> KeyRing:

@@ -87,6 +87,7 @@ def tables(database: str) -> list[tuple[str, bool, int]]:
 
 def kept_apart(database: str) -> list[str]:
     names = [name for name, _, _ in tables(database) if name not in FREE]
+    assert set(names) > JOURNEY_ONLY
     return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 

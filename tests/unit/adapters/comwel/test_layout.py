@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.comwel.layout import Layout
+from adapters.comwel.layout import Layout, day_of
 from gateway.errors import DataFileInvalid, Undecodable, WrongLength
 
 SCHEMAS = Path(__file__).resolve().parents[4] / "schemas" / "comwel"
@@ -42,6 +42,34 @@ def _layout(tmp_path: Path, fields: list[dict[str, Any]]) -> Layout:
 _X = {"offset": 1, "length": 6, "type": "X", "field": "name", "meaning": ""}
 _N = {"offset": 7, "length": 4, "type": "9", "field": "count", "meaning": ""}
 _D = {"offset": 11, "length": 8, "type": "9", "field": "day", "meaning": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("20260228", date(2026, 2, 28)),
+        ("20260229", None),
+        ("00010101", date(1, 1, 1)),
+        ("00000000", None),
+        ("2026022", None),
+        ("202602281", None),
+        ("2026-2-8", None),
+        ("２０２６０２２８", None),
+        ("+2026022", None),
+        ("", None),
+    ],
+)
+def test_a_day_is_eight_digits_that_the_calendar_knows(text: str, day: date | None) -> None:
+    assert day_of(text) == day
+
+
+def test_a_file_is_whole_records(tmp_path: Path) -> None:
+    layout = _layout(tmp_path, [_X])
+    first, last = layout.pack("A", {"name": "a"}), layout.pack("A", {"name": "b"})
+    assert layout.records(first + last) == [first, last]
+    for broken in (b"", first, first + last[:-1], first + last + b" ", first[:-2] + b"  " + last):
+        with pytest.raises(WrongLength, match="not whole records"):
+            layout.records(broken)
 
 
 def test_values_are_padded_as_their_type_says(tmp_path: Path) -> None:

@@ -111,9 +111,8 @@ def test_a_night_for_a_small_table_still_works(tmp_path: Path, batch: A1Batch, s
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        synthetic.write_follow_up(
-            tmp_path / name / "2", synthetic.write_night(tmp_path / name / "1", 80, 5, BASE), BASE, 2
-        )
+        night = synthetic.write_night(tmp_path / name / "1", 80, 5, BASE)
+        synthetic.write(tmp_path / name / "2", synthetic.follow_up(night, BASE, 2))
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
     assert len(files) == 10
     for file in files:
@@ -125,7 +124,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_night_after_brings_every_kind_of_change(tmp_path: Path, batch: A1Batch, schemas: Schemas) -> None:
     night = synthetic.write_night(tmp_path / "1", 200, 11, BASE)
-    after = synthetic.write_follow_up(tmp_path / "2", night, date(2026, 11, 24))
+    after = synthetic.write(tmp_path / "2", synthetic.follow_up(night, date(2026, 11, 24)))
     assert {c.edge for c in after.cases} == {
         "care-plan-changed", "consent-withdrawn", "deleted", "merged", "cancelled", "duplicate", "corrected",
     }  # fmt: skip

@@ -20,6 +20,7 @@ from gateway.errors import SettingsInvalid
 from gateway.exchange_log import witnessing
 from gateway.exchange_log.checkpoint import open_checkpoint
 from gateway.exchange_log.note import Verifier
+from gateway.listening import listen
 from tests.conftest import ROOT
 from tests.unit.adapters.witnesses.test_witness import COSIGNER, KEY, NAME, ORIGIN, OURS
 
@@ -98,10 +99,22 @@ def rewrite(path: Path, text: str) -> None:
     os.utime(path, ns=(time.time_ns(), before + 1_000_000))
 
 
+def does_not_start(home: Path, *options: str) -> str:
+    """What it says instead."""
+    command = [sys.executable, "-m", "adapters.witnesses.own", "--home", str(home), "--name", NAME, *options]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (4, "", 1), said.stderr
+    return said.stderr
+
+
 @pytest.mark.parametrize("spoilt", ["witness.pem", "logs"])
 def test_it_does_not_start_on_what_it_cannot_read(spoilt: str, home: Path) -> None:
     (home / spoilt).write_text("nonsense")
     (home / spoilt).chmod(0o600)
-    command = [sys.executable, "-m", "adapters.witnesses.own", "--home", str(home), "--name", NAME]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
-    assert (said.returncode, spoilt in said.stderr) == (4, True)
+    assert spoilt in does_not_start(home)
+
+
+def test_it_does_not_start_on_a_port_that_is_taken(home: Path) -> None:
+    with listen("127.0.0.1", 0, "") as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} cannot be opened (Address already in use)" in does_not_start(home, "--port", str(port))

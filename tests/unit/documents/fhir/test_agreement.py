@@ -32,8 +32,8 @@ RESOURCES = [
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_schema_and_diagnosis_refuse_the_same_resources(rules: FhirRules, data: st.DataObject) -> None:
     resource = spoilt(data, copy.deepcopy(data.draw(st.sampled_from(RESOURCES))))
-    accepted = rules.accepts_form(resource)
-    found = rules.diagnose(resource)
+    accepted = rules.gate.accepts(resource)
+    found = rules.diagnosis.resource(resource, (None, resource["resourceType"], None))
     assert accepted == (
         not [f for f in found if f.code != "duplicate-choice" and "[x]" not in f.path and "ext-1" not in f.sentence]
     )
