@@ -11,10 +11,11 @@ from collections.abc import Callable
 import structlog
 import uvicorn
 
+from gateway import listening
 from gateway.api.app import build_app
 from gateway.assembly import Gateway
 from gateway.cli.in_time import READ_S, in_time
-from gateway.errors import SettingsInvalid, StoreUnavailable
+from gateway.errors import NotFit, StoreUnavailable
 from gateway.journey.prove import keep_unproven
 from gateway.telemetry.logs import where
 
@@ -35,12 +36,12 @@ class Door:
     def __init__(
         self,
         gateway: Gateway,
-        listening: socket.socket | None = None,
+        opened: socket.socket | None = None,
         *,
         read_s: float = READ_S,
         fell: Callable[[], None] = lambda: None,
     ) -> None:
-        self._socket = listening or listen(gateway.settings.host, gateway.settings.port)
+        self._socket = opened or listen(gateway.settings.host, gateway.settings.port)
         config = uvicorn.Config(
             build_app(gateway),
             log_config=None,
@@ -62,7 +63,8 @@ class Door:
         deadline = time.monotonic() + START_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise SettingsInvalid("the partners' door does not open")
+                self.__exit__()
+                raise NotFit("the partners' door does not open")
             time.sleep(0.01)
         return self
 
@@ -96,16 +98,8 @@ class Door:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes a free one. Named TCP, or asyncio leaves Nagle's algorithm on (40 ms)."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise SettingsInvalid(f"GATEWAY_HOST, GATEWAY_PORT: port {port} cannot be opened ({error.strerror})") from None
-    listening.listen(2048)
-    return listening
+    """The socket of the door; see `gateway.listening`."""
+    return listening.listen(host, port, "GATEWAY_HOST, GATEWAY_PORT")
 
 
 def told_to_stop() -> threading.Event:

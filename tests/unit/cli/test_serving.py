@@ -14,6 +14,7 @@ from gateway.assembly import assemble
 from gateway.cli import serving
 from gateway.cli.serving import Door, listen
 from gateway.config import Settings
+from gateway.errors import NotFit
 from gateway.ports import ActsAsked
 from tests.journey.world import knowledge
 
@@ -75,3 +76,18 @@ def test_turned_away_messages_are_kept_although_it_went_wrong_once(
         Door(gateway, listen("127.0.0.1", 0)),
     ):
         assert twice.wait(10)
+
+
+def test_a_door_that_does_not_open_leaves_nothing_behind(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falls(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(uvicorn.Server, "run", falls)
+    opened = listen("127.0.0.1", 0)
+    with assemble(Settings(home=tmp_path, database_url=database), knowledge=knowledge()) as gateway:
+        with pytest.raises(NotFit, match="does not open"), Door(gateway, opened):
+            pass
+        assert opened.fileno() == -1
+        assert "unproven" not in {thread.name for thread in threading.enumerate()}
