@@ -103,13 +103,42 @@ def _may_cover(representative: Mapping[str, Any], day: date) -> bool:
     return not (start and day < date.fromisoformat(start)) and not (end and day > date.fromisoformat(end))
 
 
-def withdrawn(record: Mapping[str, Any], partner: str, at: datetime, comwel: Mapping[str, str] | None = None) -> bool:
-    """Whether a consent of `record` to `partner` was taken back by the moment `at`, or COMWEL's own record says N.
+def withdrawn(consents: Iterable[Any], partner: str, at: datetime, comwel: Mapping[str, str] | None = None) -> bool:
+    """Whether a consent to `partner` was taken back by the moment `at` and none was given since, or COMWEL says N.
 
-    Another one may carry all the same: that is for `find` to say.
+    `consents` may be as they were handed over: a withdrawal that cannot be read counts, and so does one to recipients
+    that cannot be read. Whether what was given since carries is for `find` to say.
     """
-    named = (c for c in record.get("consent", ()) if partner in c.get("recipients", ()))
-    return (comwel or {}).get("yn") == "N" or any(_is_withdrawn(c, at) for c in named)
+    if (comwel or {}).get("yn") == "N":
+        return True
+    named = [c for c in consents if isinstance(c, Mapping) and _may_name(c, partner)]
+    ended = [day for c in named if (day := _withdrawn_on(c, at))]
+    since = [day for c in named if not _withdrawn_on(c, at) and (day := _day(c.get("from")))]
+    return bool(ended) and max(since, default=date.min) <= max(ended)
+
+
+def _may_name(consent: Mapping[str, Any], partner: str) -> bool:
+    recipients = consent.get("recipients")
+    return not isinstance(recipients, list) or partner in recipients
+
+
+def _withdrawn_on(consent: Mapping[str, Any], at: datetime) -> date | None:
+    """The Korean day on which it was withdrawn, the last there is for one that cannot be read; None before that."""
+    said = consent.get("withdrawnAt")
+    if not said:
+        return None
+    try:
+        moment = _moment(str(said))
+    except ValueError:
+        return date.max
+    return moment.astimezone(KST).date() if moment <= at else None
+
+
+def _day(said: object) -> date | None:
+    try:
+        return date.fromisoformat(str(said))
+    except ValueError:
+        return None
 
 
 def turns(record: Mapping[str, Any], comwel: Mapping[str, str] | None = None) -> Iterator[datetime]:

@@ -67,7 +67,7 @@ def apply(
         leg=leg,
         fact=_fact(world, leg, outcome, mid, now),
         supersedes=outcome.get("corrects"),
-        checks=_checks(leg, outcome, mid, told, existing),
+        checks=_checks(row, leg, outcome, mid, told, existing),
         flags=[WorkItem(kind, None, row.case_no, row.ref_no, row.partner, mid, now) for kind in shown],
     )
 
@@ -159,11 +159,23 @@ def _fact(world: World, leg: LegRow, outcome: Mapping[str, Any], mid: str, now: 
 
 
 def _checks(
-    leg: LegRow, outcome: Mapping[str, Any], mid: str, told: Sequence[OutcomeFact], existing: Mapping[str, CheckRow]
+    before: LegRow,
+    leg: LegRow,
+    outcome: Mapping[str, Any],
+    mid: str,
+    told: Sequence[OutcomeFact],
+    existing: Mapping[str, CheckRow],
 ) -> Sequence[CheckRow]:
-    """The checks that an outcome changes; where the follow-up was called back (row 24) nobody is asked again."""
-    if not concerns_checks(outcome):
-        return ()
-    changed = changed_checks(outcome, told, supersede(told, fact_of(outcome, mid=mid)), existing)
-    over = leg.status == Status.COMPLETED and leg.business != Business.CLOSED_PLACED
-    return [check._replace(state="cancelled") if over and check.state in OPEN else check for check in changed]
+    """The checks that an outcome changes.
+
+    Nobody is asked where the follow-up was called back (row 24), nor of a placement that crossed the wish to cancel.
+    """
+    crossed = before.business == Business.CANCELLATION_REQUESTED and leg.status == Status.COMPLETED
+    over = crossed or (leg.status == Status.COMPLETED and leg.business != Business.CLOSED_PLACED)
+    changed: Sequence[CheckRow] = ()
+    if concerns_checks(outcome):
+        changed = changed_checks(outcome, told, supersede(told, fact_of(outcome, mid=mid)), existing)
+    if not over:
+        return changed
+    now = {**(existing if crossed else {}), **{check.milestone: check for check in changed}}
+    return [check._replace(state="cancelled") if check.state in OPEN else check for check in now.values()]

@@ -120,7 +120,7 @@ class Hearing:
 
     def note_stale(self, row: LegRow, outcome: Mapping[str, Any], mid: str) -> None:
         """Show a person a report whose number was used before, unless it says what was heard under that number."""
-        said = [fact.content for fact in self._unit.facts.of([row.ref_no]) if fact.seq == outcome["seq"]]
+        said = [fact.content for fact in self._facts_before(row.ref_no) if fact.seq == outcome["seq"]]
         said += [fact.content for fact in self._facts if fact.seq == outcome["seq"]]
         if all(reread(content) != outcome for content in said):
             ids = (row.case_no, row.ref_no, row.partner, mid)
@@ -165,14 +165,18 @@ class Hearing:
 
     def _told(self, ref_no: str) -> tuple[OutcomeFact, ...]:
         """What was reported of a leg until now, in this unit too."""
-        if ref_no not in self._before:  # a held message asks, which nobody has read before its turn
-            self._before[ref_no] = list(self._unit.facts.of([ref_no]))
         facts: tuple[OutcomeFact, ...] = ()
-        said = [(before.content, before.mid) for before in self._before[ref_no]]
+        said = [(before.content, before.mid) for before in self._facts_before(ref_no)]
         said += [(now.content, now.mid) for now in self._facts if now.ref_no == ref_no]
         for content, mid in said:
             facts = supersede(facts, fact_of(reread(content), mid=mid))
         return facts
+
+    def _facts_before(self, ref_no: str) -> Sequence[ToldRow]:
+        """Those in the books, read once."""
+        if ref_no not in self._before:  # a held message asks, or a stale one, before whose turn nobody has read them
+            self._before[ref_no] = list(self._unit.facts.of([ref_no]))
+        return self._before[ref_no]
 
     def _follow(self, ref_no: str) -> None:
         """Apply what was held behind a message, as far as it goes without a gap."""

@@ -41,7 +41,8 @@ def judge_due(world: World, most: int = 256) -> int:
             new = [_anew(world, row, own.get(row.case_no, {})) for row in old]  # 2
             unit.cases.note(new)
             otherwise = [b.case_no for a, b in zip(old, new, strict=True) if _another(a, b)]
-            unit.legs.mark_recalled({ref_no: 0 for no in otherwise for ref_no in own.get(no, ())})  # 3
+            turned = [row.case_no for row in old if row.holds_until]  # a withdrawal may begin where nothing may leave
+            unit.legs.mark_recalled({ref_no: 0 for no in {*otherwise, *turned} for ref_no in own.get(no, ())})  # 3
             counts = {"judged": len(old), "changed": len(otherwise)}
             unit.commit(world.event("cases.judged", PURPOSE, counts=counts))  # 4
         due, changed = len(old), changed + len(otherwise)

@@ -14,7 +14,7 @@ again, for want of an entry that can be used, or because the coordinator has tur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -122,8 +122,15 @@ def why(world: World, case: CaseRow, leg: LegRow) -> Why:
 def _taken_back(world: World, case: CaseRow, record: Mapping[str, Any], leg: LegRow) -> bool:
     """Whether the worker withdrew the consent to this partner and gave no other, whatever else the entry lacks."""
     facts, used = reread(case.facts) if case.facts else {}, case._replace(entry_state=EntryState.PRESENT)
-    said = withdrawn(record, leg.partner, world.clock.business_now(), facts.get("a1Consent"))
+    said = withdrawn(_consents(case, record), leg.partner, world.clock.business_now(), facts.get("a1Consent"))
     return said and refusal_now(world, used, record, leg.partner) == ConsentMissing.code
+
+
+def _consents(case: CaseRow, record: Mapping[str, Any]) -> Sequence[Any]:
+    """As the record has them; of an entry that makes no record, as it was handed over."""
+    entry = reread(case.entry) if case.entry and case.entry_state != EntryState.PRESENT else {}
+    found = record.get("consent") or entry.get("consent")
+    return found if isinstance(found, list) else ()
 
 
 def _look(
@@ -136,12 +143,14 @@ def _look(
     reason, ended = why(world, case, leg), State.read(leg.state).terminal
     if not ended and leg.business != Business.CANCELLATION_REQUESTED:
         return call_back(world, unit, leg, reason, seqs)
+    if followed and reason not in _FOLLOWED_ALL_THE_SAME:
+        return call_back(world, unit, leg, reason, seqs)
+    if reason is not WITHDRAWN:
+        return None
     told = unit.outbox.last_told(leg) == WITHDRAWN.kind  # to destroy what it holds
-    if not ended:
-        return _told(world, unit, leg, reason, seqs) if reason is WITHDRAWN and not told else None
-    if followed and (told or reason not in _FOLLOWED_ALL_THE_SAME):
-        return call_back(world, unit, leg, WITHDRAWN if told else reason, seqs)
-    return call_back(world, unit, leg, reason, seqs, known=told) if reason is WITHDRAWN else None
+    if ended:
+        return call_back(world, unit, leg, reason, seqs, known=told and leg.business == Business.CANCEL_CONFIRMED)
+    return None if told else _told(world, unit, leg, reason, seqs)
 
 
 class CalledBack(NamedTuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from operator import itemgetter
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import pytest
 
 from adapters.partners.pretend.scripts import Kind
+from gateway.documents.schemas import Schemas
 from gateway.documents.strict_json import loads
+from gateway.journey.admit import CASE_SCHEMA
 from gateway.journey.judge import judge_due
 from gateway.journey.receive import receive
 from gateway.journey.refer import refer
@@ -192,6 +196,15 @@ def test_the_clock_does_not_end_a_follow_up_before_its_owner_is_told(scene: Scen
 RRN = {"memo": "900101-1234567"}
 
 
+def short_memos(scene: Scene) -> None:
+    """The schema of cases from now on takes short memos only."""
+    schemas = scene.world.know.schemas
+    raw = {name: schemas.raw(name) for name in schemas.ids()}
+    case = copy.deepcopy(raw[CASE_SCHEMA])
+    case["properties"]["memo"]["maxLength"] = 3
+    scene.world = replace(scene.world, know=replace(scene.world.know, schemas=Schemas(raw | {CASE_SCHEMA: case})))
+
+
 def test_an_entry_that_cannot_be_used_ends_no_follow_up(scene: Scene) -> None:
     """Nobody has said that the consent is withdrawn, and a follow-up cannot be taken up again."""
     leg = placed(scene)["KEIS"]
@@ -207,10 +220,15 @@ def test_an_entry_that_cannot_be_used_ends_no_follow_up(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R-08")
-def test_a_withdrawal_counts_though_the_entry_that_says_so_cannot_be_used(scene: Scene) -> None:
+@pytest.mark.parametrize(("bad", "state"), [(RRN, "held-rrn"), ({"memo": "긴 메모"}, "missing")])
+def test_a_withdrawal_counts_though_the_entry_that_says_so_cannot_be_used(
+    scene: Scene, bad: dict[str, Any], state: str
+) -> None:
     leg = placed(scene)["KEIS"]
-    scene.enter(again(a_case(), entry=RRN, consent={"withdrawnAt": WITHDRAWN_AT}))
-    assert scene.case(a_case().case_no)["entry_state"] == "held-rrn"
+    if state == "missing":
+        short_memos(scene)
+    scene.enter(again(a_case(), entry=bad, consent={"withdrawnAt": WITHDRAWN_AT}))
+    assert scene.case(a_case().case_no)["entry_state"] == state
     scene.withdraw()
     assert [m["type"] for m in told_to(scene, "KEIS")] == ["consent.withdrawn"]
     assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|consent-withdrawn", CANCELLED)
@@ -224,6 +242,21 @@ def test_a_follow_up_goes_on_when_the_coordinator_turns_to_another_partner(scene
     assert scene.case(case.case_no)["reason"] == "E-CONSENT"
     assert [scene.withdraw(), scene.withdraw()] == [1, 0]
     assert (told_to(scene, "KEIS"), scene.leg(leg.ref_no).state) == ([], "completed|closed-placed")
+
+
+@pytest.mark.rule("R-08")
+def test_a_withdrawal_that_begins_where_nothing_may_leave_any_more_is_told_on_its_day(scene: Scene) -> None:
+    """The consent has run out: who has ended hears nothing of that, but of the withdrawal that comes later."""
+    leg = placed(scene, case=a_case(consent={"until": "2026-12-05"}))["TRN"]
+    later = again(a_case(), consent={"until": "2026-12-05", "withdrawnAt": "2026-12-20T09:00:00+09:00"})
+    scene.clock.day = date(2026, 12, 6)
+    scene.enter(later)
+    scene.withdraw()
+    assert [m["type"] for m in told_to(scene, "TRN")] == ["consent.withdrawn"], "it followed up"
+    first = len(told_to(scene, "KEAD"))
+    scene.clock.day = date(2026, 12, 21)
+    judge_due(scene.world)
+    assert (first, scene.leg(leg.ref_no).state) == (1, "completed|consent-withdrawn")
 
 
 @pytest.mark.rule("R-08")
@@ -280,9 +313,44 @@ def test_a_placement_that_crossed_the_wish_to_cancel_is_not_followed_up(scene: S
     scene.clock.day = TODAY + 30 * DAY
     assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), job=a_job(START)).status == 200
     assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3)).status == 200
+    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|closed-placed", CANCELLED)
     assert [scene.withdraw(), scene.withdraw()] == [1, 0]
     assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|consent-withdrawn", CANCELLED)
-    assert [m["type"] for m in told_to(scene, "TRN")] == ["consent.withdrawn"] * 2
+
+
+def test_a_placement_that_crossed_a_wish_of_the_coordinators_is_not_followed_up(scene: Scene) -> None:
+    """Who is asked for no service any more has been asked to stop."""
+    case = a_case(entry={"services": {"KEAD": ["취업알선"]}}, consent={"recipients": ["KEAD"]})
+    leg = scene.referred(case)["KEAD"]
+    scene.say(leg, Kind.ACCEPT, 1)
+    scene.say(leg, Kind.START, 2)
+    scene.clock.day = TODAY + 30 * DAY
+    assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), job=a_job(START)).status == 200
+    assert "scheduled" in checks(scene, leg).values()
+    scene.enter(again(case, entry={"services": {"KEIS": ["01"]}}))
+    scene.withdraw()
+    assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3), job=a_job(START)).status == 200
+    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|closed-placed", CANCELLED)
+    scene.withdraw()
+    assert [m["type"] for m in told_to(scene, "KEAD")] == ["referral.cancelled"]
+
+
+def test_who_went_on_and_has_placed_is_told_the_reason_of_now(scene: Scene) -> None:
+    """It was told of a withdrawn consent once, for want of an entry; it did not stop, and the entry was mended."""
+    leg = asked_to_stop(scene, lambda s: s.enter(again(a_case(), entry=RRN)))
+    assert scene.hear(refuses(leg, 3)).status == 200
+    scene.enter(again(a_case(), entry={"memo": "오전 상담"}))
+    scene.clock.day = TODAY + 30 * DAY
+    assert scene.say(leg, Kind.PLACED, 4, on=date(2026, 12, 2), job=a_job(START)).status == 200
+    assert scene.say(leg, Kind.CLOSE_PLACED, 5, on=date(2026, 12, 3)).status == 200
+    assert "scheduled" in checks(scene, leg).values()
+    scene.enter(again(a_case(), entry=RRN))
+    scene.withdraw()
+    assert scene.leg(leg.ref_no).state == "completed|closed-placed"
+    scene.hand_over(again(a_case(), dthDt=date(2026, 12, 20)), entries=())
+    scene.withdraw()
+    assert scene.leg(leg.ref_no).state == "completed|cancelled-by-comwel"
+    assert [m["type"] for m in told_to(scene, "TRN")] == ["consent.withdrawn", "referral.cancelled"]
 
 
 @pytest.mark.rule("R-08")
@@ -346,7 +414,7 @@ def test_a_placement_by_who_was_told_to_destroy_is_not_followed_up(scene: Scene)
     assert scene.say(leg, Kind.PLACED, 3, on=date(2026, 12, 2), job=a_job(START)).status == 200
     assert scene.say(leg, Kind.CLOSE_PLACED, 4, on=date(2026, 12, 3)).status == 200
     scene.withdraw()
-    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|consent-withdrawn", CANCELLED)
+    assert (scene.leg(leg.ref_no).state, checks(scene, leg)) == ("completed|closed-placed", CANCELLED)
 
 
 @pytest.mark.rule("R-08")

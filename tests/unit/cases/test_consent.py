@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cases.consent import find, flaw
+from gateway.cases.consent import find, flaw, withdrawn
 from gateway.errors import ConsentMissing
 from tests.unit.cases.build import BASES, consent, record
 
@@ -177,3 +177,26 @@ def test_a_refusal_names_no_person_and_no_number() -> None:
         find(record(consent=[consent(thirdParty=False)]), "KEIS", TERMS, AT)
     for value in ("남궁", "C2026-0001", "1980", "20260000000123"):
         assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("consents", "comwel", "taken_back"),
+    [
+        ([], None, False),
+        ([], {"yn": "N"}, True),
+        ([{"recipients": ["KEIS"]}], {"yn": "Y"}, False),
+        ([{"recipients": ["KEIS"], "withdrawnAt": "2026-11-22T15:00:00+09:00"}], None, True),
+        ([{"recipients": ["KEAD"], "withdrawnAt": "2026-11-22T15:00:00+09:00"}], None, False),
+        ([{"recipients": "all", "withdrawnAt": "2026-11-22T15:00:00+09:00"}], None, True),
+        ([{"recipients": ["KEIS"], "withdrawnAt": "yesterday"}], None, True),
+        ([{"recipients": ["KEIS"], "withdrawnAt": "2026-11-24T15:00:00+09:00"}], None, False),
+        ([{"withdrawnAt": "2026-11-01T09:00:00+09:00"}, {"recipients": ["KEIS"], "from": "2026-11-02"}], None, False),
+        ([{"withdrawnAt": "2026-11-01T09:00:00+09:00"}, {"recipients": ["KEIS"], "from": "2026-11-01"}], None, True),
+        ([{"withdrawnAt": "2026-11-01T09:00:00+09:00"}, {"recipients": ["KEIS"], "from": "soon"}], None, True),
+        (["a consent", 7, None], None, False),
+    ],
+)
+def test_whether_a_consent_was_taken_back_is_read_from_what_was_handed_over(
+    consents: list[Any], comwel: dict[str, str] | None, taken_back: bool
+) -> None:
+    assert withdrawn(consents, "KEIS", AT, comwel) is taken_back
