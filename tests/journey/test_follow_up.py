@@ -26,7 +26,6 @@ from tests.journey.world import (
     DAY,
     PARTNERS,
     TODAY,
-    Letter,
     Scene,
     a_case,
     a_job,
@@ -35,6 +34,7 @@ from tests.journey.world import (
     inbound,
     knowledge,
     letter,
+    refused_cancellation,
     retained,
     told,
     words_of,
@@ -338,7 +338,7 @@ def test_a_placement_that_crossed_a_wish_of_the_coordinators_is_not_followed_up(
 def test_who_went_on_and_has_placed_is_told_the_reason_of_now(scene: Scene) -> None:
     """It was told of a withdrawn consent once, for want of an entry; it did not stop, and the entry was mended."""
     leg = asked_to_stop(scene, lambda s: s.enter(again(a_case(), entry=RRN)))
-    assert scene.hear(refuses(leg, 3)).status == 200
+    assert scene.hear(refused_cancellation(leg, 3)).status == 200
     scene.enter(again(a_case(), entry={"memo": "오전 상담"}))
     scene.clock.day = TODAY + 30 * DAY
     assert scene.say(leg, Kind.PLACED, 4, on=date(2026, 12, 2), job=a_job(START)).status == 200
@@ -356,7 +356,7 @@ def test_who_went_on_and_has_placed_is_told_the_reason_of_now(scene: Scene) -> N
 @pytest.mark.rule("R-08")
 def test_a_placement_by_who_would_not_stop_is_not_followed_up(scene: Scene) -> None:
     leg = asked_to_stop(scene, withdraw_consent)
-    assert scene.hear(refuses(leg, 3)).status == 200
+    assert scene.hear(refused_cancellation(leg, 3)).status == 200
     scene.clock.day = TODAY + 30 * DAY
     assert scene.say(leg, Kind.PLACED, 4, on=date(2026, 12, 2), job=a_job(START)).status == 200
     assert scene.withdraw() == 0
@@ -382,15 +382,6 @@ def test_who_was_asked_to_stop_for_another_reason_is_told_that_the_consent_is_wi
     assert (len(told_to(scene, "TRN")), scene.leg(leg.ref_no).state) == (2, "cancelled|consent-withdrawn")
 
 
-def refuses(leg: LegRow, seq: int) -> Letter:
-    """The institute rejects the abort task."""
-    said = letter(leg, Kind.CONFIRM_CANCEL, seq)
-    said.document["code"]["coding"][0]["code"] = "abort"
-    said.document["status"] = "rejected"
-    said.document.pop("businessStatus", None)
-    return said
-
-
 def test_who_was_asked_to_stop_is_not_asked_again_before_it_has_answered(scene: Scene) -> None:
     """What has happened meanwhile is said when it will not stop."""
     later = again(a_case(), wonbuVer=2)
@@ -398,7 +389,7 @@ def test_who_was_asked_to_stop_is_not_asked_again_before_it_has_answered(scene: 
     scene.hand_over(again(later, dthDt=date(2026, 11, 20)), entries=())
     assert [scene.withdraw() > 0, scene.withdraw()] == [True, 0]
     assert [m["type"] for m in told_to(scene, "TRN")] == ["referral.cancelled"]
-    assert scene.hear(refuses(leg, 3)).status == 200
+    assert scene.hear(refused_cancellation(leg, 3)).status == 200
     assert [scene.withdraw(), scene.withdraw()] == [1, 0]
     assert scene.leg(leg.ref_no).business == "cancellation-requested"
     [_, last] = told_to(scene, "TRN")

@@ -22,7 +22,6 @@ from gateway.journey.refer import refer
 from gateway.journey.screen import screen_cases
 from gateway.journey.withdraw import withdraw
 from gateway.journey.world import World
-from gateway.ports import LegRow
 from gateway.referrals import lifecycle
 from gateway.referrals.lifecycle import Act
 from gateway.worker.rounds import quiet
@@ -31,7 +30,6 @@ from tests.journey.world import (
     PARTNERS,
     TODAY,
     Killed,
-    Letter,
     Scene,
     a_case,
     again,
@@ -39,6 +37,7 @@ from tests.journey.world import (
     inbound,
     knowledge,
     letter,
+    refused_cancellation,
     takes_it_and_we_die,
     words_of,
 )
@@ -470,15 +469,6 @@ def test_who_was_asked_to_stop_and_pauses_instead_is_called_back(scene: Scene) -
     assert [scene.withdraw(), scene.withdraw()] == [1, 0]
     assert scene.leg(leg.ref_no).state == "cancelled|consent-withdrawn"
     assert len([m for m in called_back(scene) if m["partner"] == "TRN"]) == 2
-
-
-def refused_cancellation(leg: LegRow, seq: int) -> Letter:
-    """The institute rejects the abort task."""
-    said = letter(leg, Kind.CONFIRM_CANCEL, seq)
-    said.document["code"]["coding"][0]["code"] = "abort"
-    said.document["status"] = "rejected"
-    said.document.pop("businessStatus", None)
-    return said
 
 
 def test_a_refused_cancellation_is_shown_to_a_person_and_asked_again_only_when_the_case_has_changed(

@@ -529,6 +529,15 @@ def told(leg: LegRow, event: Event, seq: int, mid: str | None = None) -> Letter:
     return Letter(leg.partner, DIALECTS[leg.partner].write(event, sheet, seq, mid, at), seq, mid, leg.ref_no)
 
 
+def refused_cancellation(leg: LegRow, seq: int) -> Letter:
+    """The institute rejects the abort task."""
+    said = letter(leg, Kind.CONFIRM_CANCEL, seq)
+    said.document["code"]["coding"][0]["code"] = "abort"
+    said.document["status"] = "rejected"
+    said.document.pop("businessStatus", None)
+    return said
+
+
 def retained(milestone: str, on: date, result: str = "retained-same-job", **more: Any) -> Check:
     return Check(milestone, result, on, **more)
 
